@@ -1,0 +1,1 @@
+//! Findings and diagnosis: from traces to causes, evidence and remedies

@@ -1,0 +1,1 @@
+//! Reads and writes the kernel: netlink, namespaces, sockets, /proc

@@ -1,0 +1,1 @@
+//! Clusters out of network namespaces: topologies, faults, the supervisor
