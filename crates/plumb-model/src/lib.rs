@@ -1,1 +1,35 @@
-//! The snapshot of what a kernel holds, and changes to it
+//! What a kernel holds, as data.
+//!
+//! A [`Snapshot`] is everything that decides where a packet goes, in every network namespace of a machine: links,
+//! addresses, routes, policy rules, neighbours, bridges, nftables, conntrack, sockets, sysctls. It is read by
+//! `plumb-kernel`, kept in a file, and walked by `plumb-trace`; the same file gives the same answers anywhere.
+//!
+//! What could not be read is data too: see [`Read`]. A [`Change`] is a remedy, a fault or a "what if".
+
+mod change;
+mod conntrack;
+mod ip;
+mod link;
+mod namespace;
+mod neighbour;
+mod read;
+mod route;
+mod rule;
+mod snapshot;
+mod socket;
+mod traffic_control;
+mod xtables;
+
+pub use change::{Action, Change, Position};
+pub use conntrack::{Conntrack, CtEntry, CtStatus, Icmp, Tuple};
+pub use ip::{IpFamily, Mac, Prefix, PrefixError, Protocol};
+pub use link::{Address, Bridge, BridgePort, Link, LinkStats, Peer};
+pub use namespace::{Namespace, NamespaceId, Owner, Process, Sysctls};
+pub use neighbour::{FdbEntry, Neighbour, NeighbourState};
+pub use read::Read;
+pub use route::{NextHop, Route, RouteKind};
+pub use rule::{PolicyAction, PolicyRule, PortRange};
+pub use snapshot::{Host, Snapshot};
+pub use socket::{Socket, SocketState};
+pub use traffic_control::{Filter, Qdisc};
+pub use xtables::LegacyTable;
