@@ -3,6 +3,8 @@
 //! * [`types`]: what a ruleset is made of, in the kernel's own terms (`include/uapi/linux/netfilter/nf_tables.h`).
 //! * [`request`] and [`decode`]: what to ask the kernel, and its answers to types; [`Assembler`] makes a [`Ruleset`] of them.
 //!
+//! * [`encode`] and [`Batch`]: types to messages, and a transaction of them.
+//!
 //! No sockets: bytes come in, bytes go out.
 //!
 //! ```
@@ -22,12 +24,16 @@
 //! ```
 
 mod assemble;
+pub mod batch;
 pub mod decode;
+pub mod encode;
 pub mod nlattr;
 pub mod request;
 pub mod types;
 pub mod uapi;
 
 pub use assemble::{Assembled, Assembler};
+pub use batch::{Batch, Place};
+pub use encode::EncodeError;
 pub use nlattr::DecodeError;
 pub use types::*;
