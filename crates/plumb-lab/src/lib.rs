@@ -1,1 +1,3 @@
 //! Clusters out of network namespaces: topologies, faults, the supervisor
+
+pub mod topology;

@@ -1,0 +1,382 @@
+//! From the file as written to a topology that can be built: defaults filled in, every reference followed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use plumb_model::{IpFamily, Prefix};
+use serde_saphyr::{Location, Spanned};
+
+use super::error::Found;
+use super::{Endpoint, NatService, Network, Node, Outside, Pod, Port, PortProtocol, Topology, file, ranges};
+
+type Checked<T> = Result<T, Found>;
+
+fn flaw<T>(location: Location, message: impl Into<String>) -> Checked<T> {
+    Err(Found { location, message: message.into() })
+}
+
+/// Longest name of a lab: with a node's or pod's name behind it, it is a file name under /run/netns.
+const LAB_NAME: usize = 32;
+/// Longest name of a node, pod or namespace (a DNS label, RFC 1123).
+const LABEL: usize = 63;
+
+/// Whether this can name a lab.
+pub(super) fn lab_name(name: &str) -> Result<(), String> {
+    label(name, LAB_NAME)
+}
+
+fn label(name: &str, longest: usize) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("a name cannot be empty".to_owned());
+    }
+    if name.len() > longest {
+        return Err(format!("`{name}` has {} characters; at most {longest} are allowed", name.len()));
+    }
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    if !name.bytes().all(inner) || name.starts_with('-') || name.ends_with('-') {
+        return Err(format!(
+            "`{name}` may hold lower-case letters, digits and hyphens, and begins and ends with a letter or digit"
+        ));
+    }
+    Ok(())
+}
+
+fn named(name: &Spanned<String>, longest: usize) -> Checked<String> {
+    label(&name.value, longest).map_err(|message| Found { location: name.referenced, message })?;
+    Ok(name.value.clone())
+}
+
+fn prefixes(texts: &[Spanned<String>], what: &str) -> Checked<Vec<Prefix>> {
+    let mut out: Vec<Prefix> = Vec::new();
+    for text in texts {
+        let prefix: Prefix = match text.value.parse() {
+            Ok(p) => p,
+            Err(e) => return flaw(text.referenced, format!("{what}: {e}")),
+        };
+        if prefix != prefix.masked() {
+            return flaw(
+                text.referenced,
+                format!("{what}: {prefix} has host bits set; write {}", prefix.masked()),
+            );
+        }
+        if out.iter().any(|p| p.family() == prefix.family()) {
+            return flaw(text.referenced, format!("{what}: {prefix} is the second range of its family; one is allowed"));
+        }
+        out.push(prefix);
+    }
+    Ok(out)
+}
+
+fn address(text: &Spanned<String>, what: &str) -> Checked<IpAddr> {
+    match text.value.parse() {
+        Ok(a) => Ok(a),
+        Err(_) => flaw(text.referenced, format!("{what}: `{}` is not an IP address", text.value)),
+    }
+}
+
+fn addresses(texts: &[Spanned<String>], what: &str) -> Checked<Vec<IpAddr>> {
+    let mut out: Vec<IpAddr> = Vec::new();
+    for text in texts {
+        let address = address(text, what)?;
+        if out.iter().any(|a| IpFamily::of(*a) == IpFamily::of(address)) {
+            return flaw(text.referenced, format!("{what}: {address} is the second address of its family; one is allowed"));
+        }
+        out.push(address);
+    }
+    Ok(out)
+}
+
+fn constant(texts: &[&str]) -> Vec<Spanned<String>> {
+    texts.iter().map(|t| Spanned::new((*t).to_owned(), Location::UNKNOWN, Location::UNKNOWN)).collect()
+}
+
+pub(super) fn lower(file: file::File) -> Checked<Topology> {
+    let name = named(&file.name, LAB_NAME)?;
+    let network = network(&file.network)?;
+    let nodes = nodes(&file.nodes, &network)?;
+    let outside = outside(file.outside)?;
+    let pods = pods(file.pods, &nodes)?;
+    for node in &nodes {
+        let here = pods.iter().filter(|p| p.node == node.name).count() as u128;
+        for range in &node.pod_ranges {
+            // The network's own address, the gateway and, for IPv4, the broadcast address are not for pods.
+            let room = ranges::size(*range).saturating_sub(3);
+            if here > room {
+                return flaw(
+                    file.nodes.referenced,
+                    format!("node `{}` has {here} pods, but {range} has room for {room}", node.name),
+                );
+            }
+        }
+    }
+    disjoint(&file.network, &network, &outside)?;
+    let nat_services = services(&file.nat_services, &pods, &network, &outside)?;
+    Ok(Topology { name, nodes, pods, network, outside, nat_services })
+}
+
+fn network(file: &file::Network) -> Checked<Network> {
+    let pod_texts = file.pod_ranges.clone().unwrap_or_else(|| constant(&["10.244.0.0/16", "fd00:10:244::/48"]));
+    let pod_ranges = prefixes(&pod_texts, "pod_ranges")?;
+    if pod_ranges.is_empty() {
+        return flaw(Location::UNKNOWN, "network.pod_ranges: at least one range is needed");
+    }
+    let underlay = match &file.underlay {
+        Some(texts) => prefixes(texts, "underlay")?,
+        None => prefixes(&constant(&["172.18.0.0/24", "fd00:172:18::/64"]), "underlay")?
+            .into_iter()
+            .filter(|u| pod_ranges.iter().any(|p| p.family() == u.family()))
+            .collect(),
+    };
+    for range in &pod_ranges {
+        if !underlay.iter().any(|u| u.family() == range.family()) {
+            return flaw(
+                pod_texts.first().map_or(Location::UNKNOWN, |t| t.referenced),
+                format!("pods have {range}, but the underlay has no range of that family: add one to network.underlay"),
+            );
+        }
+    }
+    let mtu = match &file.mtu {
+        None => 1500,
+        Some(mtu) if (1280..=65535).contains(&mtu.value) => mtu.value,
+        Some(mtu) => {
+            return flaw(mtu.referenced, format!("mtu {} is not between 1280 (the least that IPv6 allows) and 65535", mtu.value));
+        }
+    };
+    Ok(Network {
+        kind: file.kind,
+        pod_ranges,
+        underlay,
+        mtu,
+        hairpin: file.hairpin.unwrap_or(true),
+        masquerade: file.masquerade.unwrap_or(true),
+    })
+}
+
+fn nodes(file: &Spanned<Vec<file::Node>>, network: &Network) -> Checked<Vec<Node>> {
+    if file.value.is_empty() {
+        return flaw(file.referenced, "a lab needs at least one node");
+    }
+    let mut out: Vec<Node> = Vec::new();
+    for (index, node) in file.value.iter().enumerate() {
+        let name = named(&node.name, LABEL)?;
+        if name == "outside" || name == "underlay" {
+            return flaw(node.name.referenced, format!("`{name}` is the name of a part of the lab; call the node otherwise"));
+        }
+        if out.iter().any(|n| n.name == name) {
+            return flaw(node.name.referenced, format!("a second node is called `{name}`"));
+        }
+        let mut pod_ranges = prefixes(&node.pod_ranges, "pod_ranges")?;
+        for (range, text) in pod_ranges.iter().zip(&node.pod_ranges) {
+            if !network.pod_ranges.iter().any(|all| ranges::within(*range, *all)) {
+                let all: Vec<_> = network.pod_ranges.iter().map(ToString::to_string).collect();
+                return flaw(
+                    text.referenced,
+                    format!("{range} lies outside of the network's pod ranges ({})", all.join(", ")),
+                );
+            }
+        }
+        for all in &network.pod_ranges {
+            if pod_ranges.iter().any(|r| r.family() == all.family()) {
+                continue;
+            }
+            match ranges::share(*all, index + 1) {
+                Some(range) => pod_ranges.push(range),
+                None => {
+                    return flaw(
+                        node.name.referenced,
+                        format!("{all} has no room for a range of node `{name}`: make it larger or give the node its pod_ranges"),
+                    );
+                }
+            }
+        }
+        pod_ranges.sort_by_key(Prefix::family);
+        for range in &pod_ranges {
+            if let Some((other, theirs)) =
+                out.iter().flat_map(|n| n.pod_ranges.iter().map(move |r| (&n.name, r))).find(|(_, r)| ranges::overlap(**r, *range))
+            {
+                let at = node.pod_ranges.iter().find(|t| t.value.parse() == Ok(*range)).map_or(node.name.referenced, |t| t.referenced);
+                return flaw(at, format!("{range} of node `{name}` overlaps {theirs} of node `{other}`"));
+            }
+        }
+        out.push(Node { name, pod_ranges });
+    }
+    for range in &network.underlay {
+        let needed = out.len() as u128 + 1;
+        let room = ranges::size(*range).saturating_sub(2);
+        if needed > room {
+            return flaw(file.referenced, format!("the underlay {range} has room for {room} addresses, {needed} are needed"));
+        }
+    }
+    Ok(out)
+}
+
+fn ports(file: Vec<file::Port>, of: &str) -> Checked<Vec<Port>> {
+    let mut out: Vec<Port> = Vec::new();
+    for port in file {
+        let at = port.port.referenced;
+        if port.port.value == 0 {
+            return flaw(at, "0 is not a port");
+        }
+        let number = port.port.value;
+        let bound = match &port.address {
+            Some(text) => address(text, "address")?,
+            None => IpFamily::V6.unspecified(),
+        };
+        let name = port.name.unwrap_or_else(|| {
+            let kind = match port.protocol {
+                PortProtocol::Tcp => "tcp",
+                PortProtocol::Udp => "udp",
+                PortProtocol::Http => "http",
+            };
+            format!("{kind}-{number}")
+        });
+        if out.iter().any(|p| p.name == name) {
+            return flaw(at, format!("{of} has a second port called `{name}`"));
+        }
+        let clash = |p: &&Port| {
+            p.port == number
+                && p.protocol.transport() == port.protocol.transport()
+                && (p.address == bound || p.address.is_unspecified() || bound.is_unspecified())
+        };
+        if let Some(other) = out.iter().find(clash) {
+            return flaw(at, format!("{of} serves port {number} twice: `{}` and `{name}`", other.name));
+        }
+        out.push(Port { name, port: number, protocol: port.protocol, address: bound });
+    }
+    Ok(out)
+}
+
+fn pods(file: Vec<file::Pod>, nodes: &[Node]) -> Checked<Vec<Pod>> {
+    let mut out: Vec<Pod> = Vec::new();
+    let mut taken = BTreeSet::from_iter(nodes.iter().map(|n| n.name.clone()));
+    for pod in file {
+        let name = named(&pod.name, LABEL)?;
+        let namespace = named(&pod.namespace, LABEL)?;
+        if out.iter().any(|p| p.name == name && p.namespace == namespace) {
+            return flaw(pod.name.referenced, format!("a second pod is called `{namespace}/{name}`"));
+        }
+        // `a-b/c` and `a/b-c` are two pods, but one file name.
+        if !taken.insert(format!("{namespace}-{name}")) {
+            return flaw(
+                pod.name.referenced,
+                format!("`{namespace}-{name}` would name two network namespaces; call the pod otherwise"),
+            );
+        }
+        if !nodes.iter().any(|n| n.name == pod.node.value) {
+            let known: Vec<_> = nodes.iter().map(|n| n.name.as_str()).collect();
+            return flaw(
+                pod.node.referenced,
+                format!("there is no node `{}`; nodes are {}", pod.node.value, known.join(", ")),
+            );
+        }
+        let ports = ports(pod.ports, &format!("pod `{namespace}/{name}`"))?;
+        out.push(Pod { namespace, name, node: pod.node.value, labels: pod.labels, ports });
+    }
+    Ok(out)
+}
+
+fn outside(file: file::Outside) -> Checked<Outside> {
+    let texts = file.addresses.unwrap_or_else(|| constant(&["203.0.113.10", "2001:db8:203::10"]));
+    let addresses = addresses(&texts, "outside.addresses")?;
+    let ports = match file.ports {
+        Some(file) => ports(file, "outside")?,
+        None => vec![Port {
+            name: "http".to_owned(),
+            port: 80,
+            protocol: PortProtocol::Http,
+            address: IpFamily::V6.unspecified(),
+        }],
+    };
+    Ok(Outside { addresses, ports })
+}
+
+/// No two of the ranges that the lab is made of share an address.
+fn disjoint(file: &file::Network, network: &Network, outside: &Outside) -> Checked<()> {
+    let at = |texts: &Option<Vec<Spanned<String>>>| {
+        texts.as_ref().and_then(|t| t.first()).map_or(Location::UNKNOWN, |t| t.referenced)
+    };
+    for pods in &network.pod_ranges {
+        for underlay in &network.underlay {
+            if ranges::overlap(*pods, *underlay) {
+                let place = if file.underlay.is_some() { at(&file.underlay) } else { at(&file.pod_ranges) };
+                return flaw(place, format!("the pods' range {pods} overlaps the underlay {underlay}"));
+            }
+        }
+    }
+    for range in network.pod_ranges.iter().chain(&network.underlay) {
+        if let Some(address) = outside.addresses.iter().find(|a| range.contains(**a)) {
+            return flaw(at(&file.pod_ranges), format!("the address {address} of outside lies in {range}"));
+        }
+    }
+    Ok(())
+}
+
+fn services(file: &[file::NatService], pods: &[Pod], network: &Network, outside: &Outside) -> Checked<Vec<NatService>> {
+    let mut out: Vec<NatService> = Vec::new();
+    let mut frontends = BTreeMap::new();
+    for service in file {
+        let name = named(&service.name, LABEL)?;
+        if out.iter().any(|s| s.name == name) {
+            return flaw(service.name.referenced, format!("a second service is called `{name}`"));
+        }
+        let addresses = addresses(&service.addresses, "addresses")?;
+        let protocol = service.protocol;
+        let port = service.port.value;
+        if port == 0 {
+            return flaw(service.port.referenced, "0 is not a port");
+        }
+        for (address, text) in addresses.iter().zip(&service.addresses) {
+            let ranges = network.pod_ranges.iter().chain(&network.underlay);
+            if let Some(range) = ranges.into_iter().find(|r| r.contains(*address)) {
+                return flaw(text.referenced, format!("the address {address} of service `{name}` lies in {range}"));
+            }
+            if outside.addresses.contains(address) {
+                return flaw(text.referenced, format!("the address {address} of service `{name}` belongs to outside"));
+            }
+            if !network.families().contains(&IpFamily::of(*address)) {
+                return flaw(text.referenced, format!("pods have no addresses of the family of {address}"));
+            }
+            if let Some(other) = frontends.insert((*address, port, protocol.transport().0), name.clone()) {
+                return flaw(text.referenced, format!("services `{other}` and `{name}` share {address} port {port}"));
+            }
+        }
+        if service.endpoints.value.is_empty() {
+            return flaw(service.endpoints.referenced, format!("service `{name}` has no endpoints"));
+        }
+        let endpoints =
+            service.endpoints.value.iter().map(|text| endpoint(text, protocol, pods)).collect::<Checked<Vec<_>>>()?;
+        out.push(NatService { name, addresses, port, protocol, endpoints });
+    }
+    Ok(out)
+}
+
+fn endpoint(text: &Spanned<String>, protocol: PortProtocol, pods: &[Pod]) -> Checked<Endpoint> {
+    let Some((who, port)) = text.value.rsplit_once(':') else {
+        return flaw(text.referenced, format!("`{}` names no port: write POD:PORT", text.value));
+    };
+    let (namespace, name) = who.split_once('/').unwrap_or(("default", who));
+    let Some(pod) = pods.iter().find(|p| p.namespace == namespace && p.name == name) else {
+        return flaw(text.referenced, format!("there is no pod `{namespace}/{name}`"));
+    };
+    let number = match port.parse::<u16>() {
+        Ok(0) => return flaw(text.referenced, "0 is not a port"),
+        Ok(number) => number,
+        Err(_) => match pod.ports.iter().find(|p| p.name == port) {
+            Some(p) if p.protocol.transport() == protocol.transport() => p.port,
+            Some(p) => {
+                return flaw(
+                    text.referenced,
+                    format!("port `{port}` of pod `{namespace}/{name}` speaks {}, the service {}", p.protocol.transport(), protocol.transport()),
+                );
+            }
+            None => {
+                let names: Vec<_> = pod.ports.iter().map(|p| p.name.as_str()).collect();
+                return flaw(
+                    text.referenced,
+                    format!("pod `{namespace}/{name}` has no port `{port}`; its ports are {}", names.join(", ")),
+                );
+            }
+        },
+    };
+    Ok(Endpoint { pod: pod.full_name(), port: number })
+}

@@ -1,0 +1,3 @@
+#[test]
+fn x(){}
+fn main(){}
