@@ -1,0 +1,126 @@
+//! One test: a flow of a scenario, told three ways.
+//!
+//! ```text
+//! build ── control attempt
+//! build ── fault ── places as written? ── diagnose ── snapshot, diagnose offline ── real attempt
+//!                                      ── diagnose again ── printed remedies ── real attempt connects
+//! build ── fault ── every cause's heal ── real attempt connects
+//! build ── fault ── every heal but one ── real attempt fails        (several causes only)
+//! ```
+
+use crate::binary::Plumb;
+use crate::error::{Failure, Result};
+use crate::places;
+use crate::scenario::{Flow, Outcome, Scenario};
+use crate::state::{Seen, State};
+use crate::verdict::{self, pretty};
+
+/// Runs one case. Returns what the real client saw with the fault in place.
+///
+/// Without `plumb` only the scenario itself is held against reality.
+pub fn run(scenario: &Scenario, flow: &Flow, plumb: Option<&Plumb>) -> Result<Seen> {
+    {
+        let state = State::build(scenario)?;
+        expect(&state, flow, flow.control, "before the fault")?;
+    }
+    let mut state = State::broken(scenario)?;
+    for cause in &flow.causes {
+        let wrong = places::check(&state, cause)?;
+        Failure::unless_same("the scenario's own words against the kernel", wrong)?;
+    }
+    if let Some(plumb) = plumb {
+        diagnose(&state, flow, plumb, "asked before any traffic")?;
+        offline(&state, flow, plumb)?;
+    }
+    let seen = state.ask(flow)?;
+    Failure::unless_same("the real client", verdict::reality(&seen, flow))?;
+    if let Some(name) = &flow.answered_by {
+        let wrong =
+            seen.servers.iter().filter(|s| *s != name).map(|s| format!("{s} answers, expected {name}"));
+        Failure::unless_same("the server", wrong.collect())?;
+    }
+    if let Some(plumb) = plumb {
+        remedy(&mut state, flow, plumb)?;
+        // The remedies have mended this one; the file's own cures start from the fault again.
+        state = State::broken(scenario)?;
+    }
+    heal(&mut state, flow, None)?;
+    if !flow.causes.is_empty() {
+        expect(&state, flow, flow.control, "with every cause healed")?;
+    }
+    drop(state);
+    if flow.causes.len() > 1 {
+        for (left, cause) in flow.causes.iter().enumerate() {
+            let mut state = State::broken(scenario)?;
+            heal(&mut state, flow, Some(left))?;
+            let alone = cause.alone.unwrap_or(flow.outcome);
+            expect(&state, flow, alone, &format!("with only cause {} left", left + 1))?;
+        }
+    }
+    Ok(seen)
+}
+
+/// Makes the attempt and requires an outcome.
+fn expect(state: &State<'_>, flow: &Flow, outcome: Outcome, when: &str) -> Result<()> {
+    // Silence shows itself in the usual short wait, whatever the flow's own outcome is.
+    let patience = if outcome == Outcome::TimesOut { Some(3.5) } else { flow.patience };
+    let seen = state.ask(&Flow { outcome, patience, ..flow.clone() })?;
+    let errno = seen.errno.unwrap_or_default();
+    let wrong = format!("outcome {} {errno}, expected {}", seen.outcome.word(), outcome.word());
+    Failure::unless_same(
+        format!("the real client {when}"),
+        if seen.outcome == outcome { vec![] } else { vec![wrong] },
+    )
+}
+
+/// Cures the flow's causes by the file's own commands, but for the one left out.
+fn heal(state: &mut State<'_>, flow: &Flow, but: Option<usize>) -> Result<()> {
+    for (number, cause) in flow.causes.iter().enumerate().filter(|(n, _)| Some(*n) != but) {
+        state.shell(&format!("heal of cause {}", number + 1), &cause.heal)?;
+        if cause.heal_servers {
+            state.heal_servers()?;
+        }
+    }
+    Ok(())
+}
+
+fn diagnose(state: &State<'_>, flow: &Flow, plumb: &Plumb, when: &str) -> Result<serde_json::Value> {
+    let answer = plumb.diagnose(flow, state.namespace(&flow.from)?, None)?;
+    Failure::unless_same(format!("plumb diagnose, {when}"), verdict::differences(&answer, flow, state)?)?;
+    Ok(answer.document)
+}
+
+/// The answer from a snapshot file is the answer from the machine.
+fn offline(state: &State<'_>, flow: &Flow, plumb: &Plumb) -> Result<()> {
+    let directory = tempfile::tempdir().map_err(Failure::io("making a directory for a snapshot"))?;
+    let file = directory.path().join("machine.plumb");
+    let from = state.namespace(&flow.from)?;
+    let live = plumb.diagnose(flow, from, None)?;
+    plumb.snapshot(&file)?;
+    let offline = plumb.diagnose(flow, from, Some(&file))?;
+    let (live, offline) = (verdict::lasting(&live.document), verdict::lasting(&offline.document));
+    let wrong = format!("live {}\n  offline {}", pretty(&live), pretty(&offline));
+    Failure::unless_same("live against offline", if live == offline { vec![] } else { vec![wrong] })
+}
+
+/// Asks again, runs the first remedy of every cause as it is printed, and requires the flow to connect.
+fn remedy(state: &mut State<'_>, flow: &Flow, plumb: &Plumb) -> Result<()> {
+    let document = diagnose(state, flow, plumb, "asked after traffic")?;
+    for (number, cause) in flow.causes.iter().enumerate() {
+        if cause.heal_servers {
+            // Nobody but its owner can start the real server: what is printed for it is advice.
+            state.heal_servers()?;
+            continue;
+        }
+        let command = &document["causes"][number]["remedy"][0]["command"];
+        let Some(command) = command.as_str() else {
+            let wrong = vec![format!("cause {}: the first remedy has no command", number + 1)];
+            return Failure::unless_same("remedies", wrong);
+        };
+        state.shell(&format!("printed remedy of cause {}", number + 1), command)?;
+    }
+    if flow.causes.is_empty() {
+        return Ok(());
+    }
+    expect(state, flow, flow.control, "after the printed remedies")
+}
