@@ -8,6 +8,7 @@
 
 mod change;
 mod conntrack;
+mod file;
 mod ip;
 mod link;
 mod namespace;
@@ -17,11 +18,13 @@ mod route;
 mod rule;
 mod snapshot;
 mod socket;
+mod text;
 mod traffic_control;
 mod xtables;
 
-pub use change::{Action, Change, Position};
+pub use change::{Action, Advice, Change, ChangeError, Position};
 pub use conntrack::{Conntrack, CtEntry, CtStatus, Icmp, Tuple};
+pub use file::{FileError, MAX_SIZE};
 pub use ip::{IpFamily, Mac, Prefix, PrefixError, Protocol};
 pub use link::{Address, Bridge, BridgePort, Link, LinkStats, Peer};
 pub use namespace::{Namespace, NamespaceId, Owner, Process, Sysctls};
@@ -31,5 +34,8 @@ pub use route::{NextHop, Route, RouteKind};
 pub use rule::{PolicyAction, PolicyRule, PortRange};
 pub use snapshot::{Host, Snapshot};
 pub use socket::{Socket, SocketState};
+pub use text::{
+    fmt_ct_entry, fmt_listener, fmt_route, fmt_rule, fmt_socket, fmt_tuple, protocol_name, scope_name,
+};
 pub use traffic_control::{Filter, Qdisc};
 pub use xtables::LegacyTable;
