@@ -1,0 +1,242 @@
+//! Reading every namespace of the machine into a [`Snapshot`].
+
+mod address;
+mod conntrack;
+mod counters;
+mod engines;
+mod legacy;
+mod link;
+mod link_settings;
+mod namespace;
+mod neighbour;
+mod nexthop;
+mod nft;
+mod peers;
+mod route;
+mod rule;
+mod sockets;
+mod sysctl;
+mod traffic_control;
+mod wire;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use plumb_model::{Host, IpFamily, NamespaceId, Owner, Read, Snapshot};
+
+use crate::discover::{self, Found};
+use crate::error::{KernelError, Result};
+use crate::features::Features;
+
+/// What is read in each namespace, besides links, addresses, routes, rules, neighbours and FDB, which always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each part can be left out by itself")]
+pub struct Parts {
+    /// nftables and iptables-legacy.
+    pub filters: bool,
+    /// Conntrack entries; on a busy machine there are many.
+    pub conntrack: bool,
+    /// Sockets.
+    pub sockets: bool,
+    /// Queueing disciplines and filters.
+    pub traffic_control: bool,
+    /// Sysctls.
+    pub sysctls: bool,
+    /// Counters of protocols.
+    pub counters: bool,
+}
+
+impl Default for Parts {
+    /// Everything.
+    fn default() -> Self {
+        Self {
+            filters: true,
+            conntrack: true,
+            sockets: true,
+            traffic_control: true,
+            sysctls: true,
+            counters: true,
+        }
+    }
+}
+
+/// How far the reading is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Namespaces read.
+    pub done: usize,
+    /// Namespaces to read.
+    pub total: usize,
+    /// The one that was read last.
+    pub name: String,
+}
+
+/// Tells whose a namespace is.
+pub type OwnerOf<'a> = &'a (dyn Fn(NamespaceId) -> Option<Owner> + Sync);
+
+/// What to read, and whom to tell.
+#[derive(Clone, Default)]
+pub struct Options<'a> {
+    /// Only these namespaces, by name, alias, path or `net:[INODE]`; all where `None`.
+    pub only: Option<Vec<String>>,
+    /// Namespaces that no name, mount or process leads to: `/proc/PID/fd/N` and the like.
+    pub extra: Vec<PathBuf>,
+    /// What to read in each.
+    pub parts: Parts,
+    /// Whose namespaces they are, where the caller knows.
+    pub owner: Option<OwnerOf<'a>>,
+    /// Called after each namespace, from whatever thread read it.
+    pub progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
+    /// Namespaces that are read at a time; as many as there are processors where `None`.
+    pub threads: Option<NonZero<usize>>,
+    /// Name of this node.
+    pub node: Option<String>,
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("only", &self.only)
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the machine. What cannot be read is told in the snapshot; an error means that nothing could.
+pub fn snapshot(options: &Options<'_>) -> Result<Snapshot> {
+    let (found, mut gaps) = discover::namespaces(&options.extra)?;
+    let selected = select(found, options.only.as_deref(), &mut gaps);
+    let features = Features::detect();
+
+    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..selected.len()).collect());
+    let done = Mutex::new(Vec::with_capacity(selected.len()));
+    let wanted = options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let read_all = || {
+        while let Some(n) = next() {
+            let Some((found, is_selected)) = selected.get(n) else { continue };
+            if !is_selected {
+                continue;
+            }
+            let read = namespace::read(found, &features, options);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((n, read));
+            if let Some(progress) = options.progress {
+                let total = selected.iter().filter(|(_, s)| *s).count();
+                progress(&Progress { done: done.len(), total, name: found.name() });
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..wanted.min(selected.len()) {
+            // Fewer threads only take longer.
+            let _ = thread::Builder::new().spawn_scoped(scope, read_all);
+        }
+        read_all();
+    });
+
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(n, _)| *n);
+    let mut reads: Vec<namespace::Reading> = done.into_iter().map(|(_, read)| read).collect();
+    let all: Vec<&Found> = selected.iter().map(|(f, _)| f).collect();
+    peers::resolve(&mut reads, &all, &mut gaps);
+    let mut namespaces = Vec::with_capacity(reads.len());
+    for reading in reads {
+        let name = reading.namespace.name.clone();
+        gaps.extend(reading.gaps.into_iter().map(|gap| format!("{name}: {gap}")));
+        namespaces.push(reading.namespace);
+    }
+    let taken_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let host = Host { node: options.node.clone(), ..host() };
+    Ok(Snapshot { version: Snapshot::VERSION, taken_at, host, namespaces, gaps, redacted: false })
+}
+
+fn host() -> Host {
+    let uname = rustix::system::uname();
+    Host {
+        hostname: uname.nodename().to_string_lossy().into_owned(),
+        kernel: uname.release().to_string_lossy().into_owned(),
+        node: None,
+    }
+}
+
+/// Which of the namespaces are wanted; the others still serve to find the far ends of links.
+fn select(found: Vec<Found>, only: Option<&[String]>, gaps: &mut Vec<String>) -> Vec<(Found, bool)> {
+    let Some(only) = only else { return found.into_iter().map(|f| (f, true)).collect() };
+    let is = |f: &Found, wanted: &String| {
+        f.name() == *wanted
+            || f.id.to_string() == *wanted
+            || f.names.contains(wanted)
+            || f.mounts.contains(wanted)
+            || f.path().as_ref() == Some(wanted)
+            || f.handle.as_ref().is_ok_and(|h| h.path() == wanted)
+    };
+    for wanted in only {
+        if !found.iter().any(|f| is(f, wanted)) {
+            gaps.push(format!("there is no network namespace {wanted}"));
+        }
+    }
+    found
+        .into_iter()
+        .map(|f| {
+            let wanted = only.iter().any(|wanted| is(&f, wanted));
+            (f, wanted)
+        })
+        .collect()
+}
+
+/// `AF_INET`, `AF_INET6`
+pub(crate) fn family_number(family: IpFamily) -> u8 {
+    match family {
+        IpFamily::V4 => 2,
+        IpFamily::V6 => 10,
+    }
+}
+
+pub(crate) fn family_of(number: u8) -> Option<IpFamily> {
+    match number {
+        2 => Some(IpFamily::V4),
+        10 => Some(IpFamily::V6),
+        _ => None,
+    }
+}
+
+/// Two lists in one; what is missing of one is left out, what is torn in one is torn in both.
+fn join<T>(first: Read<Vec<T>>, second: Read<Vec<T>>) -> Read<Vec<T>> {
+    match (first, second) {
+        (Read::Got(mut a), Read::Got(b)) => {
+            a.extend(b);
+            Read::Got(a)
+        }
+        (Read::Torn { reason, value: mut a }, Read::Got(b) | Read::Torn { value: b, .. })
+        | (Read::Got(mut a), Read::Torn { reason, value: b }) => {
+            a.extend(b);
+            Read::Torn { reason, value: a }
+        }
+        (Read::Absent { .. } | Read::Denied { .. }, other) | (other, _) => other,
+    }
+}
+
+/// A failure as the absence that it means; what means none is a gap, too.
+fn absence<T>(read: Result<Read<T>>, part: &str, feature: &str, gaps: &mut Vec<String>) -> Read<T> {
+    let error = match read {
+        Ok(read) => return read,
+        Err(error) => error,
+    };
+    if error.is_denied() {
+        return Read::Denied { capability: "CAP_NET_ADMIN".into() };
+    }
+    if let KernelError::Refused {
+        errno: libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT, ..
+    } = error
+    {
+        return Read::Absent { feature: feature.into() };
+    }
+    gaps.push(error.to_string());
+    Read::Absent { feature: format!("readable {part} ({error})") }
+}

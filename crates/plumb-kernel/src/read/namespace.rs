@@ -1,0 +1,155 @@
+//! One namespace, all that is read in it.
+
+use std::path::Path;
+
+use plumb_model::{Namespace, Protocol, Read};
+
+use super::{
+    Options, absence, address, conntrack, counters, engines, legacy, link, neighbour, nft, route, rule,
+};
+use super::{sockets, sysctl, traffic_control};
+use crate::discover::Found;
+use crate::error::{KernelError, Result};
+use crate::features::Features;
+use crate::netlink::{Socket, Subsystem};
+
+/// A namespace, what could not be read in it, and its route socket for the second pass.
+pub(super) struct Reading {
+    pub(super) namespace: Namespace,
+    pub(super) gaps: Vec<String>,
+    pub(super) route: Option<Socket>,
+}
+
+/// Reads it on a thread of its own, unless it is plumb's, where no thread need move.
+pub(super) fn read(found: &Found, features: &Features, options: &Options<'_>) -> Reading {
+    let mut namespace = Namespace::empty(found.id, &found.name());
+    namespace.own = found.own;
+    namespace.aliases =
+        found.names.iter().chain(&found.mounts).filter(|n| **n != namespace.name).cloned().collect();
+    namespace.path = found.path();
+    namespace.processes = found.processes.clone();
+    namespace.owner = options.owner.and_then(|owner| owner(found.id));
+    let reading = Reading { namespace, gaps: Vec::new(), route: None };
+    if found.own {
+        return inside(reading, features, options);
+    }
+    let mut outside = reading;
+    let handle = match &found.handle {
+        Ok(handle) => handle,
+        Err(error) => return denied(outside, error),
+    };
+    let mut slot = None;
+    let entered = handle.run(|| {
+        let empty = Namespace::empty(found.id, "");
+        let namespace = std::mem::replace(&mut outside.namespace, empty);
+        slot = Some(inside(Reading { namespace, gaps: Vec::new(), route: None }, features, options));
+    });
+    match (entered, slot) {
+        (_, Some(reading)) => reading,
+        (Err(error), None) => denied(outside, &error),
+        // The closure ran, or it did not and there is an error.
+        (Ok(()), None) => outside,
+    }
+}
+
+/// A namespace that could not be entered.
+fn denied(mut reading: Reading, error: &KernelError) -> Reading {
+    fn no<T>() -> Read<T> {
+        Read::Denied { capability: "CAP_SYS_ADMIN".into() }
+    }
+    reading.gaps.push(error.to_string());
+    if error.is_denied() {
+        let n = &mut reading.namespace;
+        (n.links, n.addresses, n.routes, n.rules, n.neighbours) = (no(), no(), no(), no(), no());
+        (n.fdb, n.nft, n.legacy, n.conntrack, n.sockets) = (no(), no(), no(), no(), no());
+        (n.qdiscs, n.filters) = (no(), no());
+    }
+    reading
+}
+
+/// On a thread that is in the namespace.
+fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> Reading {
+    let parts = options.parts;
+    let gaps = &mut reading.gaps;
+    let n = &mut reading.namespace;
+    match Socket::open(Subsystem::Route) {
+        Ok(mut socket) => {
+            n.links = absence(link::read(&mut socket), "devices", "rtnetlink", gaps);
+            n.addresses = absence(address::read(&mut socket), "addresses", "rtnetlink", gaps);
+            n.routes = absence(route::read(&mut socket), "routes", "rtnetlink", gaps);
+            n.rules = absence(rule::read(&mut socket), "policy rules", "fib_rules", gaps);
+            n.neighbours = absence(neighbour::read(&mut socket), "neighbours", "rtnetlink", gaps);
+            n.fdb = absence(neighbour::read_fdb(&mut socket), "forwarding databases", "bridge", gaps);
+            if parts.traffic_control {
+                match traffic_control::read(&mut socket) {
+                    Ok((qdiscs, filters)) => (n.qdiscs, n.filters) = (qdiscs, filters),
+                    Err(error) => gaps.push(error.to_string()),
+                }
+            }
+            reading.route = Some(socket);
+        }
+        Err(error) => gaps.push(error.to_string()),
+    }
+    if parts.filters || parts.conntrack {
+        netfilter(n, gaps, features, options);
+    }
+    if parts.filters {
+        n.legacy = absence(legacy::read(), "tables of iptables-legacy", "ip_tables", gaps);
+        n.other_engines = engines::read();
+    }
+    if parts.sockets {
+        n.sockets = absence(socket_list(features), "sockets", "inet_diag", gaps);
+    }
+    if parts.sysctls {
+        n.sysctls = sysctl::read();
+    }
+    if parts.counters {
+        n.counters = counters::read();
+    }
+    reading
+}
+
+fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, options: &Options<'_>) {
+    let absent = |feature: &str| feature.to_owned();
+    if !features.has("nfnetlink") {
+        n.nft = Read::Absent { feature: absent("nfnetlink") };
+        n.conntrack = Read::Absent { feature: absent("nfnetlink") };
+        return;
+    }
+    let mut socket = match Socket::open(Subsystem::Netfilter) {
+        Ok(socket) => socket,
+        Err(error) => {
+            gaps.push(error.to_string());
+            return;
+        }
+    };
+    if options.parts.filters {
+        n.nft = if features.has("nf_tables") {
+            absence(nft::read(&mut socket, gaps), "nftables", "nf_tables", gaps)
+        } else {
+            Read::Absent { feature: absent("nf_tables") }
+        };
+    }
+    if options.parts.conntrack {
+        n.conntrack = if !Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists() {
+            Read::Absent { feature: absent("nf_conntrack") }
+        } else if features.has("nf_conntrack_netlink") {
+            absence(conntrack::read(&mut socket), "conntrack", "nf_conntrack_netlink", gaps)
+        } else {
+            Read::Absent { feature: absent("nf_conntrack_netlink") }
+        };
+    }
+}
+
+fn socket_list(features: &Features) -> Result<Read<Vec<plumb_model::Socket>>> {
+    let mut protocols = Vec::new();
+    for (feature, protocol) in [("tcp_diag", Protocol::TCP), ("udp_diag", Protocol::UDP)] {
+        if features.has(feature) {
+            protocols.push(protocol);
+        }
+    }
+    if protocols.len() < 2 {
+        return sockets::read_proc();
+    }
+    sockets::read(&mut Socket::open(Subsystem::SockDiag)?, &protocols)
+}

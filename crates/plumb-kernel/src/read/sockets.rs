@@ -1,0 +1,184 @@
+//! Sockets by sock_diag (include/uapi/linux/inet_diag.h).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use plumb_model::{IpFamily, Protocol, Read, Socket, SocketState};
+use plumb_nft::DecodeError;
+use plumb_nft::nlattr::Attrs;
+
+use super::wire::Fields;
+use crate::error::{KernelError, Result};
+use crate::netlink;
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const INET_DIAG_SKV6ONLY: u16 = 11;
+const WHAT: &str = "socket";
+
+pub(super) fn read(socket: &mut netlink::Socket, protocols: &[Protocol]) -> Result<Read<Vec<Socket>>> {
+    let mut all = Read::Got(Vec::new());
+    for family in [IpFamily::V4, IpFamily::V6] {
+        for protocol in protocols {
+            let request = request(family, *protocol);
+            let more =
+                socket.dump_list("read the sockets", SOCK_DIAG_BY_FAMILY, &request, |m| match m.kind {
+                    SOCK_DIAG_BY_FAMILY => parse(m.payload, *protocol),
+                    _ => Ok(None),
+                });
+            match more {
+                Ok(more) => all = super::join(all, more),
+                // No handler for this protocol, or no IPv6.
+                Err(KernelError::Refused { errno: libc::ENOENT | libc::EAFNOSUPPORT, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// `struct inet_diag_req_v2`: every state, no filter.
+fn request(family: IpFamily, protocol: Protocol) -> Vec<u8> {
+    let mut bytes = vec![super::family_number(family), protocol.0, 0, 0];
+    bytes.extend_from_slice(&u32::MAX.to_ne_bytes());
+    bytes.extend_from_slice(&[0; 40]);
+    // `INET_DIAG_NOCOOKIE`
+    bytes.extend_from_slice(&[0xff; 8]);
+    bytes
+}
+
+/// `struct inet_diag_msg` and attributes.
+pub(super) fn parse(payload: &[u8], protocol: Protocol) -> std::result::Result<Option<Socket>, DecodeError> {
+    let mut fields = Fields::new(payload, WHAT);
+    let family = fields.u8()?;
+    let state = fields.u8()?;
+    fields.skip(2)?;
+    let (sport, dport) = (fields.be16()?, fields.be16()?);
+    let (src, dst) = (fields.take(16)?, fields.take(16)?);
+    let device = fields.ne32()?;
+    // Cookie, timer.
+    fields.skip(12)?;
+    let (receive_queue, send_queue, uid, inode) =
+        (fields.ne32()?, fields.ne32()?, fields.ne32()?, fields.ne32()?);
+    let Some(family) = super::family_of(family) else { return Ok(None) };
+    let mut v6only = None;
+    for attr in Attrs::new(fields.rest(), WHAT) {
+        let attr = attr?;
+        if attr.number == INET_DIAG_SKV6ONLY {
+            v6only = Some(attr.u8(WHAT)? != 0);
+        }
+    }
+    Ok(Some(Socket {
+        family,
+        protocol,
+        state: SocketState::from_number(state),
+        src: address(family, src),
+        sport,
+        dst: address(family, dst),
+        dport,
+        bound_dev: Some(device).filter(|d| *d != 0),
+        receive_queue,
+        send_queue,
+        v6only,
+        uid,
+        inode,
+    }))
+}
+
+fn address(family: IpFamily, bytes: &[u8]) -> IpAddr {
+    let unspecified = family.unspecified();
+    match family {
+        IpFamily::V4 => bytes.first_chunk::<4>().map_or(unspecified, |b| Ipv4Addr::from(*b).into()),
+        IpFamily::V6 => bytes.first_chunk::<16>().map_or(unspecified, |b| Ipv6Addr::from(*b).into()),
+    }
+}
+
+/// From /proc/net, where sock_diag is not there: without the backlog of listeners, v6only and the bound device.
+pub(super) fn read_proc() -> Result<Read<Vec<Socket>>> {
+    let mut all = Vec::new();
+    for (file, family, protocol) in [
+        ("tcp", IpFamily::V4, Protocol::TCP),
+        ("udp", IpFamily::V4, Protocol::UDP),
+        ("tcp6", IpFamily::V6, Protocol::TCP),
+        ("udp6", IpFamily::V6, Protocol::UDP),
+    ] {
+        match std::fs::read_to_string(format!("/proc/thread-self/net/{file}")) {
+            Ok(text) => all.extend(text.lines().skip(1).filter_map(|l| parse_line(l, family, protocol))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(KernelError::io(format!("read /proc/net/{file}"), e)),
+        }
+    }
+    Ok(Read::Got(all))
+}
+
+/// `0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 0 4242 …`
+fn parse_line(line: &str, family: IpFamily, protocol: Protocol) -> Option<Socket> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let end = |text: &str| {
+        let (addr, port) = text.split_once(':')?;
+        // Words of 32 bits as they lie in memory.
+        let words = (0..addr.len() / 8).map(|n| u32::from_str_radix(addr.get(n * 8..n * 8 + 8)?, 16).ok());
+        let bytes: Vec<u8> =
+            words.collect::<Option<Vec<u32>>>()?.into_iter().flat_map(u32::to_ne_bytes).collect();
+        Some((netlink::ip_addr(&bytes)?, u16::from_str_radix(port, 16).ok()?))
+    };
+    let hex = |text: &str| u32::from_str_radix(text, 16).ok();
+    let (src, sport) = end(fields.get(1)?)?;
+    let (dst, dport) = end(fields.get(2)?)?;
+    let (send, receive) = fields.get(4)?.split_once(':')?;
+    Some(Socket {
+        family,
+        protocol,
+        state: SocketState::from_number(u8::from_str_radix(fields.get(3)?, 16).ok()?),
+        src,
+        sport,
+        dst,
+        dport,
+        bound_dev: None,
+        receive_queue: hex(receive)?,
+        send_queue: hex(send)?,
+        v6only: None,
+        uid: fields.get(7)?.parse().ok()?,
+        inode: fields.get(9)?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_listener_of_ipv6() {
+        let mut bytes = vec![10, 10, 0, 0, 0x1f, 0x90, 0, 0];
+        bytes.extend_from_slice(&[0; 32]);
+        bytes.extend_from_slice(&[0; 4 + 12]);
+        for n in [1u32, 128, 1000, 4242] {
+            bytes.extend_from_slice(&n.to_ne_bytes());
+        }
+        bytes.extend_from_slice(&5u16.to_ne_bytes());
+        bytes.extend_from_slice(&11u16.to_ne_bytes());
+        bytes.extend_from_slice(&[1, 0, 0, 0]);
+        let socket = parse(&bytes, Protocol::TCP).unwrap().unwrap();
+        assert!(socket.is_listening());
+        assert_eq!((socket.sport, socket.v6only, socket.bound_dev), (8080, Some(true), None));
+        assert_eq!((socket.receive_queue, socket.send_queue, socket.uid, socket.inode), (1, 128, 1000, 4242));
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_line_of_proc() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000001 00:00000000 00000000  1000        0 4242 1 0";
+        let socket = parse_line(line, IpFamily::V4, Protocol::TCP).unwrap();
+        assert_eq!((socket.src.to_string(), socket.sport), ("127.0.0.1".into(), 8080));
+        assert_eq!((socket.receive_queue, socket.uid, socket.inode), (1, 1000, 4242));
+        assert!(socket.is_listening());
+        assert_eq!(parse_line("0: 01", IpFamily::V4, Protocol::TCP), None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let _ = parse(&bytes, Protocol::UDP);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! System calls that no safe wrapper offers. The only `unsafe` of Plumb is in this file.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use libc::{c_int, c_void, socklen_t};
+
+/// `setsockopt` with an `int`.
+pub(crate) fn set_int_option(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    option: c_int,
+    value: c_int,
+) -> io::Result<()> {
+    // SAFETY: `value` lives through the call and its size is given; the kernel copies it.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast::<c_void>(),
+            size_of::<c_int>() as socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `getsockopt` into a buffer that may hold a request on entry, as `IPT_SO_GET_INFO` wants it. Gives the length
+/// that the kernel reports.
+pub(crate) fn get_option(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    option: c_int,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    let mut length = socklen_t::try_from(buffer.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: the kernel writes at most `length` bytes into `buffer`, which is as long and borrowed alone.
+    let result = unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, option, buffer.as_mut_ptr().cast::<c_void>(), &raw mut length)
+    };
+    if result == 0 { Ok((length as usize).min(buffer.len())) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives the calling thread, and no other, a network namespace of its own.
+pub(crate) fn unshare_net() -> io::Result<()> {
+    // SAFETY: CLONE_NEWNET touches no memory and no file descriptor table; it holds for this thread alone.
+    if unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Lets a command's process enter `namespace` before it runs the program, and die with the thread that starts it.
+/// `namespace` must stay open until the command was spawned.
+pub(crate) fn enter_before_exec(
+    command: &mut Command,
+    namespace: Option<BorrowedFd<'_>>,
+    die_with_thread: bool,
+) {
+    let fd = namespace.map(|n| n.as_raw_fd());
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only async-signal-safe system calls are made, nothing is allocated
+    // (`last_os_error` keeps a number), and `fd` is open in the child as it is in the parent.
+    unsafe {
+        command.pre_exec(move || {
+            if die_with_thread {
+                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) != 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                // The parent may have gone before the request was made.
+                if libc::getppid() as u32 != parent {
+                    libc::_exit(127);
+                }
+            }
+            if let Some(fd) = fd
+                && libc::setns(fd, libc::CLONE_NEWNET) != 0
+            {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
