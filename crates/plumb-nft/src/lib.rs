@@ -3,6 +3,7 @@
 //! * [`types`]: what a ruleset is made of, in the kernel's own terms (`include/uapi/linux/netfilter/nf_tables.h`).
 //! * [`request`] and [`decode`]: what to ask the kernel, and its answers to types; [`Assembler`] makes a [`Ruleset`] of them.
 //!
+//! * [`text`]: rules, sets and whole rulesets as `nft` 1.0.6 prints them.
 //! * [`encode`] and [`Batch`]: types to messages, and a transaction of them.
 //!
 //! No sockets: bytes come in, bytes go out.
@@ -29,6 +30,7 @@ pub mod decode;
 pub mod encode;
 pub mod nlattr;
 pub mod request;
+pub mod text;
 pub mod types;
 pub mod uapi;
 
