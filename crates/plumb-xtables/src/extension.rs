@@ -59,6 +59,9 @@ macro_rules! extensions {
         }
 
         impl $name {
+            /// Names of the extensions that this version decodes, some twice where the families differ.
+            pub const NAMES: &[&str] = &[$($ext),*];
+
             /// Reads an extension's structure. What is not known or too short becomes `Unknown`, with the reason.
             #[must_use]
             pub fn decode(name: &str, revision: u32, family: crate::types::XtFamily, info: &[u8]) -> Self {
