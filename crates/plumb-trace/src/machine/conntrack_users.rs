@@ -1,0 +1,84 @@
+//! Who makes the tracker work in a namespace (callers of `nf_ct_netns_get`).
+
+use plumb_model::IpFamily;
+use plumb_nft::{Expr, Family, ObjectData, Table};
+
+/// Families that the tracker works for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Users {
+    v4: bool,
+    v6: bool,
+    pub bridge: bool,
+}
+
+impl Users {
+    pub(super) fn of(self, family: IpFamily) -> bool {
+        match family {
+            IpFamily::V4 => self.v4,
+            IpFamily::V6 => self.v6,
+        }
+    }
+
+    /// Counts the references that a table's rules, objects and sets hold; a dormant table's count too.
+    pub(super) fn add(&mut self, table: &Table) {
+        let rules = table.chains.iter().flat_map(|c| &c.rules).flat_map(|r| &r.exprs);
+        let sets =
+            table.sets.iter().flat_map(|s| s.exprs.iter().chain(s.elements.iter().flat_map(|e| &e.exprs)));
+        let objects = table.objects.iter().any(|o| {
+            matches!(
+                o.data,
+                ObjectData::Connlimit { .. }
+                    | ObjectData::CtHelper { .. }
+                    | ObjectData::CtTimeout { .. }
+                    | ObjectData::CtExpect { .. }
+                    | ObjectData::Synproxy { .. }
+            )
+        });
+        if objects || rules.chain(sets).any(|e| uses(e, table.family)) {
+            match table.family {
+                Family::Ip => self.v4 = true,
+                Family::Ip6 => self.v6 = true,
+                Family::Inet => (self.v4, self.v6) = (true, true),
+                Family::Bridge => (self.v4, self.v6, self.bridge) = (true, true, true),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn uses(expr: &Expr, family: Family) -> bool {
+    match expr {
+        Expr::Ct { .. }
+        | Expr::CtSet { .. }
+        | Expr::Snat { .. }
+        | Expr::Dnat { .. }
+        | Expr::Masq { .. }
+        | Expr::Redir { .. }
+        | Expr::Connlimit { .. }
+        | Expr::FlowOffload { .. }
+        | Expr::Synproxy { .. } => true,
+        Expr::Dynset { exprs, .. } => exprs.iter().any(|e| uses(e, family)),
+        Expr::Match { name, .. } => matches!(
+            name.as_str(),
+            "conntrack"
+                | "state"
+                | "connmark"
+                | "connbytes"
+                | "connlimit"
+                | "connlabel"
+                | "helper"
+                | "cluster"
+        ),
+        Expr::Target { name, revision, info } => match name.as_str() {
+            "CONNMARK" | "CONNSECMARK" | "DNAT" | "SNAT" | "MASQUERADE" | "REDIRECT" | "NETMAP"
+            | "SYNPROXY" => true,
+            // xt_CT.c: with XT_CT_NOTRACK (flag 1) nothing is taken. The flags are the first 16 bits of every revision.
+            "CT" => {
+                let _ = revision;
+                info.first().is_none_or(|flags| flags & 1 == 0)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}

@@ -1,0 +1,215 @@
+//! The bytes of a packet's headers, as far as the walk knows them, and back.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use plumb_model::{IpFamily, Mac, Protocol};
+
+use crate::packet::Packet;
+
+/// One header: bytes, and which of their bits are not known.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub bytes: [u8; 40],
+    pub unknown: [u8; 40],
+    /// Bytes that are described; what follows is wholly unknown.
+    pub len: usize,
+}
+
+impl Header {
+    fn new(len: usize) -> Self {
+        Self { bytes: [0; 40], unknown: [0; 40], len }
+    }
+
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(at..at + bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+    }
+
+    fn hide(&mut self, at: usize, len: usize) {
+        if let Some(room) = self.unknown.get_mut(at..at + len) {
+            room.fill(0xff);
+        }
+    }
+}
+
+/// Network and transport header of a packet.
+#[derive(Clone, Debug)]
+pub(super) struct Headers {
+    pub network: Header,
+    pub transport: Header,
+    /// Bytes from the network header to the packet's end.
+    pub packet_len: usize,
+}
+
+impl Headers {
+    pub(super) fn of(p: &Packet) -> Self {
+        let network = match (p.src, p.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => ipv4(p, src, dst),
+            (IpAddr::V6(src), IpAddr::V6(dst)) => ipv6(p, src, dst),
+            _ => Header::new(0),
+        };
+        Self { network, transport: transport(p), packet_len: usize::from(p.len) }
+    }
+}
+
+fn ipv4(p: &Packet, src: Ipv4Addr, dst: Ipv4Addr) -> Header {
+    let mut h = Header::new(20);
+    h.put(0, &[0x45, p.tos]);
+    h.put(2, &p.len.to_be_bytes());
+    h.hide(4, 2);
+    // Whether the packet may be cut into fragments is the sender's choice; it is no fragment itself.
+    h.unknown[6] = 0x40;
+    h.put(8, &[p.ttl, p.protocol.0]);
+    h.hide(10, 2);
+    h.put(12, &src.octets());
+    h.put(16, &dst.octets());
+    h
+}
+
+fn ipv6(p: &Packet, src: Ipv6Addr, dst: Ipv6Addr) -> Header {
+    let mut h = Header::new(40);
+    h.put(0, &[0x60 | p.tos >> 4, p.tos << 4]);
+    h.unknown[1] = 0x0f;
+    h.hide(2, 2);
+    h.put(4, &p.len.saturating_sub(40).to_be_bytes());
+    h.put(6, &[p.protocol.0, p.ttl]);
+    h.put(8, &src.octets());
+    h.put(24, &dst.octets());
+    h
+}
+
+/// Bytes of the IP header.
+pub(super) fn network_len(p: &Packet) -> usize {
+    match p.family {
+        IpFamily::V4 => 20,
+        IpFamily::V6 => 40,
+    }
+}
+
+fn transport(p: &Packet) -> Header {
+    let mut h;
+    match p.protocol {
+        Protocol::TCP => {
+            h = Header::new(20);
+            h.hide(4, 8);
+            h.unknown[12] = 0xf1;
+            h.put(13, &[p.tcp_flags]);
+            h.hide(14, 6);
+        }
+        Protocol::UDP => {
+            h = Header::new(8);
+            let len = usize::from(p.len).saturating_sub(network_len(p));
+            h.put(4, &(len as u16).to_be_bytes());
+            h.hide(6, 2);
+        }
+        Protocol::ICMP | Protocol::ICMPV6 => {
+            h = Header::new(8);
+            h.hide(2, 6);
+            if let Some(icmp) = p.icmp {
+                h.put(0, &[icmp.kind, icmp.code]);
+                if matches!((p.protocol, icmp.kind), (Protocol::ICMP, 0 | 8) | (Protocol::ICMPV6, 128 | 129))
+                {
+                    h.put(4, &icmp.id.to_be_bytes());
+                    h.unknown[4] = 0;
+                    h.unknown[5] = 0;
+                }
+            } else {
+                h.hide(0, 2);
+            }
+            if let Some(IpAddr::V6(target)) = p.nd_target {
+                h.len = 24;
+                h.put(8, &target.octets());
+            }
+            return h;
+        }
+        // SCTP, DCCP and UDP-Lite begin with their ports.
+        Protocol(132 | 33 | 136) => {
+            h = Header::new(4);
+        }
+        _ => return Header::new(0),
+    }
+    h.put(0, &p.sport.to_be_bytes());
+    h.put(2, &p.dport.to_be_bytes());
+    h
+}
+
+/// The Ethernet header, where the packet has one here. The loopback device's is all zeros.
+pub(super) fn link(p: &Packet, loopback: bool) -> Option<[u8; 14]> {
+    let zero = loopback.then_some(Mac([0; 6]));
+    let (dst, src) = (p.eth_dst.or(zero)?, p.eth_src.or(zero)?);
+    let mut h = [0; 14];
+    for (to, from) in h.iter_mut().zip(dst.0.into_iter().chain(src.0)) {
+        *to = from;
+    }
+    let kind = ether_type(p).to_be_bytes();
+    h[12] = kind[0];
+    h[13] = kind[1];
+    Some(h)
+}
+
+/// `skb->protocol`
+pub(super) fn ether_type(p: &Packet) -> u16 {
+    match p.family {
+        IpFamily::V4 => 0x0800,
+        IpFamily::V6 => 0x86dd,
+    }
+}
+
+/// Writes bytes into the network header and takes over what they mean. `false`: some of them mean something that
+/// the walk does not carry.
+pub(super) fn write_network(p: &mut Packet, offset: usize, bytes: &[u8]) -> bool {
+    let mut h = Headers::of(p).network;
+    h.put(offset, bytes);
+    let b = &h.bytes;
+    match p.family {
+        IpFamily::V4 => {
+            p.tos = b[1];
+            p.ttl = b[8];
+            p.src = IpAddr::V4(Ipv4Addr::new(b[12], b[13], b[14], b[15]));
+            p.dst = IpAddr::V4(Ipv4Addr::new(b[16], b[17], b[18], b[19]));
+            b[0] == 0x45 && b[9] == p.protocol.0 && [b[2], b[3]] == p.len.to_be_bytes()
+        }
+        IpFamily::V6 => {
+            let address = |at: usize| {
+                let mut a = [0; 16];
+                for (to, from) in a.iter_mut().zip(b.iter().skip(at)) {
+                    *to = *from;
+                }
+                IpAddr::V6(Ipv6Addr::from(a))
+            };
+            p.tos = (b[0] & 0x0f) << 4 | b[1] >> 4;
+            p.ttl = b[7];
+            p.src = address(8);
+            p.dst = address(24);
+            b[0] >> 4 == 6 && b[6] == p.protocol.0
+        }
+    }
+}
+
+/// Writes bytes into the transport header.
+pub(super) fn write_transport(p: &mut Packet, offset: usize, bytes: &[u8]) -> bool {
+    let mut h = transport(p);
+    h.put(offset, bytes);
+    let b = &h.bytes;
+    match p.protocol {
+        Protocol::ICMP | Protocol::ICMPV6 => {
+            if let Some(icmp) = p.icmp.as_mut() {
+                icmp.kind = b[0];
+                icmp.code = b[1];
+                if h.unknown[4] == 0 {
+                    icmp.id = u16::from_be_bytes([b[4], b[5]]);
+                }
+            }
+        }
+        Protocol::TCP | Protocol::UDP | Protocol(132 | 33 | 136) => {
+            p.sport = u16::from_be_bytes([b[0], b[1]]);
+            p.dport = u16::from_be_bytes([b[2], b[3]]);
+            if p.protocol == Protocol::TCP {
+                p.tcp_flags = b[13];
+            }
+        }
+        _ => return false,
+    }
+    true
+}

@@ -1,0 +1,415 @@
+//! Expressions that are carried out from their decoded form.
+
+use plumb_model::{IpFamily, Protocol};
+use plumb_nft::{BitwiseOp, Expr, Limit, Operand, RejectType, RtKey};
+
+use super::branch::Branch;
+use super::compile::at as offset_of;
+use super::draw::{Draw, Sticky, Transform};
+use super::eval::{BREAK, Step, when};
+use super::hash::{jhash, scale};
+use super::regs::{Special, Why};
+use super::solve::Run;
+use crate::event::{Answer, Decider, NatKind, Stop};
+use crate::state::RuleRef;
+
+impl Run<'_> {
+    pub(super) fn rare(&mut self, b: &mut Branch, at: u32, expr: &Expr) -> Step {
+        match expr {
+            Expr::Bitwise { sreg, dreg, len, op } => {
+                self.bitwise(b, at, offset_of(*sreg), offset_of(*dreg), *len as usize, op)
+            }
+            Expr::Byteorder { sreg, dreg, len, size, .. } => {
+                self.byteorder(b, at, offset_of(*sreg), offset_of(*dreg), *len as usize, *size as usize)
+            }
+            Expr::MetaSet { key, sreg } => self.meta_set(b, at, *key, offset_of(*sreg)),
+            Expr::CtSet { key, sreg, direction } => self.ct_set(b, at, *key, offset_of(*sreg), *direction),
+            Expr::PayloadWrite { sreg, base, offset, len, .. } => {
+                self.write(b, at, offset_of(*sreg), *base, *offset as usize, *len as usize)
+            }
+            Expr::Snat { family, range } => self.nat(b, at, NatKind::Source, *family, range),
+            Expr::Dnat { family, range } => self.nat(b, at, NatKind::Destination, *family, range),
+            Expr::Masq { flags, port_min, port_max } => self.masquerade(b, at, *flags, *port_min, *port_max),
+            Expr::Redir { flags, port_min, port_max } => self.redirect(b, at, *flags, *port_min, *port_max),
+            Expr::Reject { kind, code } => self.reject(b, *kind, *code),
+            Expr::Limit(limit) => self.limit(b, limit),
+            Expr::Quota { bytes, consumed, flags } => self.quota(b, *bytes, *consumed, *flags),
+            Expr::Connlimit { count, flags } => self.connections(b, *count, *flags),
+            Expr::Numgen { dreg, modulus, random, offset } => {
+                let dreg = offset_of(*dreg);
+                if *random {
+                    return self.draw(b, dreg, Draw::new(u64::from(*modulus), *offset, None));
+                }
+                let sticky = Sticky { rule: self.rule_of(b), slot: self.slot(b, at) };
+                self.counting(b, dreg, *modulus, *offset, sticky)
+            }
+            Expr::Jhash { sreg, dreg, len, modulus, seed, offset } => self.jenkins(
+                b,
+                at,
+                offset_of(*sreg),
+                offset_of(*dreg),
+                *len as usize,
+                (*modulus, *seed, *offset),
+            ),
+            Expr::Symhash { dreg, modulus, offset } => {
+                let flow = flow_hash(b);
+                self.fixed(b, offset_of(*dreg), *modulus, *offset, flow)
+            }
+            Expr::Fib { dreg, result, flags } => self.fib(b, offset_of(*dreg), *result, *flags),
+            Expr::Notrack => self.notrack(b),
+            Expr::Socket { key, dreg, .. } => self.socket(b, *key, offset_of(*dreg)),
+            Expr::Exthdr { dreg, len, flags, op, .. } => {
+                self.extension(b, offset_of(*dreg), *len as usize, *flags, *op)
+            }
+            Expr::ExthdrWrite { op, .. } | Expr::ExthdrReset { op, .. } => {
+                when(*op != 1 || b.state.packet.protocol == Protocol::TCP)
+            }
+            Expr::Rt { key, dreg } => {
+                let dreg = offset_of(*dreg);
+                match key {
+                    RtKey::Xfrm => b.regs.store(dreg, &[0]),
+                    key => {
+                        let len = if *key == RtKey::Nexthop6 { 16 } else { 4 };
+                        let what = format!("rt {}", key.word().unwrap_or("key"));
+                        b.regs.store_unknown(dreg, len, &what.as_str().into());
+                    }
+                }
+                Step::Next
+            }
+            // No packet of the walk was or will be transformed by IPsec.
+            Expr::Xfrm { .. } => BREAK,
+            Expr::Osf { dreg, .. } => {
+                if b.state.packet.protocol != Protocol::TCP {
+                    return BREAK;
+                }
+                b.regs.store_unknown(
+                    offset_of(*dreg),
+                    16,
+                    &"fingerprint of the sender's system (osf)".into(),
+                );
+                Step::Next
+            }
+            Expr::Queue { .. } => Step::Verdict(super::ops::Verd::Queue),
+            Expr::Tproxy { .. } => {
+                if !matches!(b.state.packet.protocol, Protocol::TCP | Protocol::UDP) {
+                    return BREAK;
+                }
+                self.pass(b, "tproxy: the local socket that it hands the packet to");
+                Step::Next
+            }
+            Expr::Synproxy { .. } => self.synproxy(b),
+            Expr::Fwd { .. } => {
+                self.pass(b, "fwd: the packet leaves by another device");
+                Step::Verdict(super::ops::Verd::Accept)
+            }
+            Expr::Counter { .. }
+            | Expr::Last { .. }
+            | Expr::Log { .. }
+            | Expr::Dup { .. }
+            | Expr::FlowOffload { .. } => Step::Next,
+            other => {
+                self.pass(b, format!("expression {other:?}"));
+                Step::Next
+            }
+        }
+    }
+
+    /// Number of an operation within its rule: tells draws of one rule apart.
+    fn slot(&self, b: &Branch, at: u32) -> u32 {
+        at.wrapping_sub(self.nf.rules.get(b.rule as usize).map_or(0, |r| r.start))
+    }
+
+    fn bitwise(&mut self, b: &mut Branch, at: u32, sreg: u8, dreg: u8, len: usize, op: &BitwiseOp) -> Step {
+        let combine = |b: &mut Branch, other: &[u8], f: fn(u8, u8) -> u8| {
+            let out: smallvec::SmallVec<[u8; 32]> =
+                b.regs.raw(sreg, len).iter().zip(other).map(|(a, o)| f(*a, *o)).collect();
+            b.regs.store(dreg, &out);
+        };
+        match op {
+            BitwiseOp::Bool { mask, xor } => {
+                if b.regs.known(sreg, len) {
+                    let out: smallvec::SmallVec<[u8; 32]> = b
+                        .regs
+                        .raw(sreg, len)
+                        .iter()
+                        .zip(&**mask)
+                        .zip(&**xor)
+                        .map(|((a, m), x)| (a & m) ^ x)
+                        .collect();
+                    b.regs.store(dreg, &out);
+                } else {
+                    let mut whole = mask.to_vec();
+                    whole.resize(len, 0);
+                    self.mask(b, sreg, dreg, &whole, xor);
+                }
+                Step::Next
+            }
+            BitwiseOp::Lshift(n) | BitwiseOp::Rshift(n) => {
+                let left = matches!(op, BitwiseOp::Lshift(_));
+                if !b.regs.known(sreg, len) {
+                    if let (4, Some(Special::Draw { draw, transforms })) =
+                        (len, b.regs.special_of(sreg as usize / 4).cloned())
+                    {
+                        let mut transforms = transforms;
+                        transforms.push(if left { Transform::Shl(*n) } else { Transform::Shr(*n) });
+                        b.regs.store_draw(dreg, draw, transforms);
+                        return Step::Next;
+                    }
+                    if let Some(step) = self.resolve(b, at, sreg, len) {
+                        return step;
+                    }
+                    if let (4, Some(Special::Unknown { bits, why })) =
+                        (len, b.regs.special_of(sreg as usize / 4).cloned())
+                    {
+                        let shift =
+                            |v: u32| if left { v.checked_shl(*n) } else { v.checked_shr(*n) }.unwrap_or(0);
+                        let value = shift(b.regs.word(sreg));
+                        b.regs.store_partly(dreg, &value.to_le_bytes(), &shift(bits).to_le_bytes(), &why);
+                        return Step::Next;
+                    }
+                    self.copy_unknown(b, sreg, dreg, len);
+                    return Step::Next;
+                }
+                let shifted = shift(b.regs.raw(sreg, len), *n, left);
+                b.regs.store(dreg, &shifted);
+                Step::Next
+            }
+            BitwiseOp::And(other) | BitwiseOp::Or(other) | BitwiseOp::Xor(other) => {
+                let f: fn(u8, u8) -> u8 = match op {
+                    BitwiseOp::And(_) => |a, o| a & o,
+                    BitwiseOp::Or(_) => |a, o| a | o,
+                    _ => |a, o| a ^ o,
+                };
+                let second: smallvec::SmallVec<[u8; 32]> = match other {
+                    Operand::Value(v) => (&**v).into(),
+                    Operand::Register(r) => {
+                        if let Some(step) = self.resolve(b, at, offset_of(*r), len) {
+                            return step;
+                        }
+                        if !b.regs.known(offset_of(*r), len) {
+                            self.copy_unknown(b, offset_of(*r), dreg, len);
+                            return Step::Next;
+                        }
+                        b.regs.raw(offset_of(*r), len).into()
+                    }
+                };
+                if let Some(step) = self.resolve(b, at, sreg, len) {
+                    return step;
+                }
+                if b.regs.known(sreg, len) {
+                    combine(b, &second, f);
+                } else {
+                    self.copy_unknown(b, sreg, dreg, len);
+                }
+                Step::Next
+            }
+            _ => {
+                b.regs.store_unknown(dreg, len, &"a bitwise operation".into());
+                Step::Next
+            }
+        }
+    }
+
+    /// The result of an operation on something unknown is unknown for the same reason.
+    fn copy_unknown(&self, b: &mut Branch, sreg: u8, dreg: u8, len: usize) {
+        let why: Why = b.regs.why(sreg, len).cloned().unwrap_or_else(|| "a register".into());
+        b.regs.store_unknown(dreg, len, &why);
+    }
+
+    /// `nft_byteorder_eval`: there and back are the same.
+    fn byteorder(&mut self, b: &mut Branch, at: u32, sreg: u8, dreg: u8, len: usize, size: usize) -> Step {
+        if b.regs.known(sreg, len) {
+            let mut bytes: smallvec::SmallVec<[u8; 32]> = b.regs.raw(sreg, len).into();
+            for chunk in bytes.chunks_mut(size.max(1)) {
+                chunk.reverse();
+            }
+            b.regs.store(dreg, &bytes);
+            return Step::Next;
+        }
+        if size == 8 || len > 16 {
+            if let Some(step) = self.resolve(b, at, sreg, len) {
+                return step;
+            }
+            self.copy_unknown(b, sreg, dreg, len);
+            return Step::Next;
+        }
+        let swap = if size == 2 { Transform::Swap2 } else { Transform::Swap4 };
+        for word in 0..len.div_ceil(4) {
+            let (from, to) = (sreg as usize / 4 + word, dreg as usize / 4 + word);
+            let special = b.regs.special_of(from).cloned();
+            let value = swap.apply(b.regs.word((from * 4) as u8));
+            match special {
+                None => b.regs.store4((to * 4) as u8, value),
+                Some(Special::Unknown { bits, why }) => {
+                    let bits = swap.apply(bits);
+                    b.regs.store_partly((to * 4) as u8, &value.to_le_bytes(), &bits.to_le_bytes(), &why);
+                }
+                Some(Special::Draw { draw, mut transforms }) => {
+                    match transforms.last() {
+                        Some(last) if *last == swap => {
+                            transforms.pop();
+                        }
+                        _ => transforms.push(swap),
+                    }
+                    b.regs.store_draw((to * 4) as u8, draw, transforms);
+                }
+            }
+        }
+        Step::Next
+    }
+
+    /// `nft_limit_eval` with a full bucket: one packet passes; more bytes than the bucket holds never do.
+    pub(super) fn limit(&self, b: &Branch, l: &Limit) -> Step {
+        let over = l.bytes && u64::from(b.state.packet.len) > l.rate.saturating_add(u64::from(l.burst));
+        when(over == l.over)
+    }
+
+    /// `nft_quota_do_eval`
+    pub(super) fn quota(&self, b: &Branch, bytes: u64, consumed: u64, flags: u32) -> Step {
+        let over = consumed.saturating_add(u64::from(b.state.packet.len)) > bytes;
+        when(over == (flags & 1 != 0))
+    }
+
+    /// `nft_connlimit_do_eval`, as if this were the only connection.
+    pub(super) fn connections(&self, _: &Branch, count: u32, flags: u32) -> Step {
+        when((1 > count) == (flags & 1 != 0))
+    }
+
+    /// `nft_reject_*_eval`
+    fn reject(&mut self, b: &mut Branch, kind: RejectType, code: u8) -> Step {
+        let v4 = self.env.family == IpFamily::V4;
+        let error = |code| Answer::Icmp { kind: if v4 { 3 } else { 1 }, code };
+        let answer = match kind {
+            RejectType::TcpRst if b.state.packet.protocol == Protocol::TCP => Answer::TcpReset,
+            RejectType::TcpRst => Answer::Nothing,
+            _ if b.state.packet.is_icmp_error() => Answer::Nothing,
+            RejectType::IcmpUnreach => error(code),
+            // nft_reject_icmp_code, nft_reject_icmpv6_code
+            RejectType::IcmpxUnreach => error(match (v4, code) {
+                (true, 0) => 0,
+                (true, 1) => 3,
+                (true, 2) => 1,
+                (true, _) => 13,
+                (false, 0) => 0,
+                (false, 1) => 4,
+                (false, 2) => 3,
+                (false, _) => 1,
+            }),
+            _ => Answer::Nothing,
+        };
+        self.rejected(b, answer)
+    }
+
+    pub(super) fn rejected(&self, b: &Branch, answer: Answer) -> Step {
+        let by = Decider::Rule(self.rule_of(b));
+        Step::Stop(Stop::Rejected { by, hook: self.env.hook, answer })
+    }
+
+    /// A counter that starts anywhere and counts on (`nft_ng_inc_gen`).
+    pub(super) fn counting(
+        &mut self,
+        b: &mut Branch,
+        dreg: u8,
+        modulus: u32,
+        offset: u32,
+        sticky: Sticky,
+    ) -> Step {
+        match phase(b, sticky) {
+            Some(last) => {
+                let next = if last + 1 < u64::from(modulus) { last + 1 } else { 0 };
+                super::eval::remember(b, sticky, next);
+                b.regs.store4(dreg, (next as u32).wrapping_add(offset));
+                Step::Next
+            }
+            None => self.draw(b, dreg, Draw::new(u64::from(modulus), offset, Some(sticky))),
+        }
+    }
+
+    /// A hash with a seed that is not known: any value, but the same one for the same input.
+    fn fixed(&mut self, b: &mut Branch, dreg: u8, modulus: u32, offset: u32, input: (u32, u32)) -> Step {
+        let rule = RuleRef { ns: self.nf.ns, table: u32::MAX, chain: modulus, rule: input.0 };
+        let sticky = Sticky { rule, slot: input.1 };
+        match phase(b, sticky) {
+            Some(value) => {
+                b.regs.store4(dreg, (value as u32).wrapping_add(offset));
+                Step::Next
+            }
+            None => self.draw(b, dreg, Draw::new(u64::from(modulus), offset, Some(sticky))),
+        }
+    }
+
+    /// `nft_jhash_eval`
+    fn jenkins(
+        &mut self,
+        b: &mut Branch,
+        at: u32,
+        sreg: u8,
+        dreg: u8,
+        len: usize,
+        (modulus, seed, offset): (u32, Option<u32>, u32),
+    ) -> Step {
+        if let Some(step) = self.resolve(b, at, sreg, len) {
+            return step;
+        }
+        if !b.regs.known(sreg, len) {
+            self.copy_unknown(b, sreg, dreg, 4.max(len.min(4)));
+            return Step::Next;
+        }
+        let bytes = b.regs.raw(sreg, len);
+        match seed {
+            Some(seed) => {
+                let value = scale(jhash(bytes, seed), modulus).wrapping_add(offset);
+                b.regs.store4(dreg, value);
+                Step::Next
+            }
+            // The kernel chose the seed of this rule itself.
+            None => {
+                let rule = self.rule_of(b);
+                let input =
+                    (jhash(bytes, rule.rule), jhash(bytes, rule.chain ^ rule.table << 16 ^ 0x9e37_79b9));
+                self.fixed(b, dreg, modulus, offset, input)
+            }
+        }
+    }
+}
+
+fn phase(b: &Branch, sticky: Sticky) -> Option<u64> {
+    let phases = &b.state.world.phases;
+    phases.iter().find(|(rule, slot, _)| *rule == sticky.rule && *slot == sticky.slot).map(|(_, _, v)| *v)
+}
+
+/// A number for the flow that is the same in both directions (`__skb_get_hash_symmetric`).
+fn flow_hash(b: &Branch) -> (u32, u32) {
+    let p = &b.state.packet;
+    let end = |addr, port: u16| {
+        let mut v = super::load::octets(addr).to_vec();
+        v.extend_from_slice(&port.to_be_bytes());
+        v
+    };
+    let mut ends = [end(p.src, p.sport), end(p.dst, p.dport)];
+    ends.sort();
+    let mut all = ends.concat();
+    all.push(p.protocol.0);
+    (jhash(&all, 1), jhash(&all, 2))
+}
+
+/// Shifts the bits of words that follow each other, the first being the most significant, each in host order
+/// (`nft_bitwise_eval_lshift`, `_rshift`).
+fn shift(bytes: &[u8], n: u32, left: bool) -> smallvec::SmallVec<[u8; 32]> {
+    let words: smallvec::SmallVec<[u32; 8]> =
+        bytes.chunks(4).map(|c| c.iter().rev().fold(0, |v, b| v << 8 | u32::from(*b))).collect();
+    let at = |i: Option<usize>| i.and_then(|i| words.get(i)).copied().unwrap_or(0);
+    let mut out: smallvec::SmallVec<[u8; 32]> = smallvec::SmallVec::new();
+    for i in 0..words.len() {
+        let (this, carried) = if left {
+            (at(Some(i)), at(Some(i + 1)).checked_shr(32 - n.min(32)).unwrap_or(0))
+        } else {
+            (at(Some(i)), at(i.checked_sub(1)).checked_shl(32 - n.min(32)).unwrap_or(0))
+        };
+        let carried = if n == 0 { 0 } else { carried };
+        let moved = if left { this.checked_shl(n) } else { this.checked_shr(n) }.unwrap_or(0);
+        out.extend_from_slice(&(moved | carried).to_le_bytes());
+    }
+    out.truncate(bytes.len().next_multiple_of(4));
+    out
+}
