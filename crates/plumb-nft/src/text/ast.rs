@@ -65,7 +65,6 @@ pub(super) enum Kind<'a> {
     Value(u128),
     /// A longer constant.
     Blob(Vec<u8>),
-    Verdict(&'a Verdict),
     Payload {
         base: usize,
         /// Bits.

@@ -7,7 +7,9 @@ use crate::types::*;
 /// The statements of a rule, and its comment.
 pub(super) fn rule(table: &Table, rule: &Rule, options: &Options) -> String {
     let statements = post::process(table.family, parse::statements(table, &rule.exprs));
-    let inline = |chain: &Chain| rules(table, chain, options, "\t\t\t");
+    // nft writes no handles in there.
+    let bare = Options { handles: false, ..options.clone() };
+    let inline = |chain: &Chain| rules(table, chain, &bare, "\t\t\t");
     let mut out =
         statements.iter().map(|s| statement::text(options, s, &inline)).collect::<Vec<_>>().join(" ");
     if let Some(comment) = userdata::text(&rule.userdata, COMMENT) {

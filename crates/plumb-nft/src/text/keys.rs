@@ -62,7 +62,8 @@ pub(super) fn ct<'a>(key: CtKey, direction: Option<CtDirection>) -> Node<'a> {
         CtKey::Src | CtKey::Dst => (Ty::Integer, 0),
         _ => (Ty::Integer, 32),
     };
-    node(Kind::Ct(key, direction), ty, len)
+    let order = if key == CtKey::Id { Order::Big } else { ty.order() };
+    Node::new(Kind::Ct(key, direction), ty, order, len)
 }
 
 pub(super) fn rt<'a>(key: RtKey) -> Node<'a> {

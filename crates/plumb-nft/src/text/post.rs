@@ -485,7 +485,8 @@ impl<'a> Post<'a> {
 
     fn meta_match(&mut self, key: MetaKey, op: Op, right: &Node<'a>, statement: usize) {
         let base = match key {
-            MetaKey::Nfproto | MetaKey::Protocol | MetaKey::Iftype => LL,
+            MetaKey::Iftype => 0,
+            MetaKey::Nfproto | MetaKey::Protocol => LL,
             MetaKey::L4proto => NETWORK,
             _ => return,
         };
@@ -699,7 +700,7 @@ impl<'a> Post<'a> {
             Kind::Binop(op, left, right) => {
                 self.node(left);
                 match op {
-                    Op::Lshift | Op::Rshift => right.set_type(Ty::Integer, Order::Host),
+                    Op::Lshift | Op::Rshift => right.set_type(Ty::Integer, Order::Big),
                     _ => right.set_type(left.ty, left.order),
                 }
                 if self.in_concat

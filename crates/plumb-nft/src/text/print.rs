@@ -57,7 +57,6 @@ pub(super) fn node(options: &Options, node_: &Node<'_>) -> String {
     match &node_.kind {
         Kind::Value(v) => value::value(options, node_.ty, *v, node_.len),
         Kind::Blob(bytes) => format!("0x{}", crate::types::Bytes::from(bytes.as_slice())),
-        Kind::Verdict(v) => verdict(v),
         Kind::Text(text) => text.clone(),
         Kind::Payload { known: Some((desc, field)), .. } => format!("{} {}", desc.name, field.name),
         Kind::Payload { base, offset, .. } => {

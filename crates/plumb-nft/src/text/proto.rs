@@ -80,7 +80,7 @@ macro_rules! desc {
 desc!(ETHER "ether" LL 112 17 Some("type");
     f("daddr", 0, 48, Ty::Ether), f("saddr", 48, 48, Ty::Ether), f("type", 96, 16, Ty::EtherType));
 desc!(VLAN "vlan" LL 32 16 Some("type");
-    f("pcp", 0, 3, Ty::Integer), f("dei", 3, 1, Ty::Integer), f("id", 4, 12, Ty::Integer), f("type", 16, 16, Ty::EtherType));
+    f("pcp", 0, 3, Ty::Integer), f("dei", 3, 1, Ty::Integer), f("cfi", 3, 1, Ty::Integer), f("id", 4, 12, Ty::Integer), f("type", 16, 16, Ty::EtherType));
 desc!(ARP "arp" NETWORK 0 15 None;
     f("htype", 0, 16, Ty::Integer), f("ptype", 16, 16, Ty::EtherType), f("hlen", 32, 8, Ty::Integer),
     f("plen", 40, 8, Ty::Integer), f("operation", 48, 16, Ty::ArpOp), f("saddr ether", 64, 48, Ty::Ether),

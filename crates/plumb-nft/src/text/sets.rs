@@ -174,7 +174,10 @@ fn collect<'a>(set: &'a Set, fields: &Fields) -> Vec<Shown<'a>> {
             };
             shown.push(Shown { sort: sort_key(&element.key, fields), key: Some(key), element });
         }
-        shown.sort_by(|a, b| a.sort.cmp(&b.sort));
+        // Concatenations of ranges are left in the kernel's order.
+        if !set.has(Set::INTERVAL) {
+            shown.sort_by(|a, b| a.sort.cmp(&b.sort));
+        }
     }
     let rest = set.elements.iter().filter(|e| e.is_catchall());
     shown.extend(rest.map(|element| Shown { sort: Vec::new(), key: None, element }));

@@ -152,7 +152,7 @@ pub(super) fn limit(l: &Limit) -> String {
     if l.bytes {
         let (rate, rate_unit) = data_rate(l.rate);
         let (burst, burst_unit) = data_rate(l.burst.into());
-        let burst = if l.burst == 5 { String::new() } else { format!(" burst {burst} {burst_unit}") };
+        let burst = if l.burst == 0 { String::new() } else { format!(" burst {burst} {burst_unit}") };
         format!("rate {over}{rate} {rate_unit}/{unit}{burst}")
     } else {
         let burst =

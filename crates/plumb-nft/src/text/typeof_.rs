@@ -19,7 +19,7 @@ pub(super) fn describe(bytes: &[u8]) -> Option<Described> {
     let body = entry(bytes, 1).unwrap_or_default();
     if kind == 13 {
         let parts: Option<Vec<Described>> = entries(body).map(|(_, part)| describe(part)).collect();
-        let parts = parts?;
+        let parts = parts.filter(|p| !p.is_empty())?;
         let text = parts.iter().map(|p| p.text.as_str()).collect::<Vec<_>>().join(" . ");
         let fields = parts.into_iter().flat_map(|p| p.fields).collect();
         return Some(Described { text, fields });
