@@ -1,1 +1,3 @@
-//! Findings and diagnosis: from traces to causes, evidence and remedies
+//! Findings and diagnosis: from traces to causes, their places, evidence and remedies tried in the model.
+pub mod finding;
+pub mod report;

@@ -1,1 +1,17 @@
-//! Compiles a snapshot into a network and walks a packet through it, there and back
+//! Walks a packet through a snapshot, there and back.
+pub mod conntrack;
+mod device;
+pub mod env;
+pub mod event;
+mod hash;
+pub mod machine;
+mod network;
+pub mod packet;
+mod routing;
+pub mod session;
+pub mod share;
+pub mod state;
+mod walk;
+
+pub use network::Network;
+pub use walk::{End, Goal, Walker};

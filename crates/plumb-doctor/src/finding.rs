@@ -1,0 +1,148 @@
+//! What is said about a flow, as ids and parameters; sentences are made of them in [`messages`](crate::messages).
+
+/// A kind of cause, with what its sentences need. Names of namespaces, devices, tables are as in reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields bear the names of what they hold")]
+pub enum Finding {
+    /// A rule drops the packet. `packet`: `request`, `reply`, `error`, `neighbour question`, `neighbour answer`.
+    RuleDrops {
+        namespace: String,
+        backend: String,
+        table: String,
+        chain: String,
+        rule: String,
+        packet: Packet,
+        mark_set_in: Option<String>,
+    },
+    /// A chain's policy drops it.
+    PolicyDrops { namespace: String, backend: String, table: String, chain: String, packet: Packet },
+    /// A rule rejects it with this answer (`RST`, `port unreachable` …).
+    RuleRejects {
+        namespace: String,
+        backend: String,
+        table: String,
+        chain: String,
+        rule: String,
+        packet: Packet,
+        answer: String,
+    },
+    /// A NAT rule leads to a port that nobody serves while the port asked for is served.
+    NatToDeadPort { namespace: String, rule: String, to: String },
+    /// A NAT rule leads to an address that nobody has or that cannot be reached.
+    NatToNobody { namespace: String, rule: String, to: String },
+    /// A NAT rule gives a source that answers do not find back to.
+    NatSourceLost { namespace: String, rule: String, source: String },
+    /// A NAT rule found no free port or address.
+    NatExhausted { namespace: String, rule: String },
+    /// A NAT rule misses the packet by this condition.
+    NatMissed { namespace: String, rule: String, condition: String },
+    /// A rule keeps the packet from being tracked, so that it is not translated back.
+    Untracked { namespace: String, rule: String },
+    /// A rule puts one direction into another conntrack zone.
+    ZoneDiffers { namespace: String, rule: String, zone: u16 },
+    /// An entry of the connection table holds a translation that no longer leads anywhere.
+    StaleEntry { namespace: String, entry: String },
+    /// No route to an address. `packet` tells for what.
+    RouteMissing { namespace: String, table: String, address: String, packet: Packet },
+    /// A blackhole, unreachable or prohibit route.
+    RouteDiscards { namespace: String, route: String, table: String, packet: Packet },
+    /// A route that leads the wrong way (to a next hop that does not carry the packet on).
+    RouteAstray { namespace: String, route: String, table: String, packet: Packet },
+    /// A policy rule that discards.
+    PolicyRuleDiscards { namespace: String, rule: String, packet: Packet },
+    /// A routing loop.
+    RoutingLoop { namespace: String, route: String, table: String },
+    /// The machine (or the device) does not forward.
+    NotForwarding { namespace: String, sysctl: String, packet: Packet },
+    /// Strict or loose reverse-path filter.
+    ReversePath { namespace: String, sysctl: String, device: String, source: String, packet: Packet },
+    /// A loopback address from outside.
+    LoopbackFromOutside { namespace: String, sysctl: String, device: String },
+    /// An own address as the source of a packet from outside.
+    OwnSource { namespace: String, sysctl: String, device: String, source: String },
+    /// A source or destination address that must not appear.
+    Martian { namespace: String, device: String, address: String, source: bool },
+    /// The owner of an address does not answer because of a sysctl.
+    NoNeighbourAnswer { namespace: String, sysctl: String, value: String, address: String },
+    /// Nobody has the address on that link.
+    NeighbourMissing { namespace: String, device: String, address: String },
+    /// A neighbour entry holds an address that is not its owner's.
+    NeighbourWrong { namespace: String, device: String, address: String, lladdr: String },
+    /// IPv6 is off on a device.
+    Ipv6Disabled { namespace: String, sysctl: String, device: String },
+    /// Echo requests are not answered.
+    EchoIgnored { namespace: String, sysctl: String },
+    /// The connection table is full.
+    ConntrackFull { namespace: String, count: u64, max: u64 },
+    /// Bridged packets do not pass the IP hooks, so that answers are not translated back.
+    BridgeNotFiltered { namespace: String, sysctl: String, bridge: String },
+    /// A device is down.
+    LinkDown { namespace: String, device: String },
+    /// A device has no carrier since its other end is down or gone.
+    NoCarrier { namespace: String, device: String, peer: Option<String> },
+    /// The host's end of a pod's link is in no bridge.
+    NotInBridge { namespace: String, device: String, bridge: String },
+    /// A bridge port does not flood unknown unicast and nothing says who is behind it.
+    PortNoFlood { namespace: String, bridge: String, device: String, lladdr: String },
+    /// A bridge port does not pass broadcasts, which ARP needs.
+    PortNoBroadcast { namespace: String, bridge: String, device: String, attribute: String },
+    /// Two isolated ports.
+    PortIsolated { namespace: String, bridge: String, device: String, from: String },
+    /// A bridge port that does not send back where it came from.
+    PortNoHairpin { namespace: String, bridge: String, device: String },
+    /// A bridge port that is not forwarding (spanning tree).
+    PortState { namespace: String, bridge: String, device: String, state: String },
+    /// An entry of the forwarding database leads to the wrong port.
+    FdbWrong { namespace: String, bridge: String, device: String, lladdr: String },
+    /// Nothing listens on the port.
+    ListenerMissing { namespace: String, socket: String },
+    /// Something listens, but on another address (or device).
+    ListenerElsewhere { namespace: String, socket: String, listens: String },
+    /// Something listens, but for the other IP family only.
+    ListenerOtherFamily { namespace: String, socket: String, listens: String },
+    /// The listener's queue is full.
+    QueueFull { namespace: String, socket: String, queue: u32, backlog: u32 },
+    /// The answer comes from another address than the one that was asked.
+    AnswerFromElsewhere { namespace: String, expected: String, seen: String },
+    /// No address to send from.
+    NoSource { namespace: String, family: String },
+    /// The packet is larger than the device takes.
+    TooBig { namespace: String, device: String, mtu: u32 },
+}
+
+/// Which packet of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Packet {
+    /// From client to server.
+    Request,
+    /// From server to client.
+    Reply,
+    /// An error on its way back to the client.
+    Error,
+    /// An ARP or ND question.
+    NeighbourQuestion,
+    /// An ARP or ND answer.
+    NeighbourAnswer,
+}
+
+/// Something looked at that is in order, for `ruled_out`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields bear the names of what they hold")]
+pub enum InOrder {
+    /// A socket listens and its queue has room.
+    Listener { namespace: String, socket: String, queue: u32, backlog: u32 },
+    /// A route leads to the destination.
+    Route { namespace: String, route: String },
+    /// The neighbour is known or answers.
+    Neighbour { namespace: String, address: String, lladdr: String },
+    /// So many rules were passed and none of them stops the flow.
+    Rules { namespace: String, chains: usize, rules: usize },
+    /// nat chains that the packet does not meet since nothing there uses connection tracking.
+    NatInactive { namespace: String, chain: String },
+    /// Translation happens and is undone.
+    Nat { namespace: String, from: String, to: String },
+    /// The reply gets back.
+    Reply { from: String },
+}

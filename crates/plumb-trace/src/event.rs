@@ -1,0 +1,549 @@
+//! What happens to a packet, step by step, and why a packet ends.
+
+use std::net::IpAddr;
+
+use plumb_model::{IpFamily, Mac, Tuple};
+use plumb_nft::Hook;
+
+use crate::packet::{CtInfo, Packet};
+use crate::share::Share;
+use crate::state::{ChainPlace, NsIndex, RuleRef};
+
+/// Who gave a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Decider {
+    /// A rule.
+    Rule(RuleRef),
+    /// The policy of a base chain.
+    Policy(ChainPlace),
+}
+
+/// A place of a set: namespace, table and set by their indices in the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SetRef {
+    /// Namespace.
+    pub ns: NsIndex,
+    /// Index of the table in the ruleset.
+    pub table: u32,
+    /// Index of the set in its table.
+    pub set: u32,
+}
+
+/// Source or destination translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NatKind {
+    /// `snat`, `masquerade`
+    Source,
+    /// `dnat`, `redirect`
+    Destination,
+}
+
+/// Why a route was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RouteUse {
+    /// For a packet of this machine.
+    Output,
+    /// For a packet that came in.
+    Input,
+    /// For the way back to the source (`rp_filter`).
+    ReversePath,
+}
+
+/// A route that a look-up found, by its place in the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RouteRef {
+    /// Namespace.
+    pub ns: NsIndex,
+    /// Index in the namespace's routes.
+    pub route: usize,
+    /// Index of the next hop that was taken.
+    pub hop: usize,
+    /// Preference of the policy rule that led to its table.
+    pub rule_pref: u32,
+    /// Index of that policy rule in the namespace's rules.
+    pub rule: Option<usize>,
+}
+
+/// How a hardware address was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NeighbourHow {
+    /// The table of the snapshot has it: index in the namespace's neighbours.
+    Entry(usize),
+    /// The walk asked for it and was answered.
+    Resolved,
+    /// The walk learnt it when the other side asked.
+    Learnt,
+    /// The device needs none.
+    NotNeeded,
+}
+
+/// How a bridge chose a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BridgeHow {
+    /// By an entry of the snapshot's FDB.
+    Fdb,
+    /// By an address learnt on this walk.
+    Learnt,
+    /// Flooded.
+    Flood,
+    /// To the bridge's own address.
+    Local,
+}
+
+/// A step of a walk.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A packet comes into being in this namespace (or arrives from outside the snapshot).
+    Start {
+        /// Where.
+        ns: NsIndex,
+        /// The packet.
+        packet: Box<Packet>,
+    },
+    /// A route was looked up and found.
+    Route {
+        /// For what.
+        purpose: RouteUse,
+        /// The route.
+        found: RouteRef,
+    },
+    /// The source address was chosen.
+    Source {
+        /// Where.
+        ns: NsIndex,
+        /// The address.
+        addr: IpAddr,
+    },
+    /// A base chain is entered.
+    Chain {
+        /// The chain.
+        chain: ChainPlace,
+        /// Its hook.
+        hook: Hook,
+    },
+    /// A rule matched (was carried out to its end or to its verdict).
+    Rule {
+        /// The rule.
+        rule: RuleRef,
+    },
+    /// A set or map was looked up.
+    Lookup {
+        /// By which rule.
+        rule: RuleRef,
+        /// The set.
+        set: SetRef,
+        /// Index of the element that was found.
+        element: Option<usize>,
+    },
+    /// A mark was set.
+    Mark {
+        /// By which rule.
+        rule: RuleRef,
+        /// From.
+        from: u32,
+        /// To.
+        to: u32,
+    },
+    /// A verdict that ends a base chain.
+    Verdict {
+        /// Who gave it.
+        by: Decider,
+        /// Whether the packet goes on.
+        accept: bool,
+    },
+    /// The tracker looked at the packet.
+    Tracked {
+        /// Where.
+        ns: NsIndex,
+        /// How it stands; `None`: invalid.
+        info: Option<CtInfo>,
+        /// Entry of the snapshot that it belongs to (index), where it is one.
+        entry: Option<usize>,
+    },
+    /// nat chains were passed over: the packet is not tracked here.
+    NatPassedOver {
+        /// Where.
+        ns: NsIndex,
+        /// Which hook.
+        hook: Hook,
+        /// Whether because nothing in the namespace uses the tracker.
+        inactive: bool,
+    },
+    /// An address was translated.
+    Nat {
+        /// Where.
+        ns: NsIndex,
+        /// By which rule; `None`: an earlier decision, recorded in the entry.
+        rule: Option<RuleRef>,
+        /// What.
+        kind: NatKind,
+        /// Before.
+        from: Tuple,
+        /// After.
+        to: Tuple,
+    },
+    /// The next hop's hardware address.
+    Neighbour {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+        /// Address of the next hop.
+        addr: IpAddr,
+        /// Its hardware address.
+        lladdr: Option<Mac>,
+        /// How it was found.
+        how: NeighbourHow,
+    },
+    /// The packet leaves by a device.
+    Leaves {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+    },
+    /// The packet comes in by a device.
+    Enters {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+    },
+    /// A bridge hands the packet on.
+    Bridge {
+        /// Where.
+        ns: NsIndex,
+        /// The bridge.
+        bridge: u32,
+        /// Port it came in by; `None`: from the bridge device itself.
+        from: Option<u32>,
+        /// Port it leaves by; `None`: up to the bridge device.
+        to: Option<u32>,
+        /// Why there.
+        how: BridgeHow,
+    },
+    /// Delivered on this machine.
+    Local {
+        /// Where.
+        ns: NsIndex,
+        /// Index of the socket in the namespace's sockets.
+        socket: Option<usize>,
+    },
+    /// The kernel chose; this branch has this share of the mass before.
+    Draw {
+        /// By which rule; `None`: between routes or sockets.
+        rule: Option<RuleRef>,
+        /// Share of this branch.
+        share: Share,
+        /// Whether the choice is made anew for every packet (and not kept by an entry of the tracker).
+        per_packet: bool,
+    },
+    /// Something unknown might have decided here; the walk goes on as if it let the packet pass.
+    Unknown {
+        /// Index in the walk's list of unknown things.
+        unknown: u32,
+    },
+}
+
+/// What a rejecting rule answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// A RST.
+    TcpReset,
+    /// An ICMP error of this type and code (of the packet's own family).
+    Icmp {
+        /// Type.
+        kind: u8,
+        /// Code.
+        code: u8,
+    },
+    /// No answer can be sent (a RST for what is not TCP, say).
+    Nothing,
+}
+
+/// Why a neighbour did not answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum NoAnswer {
+    /// The address is on nobody that the question reached.
+    Nobody,
+    /// Who has the address does not answer because of this sysctl.
+    Sysctl {
+        /// Where.
+        ns: NsIndex,
+        /// Dotted name.
+        name: String,
+        /// Value.
+        value: String,
+    },
+    /// The question or the answer ended on its way.
+    Lost {
+        /// Whether it was the answer.
+        answer: bool,
+        /// Why.
+        stop: Box<Stop>,
+    },
+}
+
+/// Why a packet ended.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// It reached a socket (or, for an echo request, the stack that answers; for a reply, the client).
+    Delivered {
+        /// Where.
+        ns: NsIndex,
+        /// Index of the socket, where there is one in the snapshot.
+        socket: Option<usize>,
+    },
+    /// Dropped by a rule or policy.
+    Dropped {
+        /// By.
+        by: Decider,
+        /// On which hook.
+        hook: Hook,
+    },
+    /// Rejected by a rule.
+    Rejected {
+        /// By.
+        by: Decider,
+        /// On which hook.
+        hook: Hook,
+        /// With what.
+        answer: Answer,
+    },
+    /// A NAT rule found no free port or address.
+    NatExhausted {
+        /// The rule.
+        rule: Option<RuleRef>,
+        /// Where.
+        ns: NsIndex,
+    },
+    /// No route.
+    NoRoute {
+        /// Where.
+        ns: NsIndex,
+        /// Whether the packet was made here (or came in).
+        local: bool,
+        /// Table that was looked up last.
+        table: u32,
+        /// Destination.
+        addr: IpAddr,
+    },
+    /// A policy rule that says unreachable, prohibit or blackhole.
+    PolicyRule {
+        /// Where.
+        ns: NsIndex,
+        /// Index of the rule in the namespace's rules.
+        rule: usize,
+        /// Whether the packet was made here.
+        local: bool,
+    },
+    /// A blackhole, unreachable, prohibit route.
+    RouteDiscards {
+        /// The route.
+        route: RouteRef,
+        /// Whether the packet was made here.
+        local: bool,
+    },
+    /// A sysctl made the kernel discard it.
+    Sysctl {
+        /// Where.
+        ns: NsIndex,
+        /// Dotted name of the one that decides.
+        name: String,
+        /// Value as read.
+        value: String,
+        /// Value that would let it pass.
+        right: String,
+        /// What the kernel found wrong.
+        because: Discard,
+    },
+    /// The source or destination address must not appear here (`ip_route_input_slow`, `fib_validate_source`).
+    Martian {
+        /// Where.
+        ns: NsIndex,
+        /// Device that it came in by.
+        device: u32,
+        /// The address.
+        addr: IpAddr,
+        /// Whether it is the source.
+        source: bool,
+    },
+    /// The device is administratively down.
+    LinkDown {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+    },
+    /// No carrier: the other end is down or gone.
+    NoCarrier {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+    },
+    /// The next hop's hardware address could not be found.
+    NeighbourFailed {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+        /// Address of the next hop.
+        addr: IpAddr,
+        /// Whether the packet was made here.
+        local: bool,
+        /// Why.
+        why: NoAnswer,
+    },
+    /// The frame's hardware address is not that of the device that got it.
+    OtherHost {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+        /// Address that the frame was sent to.
+        lladdr: Mac,
+    },
+    /// No port of the bridge takes the frame.
+    NoPort {
+        /// Where.
+        ns: NsIndex,
+        /// The bridge.
+        bridge: u32,
+        /// Port it came in by.
+        from: Option<u32>,
+        /// Hardware address.
+        lladdr: Mac,
+        /// The ports that would have led there and what kept the frame from them.
+        refused: Vec<(u32, PortRefusal)>,
+    },
+    /// The port that it came in by does not take frames.
+    PortClosed {
+        /// Where.
+        ns: NsIndex,
+        /// The port.
+        port: u32,
+        /// Why.
+        why: PortRefusal,
+    },
+    /// The packet's life ended: a loop.
+    TtlExceeded {
+        /// Where.
+        ns: NsIndex,
+        /// Routes that were taken again and again.
+        routes: Vec<RouteRef>,
+    },
+    /// Larger than the device takes.
+    TooBig {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+        /// Its MTU.
+        mtu: u32,
+    },
+    /// Nothing listens.
+    NoListener {
+        /// Where.
+        ns: NsIndex,
+        /// Address and port as the packet had them.
+        tuple: Tuple,
+        /// Sockets with that port that do not take it: bound elsewhere, other family …
+        near: Vec<usize>,
+    },
+    /// The listener's queue is full.
+    QueueFull {
+        /// Where.
+        ns: NsIndex,
+        /// Index of the socket.
+        socket: usize,
+    },
+    /// It reached the client's socket but is not what that waits for (wrong source, no such socket).
+    NotExpected {
+        /// Where.
+        ns: NsIndex,
+        /// As it arrived.
+        tuple: Tuple,
+        /// As the client waits for it.
+        expected: Tuple,
+    },
+    /// No address to send from.
+    NoSource {
+        /// Where.
+        ns: NsIndex,
+        /// Family.
+        family: IpFamily,
+    },
+    /// Nobody in the snapshot is at the other end of this device.
+    LeavesSnapshot {
+        /// Where.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+    },
+    /// The walk cannot go on: something it does not know stands here, and what lies behind it is unknown too.
+    Unmodelled {
+        /// Where.
+        ns: NsIndex,
+        /// What.
+        what: String,
+    },
+}
+
+/// What a sysctl made the kernel discard a packet for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Discard {
+    /// The machine does not forward.
+    NotForwarding,
+    /// The way back to the source is another (`rp_filter`).
+    ReversePath,
+    /// A loopback address came in from outside (`route_localnet`).
+    Loopback,
+    /// An own address came in from outside (`accept_local`).
+    OwnSource,
+    /// Echo requests are not answered (`icmp_echo_ignore_all`).
+    EchoIgnored,
+    /// IPv6 is off on the device (`disable_ipv6`).
+    Ipv6Disabled,
+    /// The tracker's table is full (`nf_conntrack_max`).
+    ConntrackFull,
+}
+
+/// Why a bridge port does not take a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PortRefusal {
+    /// Spanning tree state: this `BR_STATE_*`.
+    State(u8),
+    /// Unknown unicast is not flooded there.
+    NoFlood,
+    /// Broadcast or multicast is not flooded there.
+    NoBroadcast,
+    /// Both ports are isolated.
+    Isolated,
+    /// It is the port that it came in by, and hairpin is off.
+    NoHairpin,
+    /// The port's device is down.
+    Down,
+    /// Only known sources get in.
+    Locked,
+    /// VLANs are filtered, which this version does not model.
+    Vlan,
+}
+
+/// Something that could have decided and that the walk does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unknown {
+    /// Namespace.
+    pub ns: NsIndex,
+    /// The rule that it stands in, where it is one.
+    pub rule: Option<RuleRef>,
+    /// The device that it stands at, where it is one.
+    pub device: Option<u32>,
+    /// What it is, by name: `xt match "bpf"`, `table filter of iptables-legacy`, `tc filter bpf on eth0 ingress`.
+    pub what: String,
+}

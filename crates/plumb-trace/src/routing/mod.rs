@@ -1,0 +1,10 @@
+//! Routing: policy rules, tables, source addresses, and what an incoming packet must satisfy.
+
+mod fib;
+mod input;
+mod output;
+mod source;
+
+pub(crate) use fib::{Fib, Found, LookupFailure, RouteQuery};
+pub(crate) use input::InputRoute;
+pub(crate) use output::OutputRoute;

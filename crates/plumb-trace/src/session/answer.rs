@@ -1,0 +1,209 @@
+//! What comes back for a packet: the server's reply, a RST, an ICMP error (net/ipv4/icmp.c, tcp_ipv4.c,
+//! netfilter/nf_reject_ipv4.c, and their IPv6 counterparts).
+
+use std::net::IpAddr;
+
+use plumb_model::{Icmp, IpFamily, PolicyAction, Protocol, RouteKind, Tuple};
+
+use super::{Origin, Transport};
+use crate::event::{Answer, Stop};
+use crate::network::Network;
+use crate::packet::{CtInfo, CtState, Packet, PacketType, Tracking, tcp_flags};
+use crate::state::NsIndex;
+
+/// A packet that a machine sends because of another.
+pub(super) struct Reply {
+    /// Where.
+    pub(super) ns: NsIndex,
+    /// The packet.
+    pub(super) packet: Packet,
+    /// Device that the sender's socket is bound to.
+    pub(super) oif: Option<u32>,
+}
+
+/// A packet with nothing set but its header.
+pub(super) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Packet {
+    Packet {
+        family: IpFamily::of(dst),
+        src,
+        dst,
+        protocol,
+        sport: 0,
+        dport: 0,
+        icmp: None,
+        tcp_flags: 0,
+        ttl,
+        tos: 0,
+        len: 60,
+        inner: None,
+        nd_target: None,
+        eth_src: None,
+        eth_dst: None,
+        packet_type: PacketType::Host,
+        mark: 0,
+        priority: 0,
+        tracking: Tracking::None,
+        zone: None,
+        owner: None,
+    }
+}
+
+fn default_ttl(net: &Network, ns: NsIndex, family: IpFamily) -> u8 {
+    let s = &net.ns[ns].settings;
+    match family {
+        IpFamily::V4 => s.default_ttl,
+        IpFamily::V6 => s.default_hop_limit,
+    }
+}
+
+/// Length of what the walk sends, headers included: a SYN with the kernel's options, a datagram of 16 bytes, an echo
+/// of 56.
+pub(super) fn length(transport: Transport, family: IpFamily) -> u16 {
+    let header = match family {
+        IpFamily::V4 => 20,
+        IpFamily::V6 => 40,
+    };
+    header
+        + match transport {
+            Transport::Tcp => 40,
+            Transport::Udp => 24,
+            Transport::Icmp => 64,
+        }
+}
+
+/// The server's own answer to a request that reached it.
+pub(super) fn server_reply(net: &Network, transport: Transport, ns: NsIndex, socket: Option<usize>, p: &Packet) -> Reply {
+    let socket = socket.and_then(|i| net.namespace(ns).sockets.items().get(i));
+    let mut reply = blank(p.dst, p.src, p.protocol, default_ttl(net, ns, p.family));
+    reply.sport = p.dport;
+    reply.dport = p.sport;
+    reply.len = length(transport, p.family);
+    let mut oif = socket.and_then(|s| s.bound_dev).filter(|d| *d != 0);
+    match transport {
+        Transport::Tcp => {
+            reply.tcp_flags = tcp_flags::SYN | tcp_flags::ACK;
+            if net.namespace(ns).sysctls.number("net.ipv4.tcp_fwmark_accept").unwrap_or(0) != 0 {
+                reply.mark = p.mark;
+            }
+        }
+        Transport::Udp => {
+            // A plain server does not say from which of its addresses it answers: the route does.
+            if socket.is_none_or(|s| s.src.is_unspecified()) {
+                reply.src = p.family.unspecified();
+            }
+        }
+        Transport::Icmp => {
+            let kind = if p.family == IpFamily::V4 { 0 } else { 129 };
+            reply.icmp = p.icmp.map(|i| Icmp { kind, ..i });
+        }
+    }
+    reply.owner = socket.map(|s| crate::packet::SocketOwner { uid: s.uid, gid: s.uid });
+    if link_local(p.src) {
+        oif = oif.or_else(|| device_of_link_local(net, ns, p.dst));
+    }
+    Reply { ns, packet: reply, oif }
+}
+
+fn link_local(a: IpAddr) -> bool {
+    matches!(a, IpAddr::V6(a) if a.is_unicast_link_local())
+}
+
+fn device_of_link_local(net: &Network, ns: NsIndex, addr: IpAddr) -> Option<u32> {
+    net.namespace(ns).addresses.items().iter().find(|a| a.prefix.addr == addr).map(|a| a.index)
+}
+
+/// The error that a machine sends back when it cannot or will not carry a packet on; `None`: it says nothing.
+pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply> {
+    if p.is_icmp_error() || (p.protocol == Protocol::TCP && p.tcp_flags & tcp_flags::RST != 0 && is_reset_case(stop)) {
+        return None;
+    }
+    let v4 = p.family == IpFamily::V4;
+    // The codes of "no route", "host", "prohibited" of the family.
+    let (no_route, host, prohibited) = if v4 { ((3, 0), (3, 1), (3, 13)) } else { ((1, 0), (1, 3), (1, 1)) };
+    let icmp = |ns, (kind, code), tracked| Some(icmp_error(net, ns, kind, code, p, tracked));
+    match *stop {
+        Stop::NoListener { ns, .. } => match p.protocol {
+            Protocol::TCP => Some(reset(net, ns, p, false)),
+            Protocol::UDP => icmp(ns, if v4 { (3, 3) } else { (1, 4) }, false),
+            _ => icmp(ns, if v4 { (3, 2) } else { (4, 1) }, false),
+        },
+        Stop::Rejected { by, answer, .. } => {
+            let ns = match by {
+                crate::event::Decider::Rule(r) => r.ns,
+                crate::event::Decider::Policy(c) => c.ns,
+            };
+            match answer {
+                Answer::TcpReset => (p.protocol == Protocol::TCP).then(|| reset(net, ns, p, true)),
+                Answer::Icmp { kind, code } => icmp(ns, (kind, code), true),
+                Answer::Nothing => None,
+            }
+        }
+        Stop::NoRoute { ns, local: false, .. } => icmp(ns, no_route, true),
+        Stop::RouteDiscards { route, local: false } => {
+            match net.namespace(route.ns).routes.items().get(route.route).map(|r| r.kind) {
+                Some(RouteKind::Unreachable) => icmp(route.ns, if v4 { host } else { no_route }, true),
+                Some(RouteKind::Prohibit) => icmp(route.ns, prohibited, true),
+                _ => None,
+            }
+        }
+        Stop::PolicyRule { ns, rule, local: false } => {
+            match net.namespace(ns).rules.items().get(rule).map(|r| r.action) {
+                Some(PolicyAction::Unreachable) => icmp(ns, no_route, true),
+                Some(PolicyAction::Prohibit) => icmp(ns, prohibited, true),
+                _ => None,
+            }
+        }
+        Stop::NeighbourFailed { ns, local: false, .. } => icmp(ns, host, true),
+        Stop::TtlExceeded { ns, .. } => icmp(ns, if v4 { (11, 0) } else { (3, 0) }, true),
+        Stop::TooBig { ns, .. } => icmp(ns, if v4 { (3, 4) } else { (2, 0) }, true),
+        Stop::Martian { ns, source: true, addr, .. } if link_local(addr) && p.ttl > 0 => {
+            let _ = ns;
+            icmp(ns, (1, 2), true)
+        }
+        _ => None,
+    }
+}
+
+fn is_reset_case(stop: &Stop) -> bool {
+    matches!(stop, Stop::NoListener { .. } | Stop::Rejected { answer: Answer::TcpReset, .. })
+}
+
+/// A made-up packet takes over the connection of the one that it answers (`nf_ct_attach`).
+fn attach(p: &Packet) -> Tracking {
+    match p.tracking {
+        Tracking::Entry { entry, info } => {
+            Tracking::Entry { entry, info: CtInfo { state: CtState::Related, reply: !info.reply } }
+        }
+        other => other,
+    }
+}
+
+fn reset(net: &Network, ns: NsIndex, p: &Packet, attached: bool) -> Reply {
+    let mut packet = blank(p.dst, p.src, Protocol::TCP, default_ttl(net, ns, p.family));
+    packet.sport = p.dport;
+    packet.dport = p.sport;
+    packet.tcp_flags = tcp_flags::RST | tcp_flags::ACK;
+    packet.len = length(Transport::Tcp, p.family) - 20;
+    if attached {
+        packet.tracking = attach(p);
+    }
+    Reply { ns, packet, oif: None }
+}
+
+fn icmp_error(net: &Network, ns: NsIndex, kind: u8, code: u8, p: &Packet, attached: bool) -> Reply {
+    let src = if net.is_local(ns, p.dst) { p.dst } else { p.family.unspecified() };
+    let mut packet = blank(src, p.src, Protocol::icmp(p.family), default_ttl(net, ns, p.family));
+    packet.icmp = Some(Icmp { kind, code, id: 0 });
+    packet.inner = Some(Tuple { ..p.tuple() });
+    packet.len = p.len.saturating_add(28).min(576);
+    packet.tos = if p.family == IpFamily::V4 { (p.tos & 0x1e) | 0xc0 } else { 0 };
+    if attached {
+        packet.tracking = attach(p);
+    }
+    Reply { ns, packet, oif: None }
+}
+
+/// Goal of what comes back to the client.
+pub(super) fn client_ns(origin: &Origin) -> NsIndex {
+    origin.ns()
+}

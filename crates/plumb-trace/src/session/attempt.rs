@@ -1,0 +1,269 @@
+//! An attempt: the packet, its retransmissions, and the outcome that the client sees.
+
+use plumb_model::{Namespace, Protocol};
+
+use super::exchange::{Exchange, Reaction};
+use super::{Errno, Flow, Origin, Transport};
+use crate::share::Share;
+use crate::state::World;
+use crate::walk::Walker;
+
+/// What the client sees of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It cannot be told.
+    Unknown,
+    /// Attempts end differently.
+    Intermittent,
+    /// ECONNREFUSED.
+    Refused,
+    /// No route, or a host that does not answer.
+    Unreachable,
+    /// Any other errno.
+    LocalError,
+    /// Nothing within the waiting time.
+    TimesOut,
+    /// The reply is there.
+    Connects,
+}
+
+impl Outcome {
+    /// As reports spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Intermittent => "intermittent",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::LocalError => "local_error",
+            Self::TimesOut => "times_out",
+            Self::Connects => "connects",
+        }
+    }
+
+    /// What an errno amounts to.
+    #[must_use]
+    pub fn of(errno: Errno) -> Self {
+        match errno {
+            Errno::Econnrefused => Self::Refused,
+            Errno::Ehostunreach | Errno::Enetunreach | Errno::Ehostdown | Errno::Enonet => Self::Unreachable,
+            Errno::Etimedout => Self::TimesOut,
+            _ => Self::LocalError,
+        }
+    }
+}
+
+/// Where a failing attempt fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// Before `connect` returned.
+    Connect,
+    /// After.
+    Data,
+}
+
+impl Stage {
+    /// As reports spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Data => "data",
+        }
+    }
+}
+
+/// A way that an attempt can go.
+#[derive(Clone, Debug)]
+pub struct AttemptBranch {
+    /// Share of the attempts.
+    pub share: Share,
+    /// How it ends for the client.
+    pub outcome: Outcome,
+    /// The error that the client gets.
+    pub errno: Option<Errno>,
+    /// Where it fails.
+    pub stage: Option<Stage>,
+    /// Seconds until it ended.
+    pub seconds: f64,
+    /// The packets that got no answer before, oldest first, then the last one.
+    pub packets: Vec<Exchange>,
+    /// The failure is bad luck with a draw that is made for each packet: another retransmission might have got through.
+    pub exhausted: bool,
+}
+
+/// An attempt in all its branches.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The branches; their shares add up to one.
+    pub branches: Vec<AttemptBranch>,
+    /// What the client sees, taken together.
+    pub outcome: Outcome,
+    /// Where failing branches fail; `None` where they differ or none fails.
+    pub stage: Option<Stage>,
+    /// The error of the failing branches; `None` where they differ or none fails.
+    pub errno: Option<Errno>,
+    /// Share that connects.
+    pub success: Share,
+    /// Port that the client sent from.
+    pub source_port: u16,
+}
+
+/// Patience of a TCP client, seconds.
+const TCP_PATIENCE: f64 = 10.0;
+/// Patience for a UDP or ICMP answer, seconds.
+const DATAGRAM_PATIENCE: f64 = 2.0;
+/// How long a neighbour is asked for before that is an error, seconds (3 probes, 1 s apart).
+const NEIGHBOUR_PATIENCE: f64 = 3.0;
+
+/// Walks an attempt from the state the snapshot holds.
+#[must_use]
+pub fn attempt(walker: &Walker, flow: &Flow) -> Attempt {
+    let ns = walker.net.namespace(flow.origin.ns());
+    let sport = flow.source_port.unwrap_or_else(|| free_port(ns, flow));
+    let times = match flow.transport {
+        Transport::Tcp => syn_times(ns),
+        _ => vec![0.0],
+    };
+    let patience = if flow.transport == Transport::Tcp { TCP_PATIENCE } else { DATAGRAM_PATIENCE };
+    let mut branches = Vec::new();
+    let mut open: Vec<(Share, World, Vec<Exchange>)> = vec![(Share::ONE, World::default(), Vec::new())];
+    for (i, at) in times.iter().enumerate() {
+        let last = i + 1 == times.len();
+        let mut next: Vec<(Share, World, Vec<Exchange>)> = Vec::new();
+        for (share, world, packets) in open {
+            let results = walker.exchange(flow, sport, &world, share);
+            let could_pass = results.iter().any(|e| e.reaction == Reaction::Reply);
+            for e in results {
+                let mut packets = packets.clone();
+                let (share, reaction, after) = (e.share, e.reaction, e.world.clone());
+                let same_again = after == world && !could_pass;
+                packets.push(e);
+                if reaction == Reaction::Silence && !last && !same_again {
+                    match next.iter_mut().find(|(_, w, _)| *w == after) {
+                        // The history of the larger part stands for both.
+                        Some(n) => n.0 = n.0 + share,
+                        None => next.push((share, after, packets)),
+                    }
+                    continue;
+                }
+                branches.push(ended(flow, share, reaction, *at, patience, packets, could_pass));
+            }
+        }
+        open = next;
+        if open.is_empty() {
+            break;
+        }
+    }
+    summarize(branches, sport)
+}
+
+fn ended(
+    flow: &Flow,
+    share: Share,
+    reaction: Reaction,
+    at: f64,
+    patience: f64,
+    packets: Vec<Exchange>,
+    could_pass: bool,
+) -> AttemptBranch {
+    let slow = |p: &Exchange| matches!(p.request.stop, crate::event::Stop::NeighbourFailed { .. });
+    let waited = at + if packets.last().is_some_and(slow) { NEIGHBOUR_PATIENCE } else { 0.0 };
+    let left = packets.last().is_some_and(|p| left_the_sender(flow, p));
+    let failing_stage = match flow.transport {
+        Transport::Tcp => Stage::Connect,
+        _ if left => Stage::Data,
+        _ => Stage::Connect,
+    };
+    let (outcome, errno) = match reaction {
+        Reaction::Reply => (Outcome::Connects, None),
+        Reaction::Error(e) if waited <= patience => (Outcome::of(e), Some(e)),
+        Reaction::Unknown => (Outcome::Unknown, None),
+        Reaction::Error(_) | Reaction::Silence => (Outcome::TimesOut, Some(Errno::Etimedout)),
+    };
+    let stage = (outcome != Outcome::Connects).then_some(failing_stage);
+    let seconds = if outcome == Outcome::TimesOut { patience } else { waited };
+    let exhausted = outcome == Outcome::TimesOut && could_pass;
+    AttemptBranch { share, outcome, errno, stage, seconds, packets, exhausted }
+}
+
+/// Whether the datagram got out of the sender's kernel.
+fn left_the_sender(flow: &Flow, e: &Exchange) -> bool {
+    use crate::event::Stop;
+    match (&flow.origin, &e.request.stop) {
+        (Origin::Outside { .. }, _) => true,
+        (_, Stop::NoRoute { local: true, .. } | Stop::RouteDiscards { local: true, .. })
+        | (_, Stop::PolicyRule { local: true, .. } | Stop::NoSource { .. }) => false,
+        _ => !matches!(e.reaction, Reaction::Error(Errno::Eperm)),
+    }
+}
+
+/// Draws that are made for each packet: up to this share of failing attempts is no fault of the flow.
+const LUCK: (u128, u128) = (1, 100);
+
+fn summarize(branches: Vec<AttemptBranch>, source_port: u16) -> Attempt {
+    let sum = |f: &dyn Fn(&AttemptBranch) -> bool| branches.iter().filter(|b| f(b)).map(|b| b.share).sum::<Share>();
+    let success = sum(&|b| b.outcome == Outcome::Connects);
+    let failing: Vec<&AttemptBranch> = branches.iter().filter(|b| b.outcome != Outcome::Connects).collect();
+    let unlucky = sum(&|b| b.outcome != Outcome::Connects && b.exhausted);
+    let only_luck = failing.iter().all(|b| b.exhausted) && unlucky <= Share::new(LUCK.0, LUCK.1);
+    let same = |pick: &dyn Fn(&AttemptBranch) -> Option<u32>| {
+        let mut values = failing.iter().map(|b| pick(b));
+        let first = values.next().flatten();
+        values.all(|v| v == first).then_some(first).flatten()
+    };
+    let outcome = if failing.iter().any(|b| b.outcome == Outcome::Unknown) {
+        Outcome::Unknown
+    } else if failing.is_empty() || (only_luck && !success.is_zero()) {
+        Outcome::Connects
+    } else if success.is_zero() && failing.iter().all(|b| b.outcome == failing[0].outcome) {
+        failing[0].outcome
+    } else {
+        Outcome::Intermittent
+    };
+    let connects = outcome == Outcome::Connects;
+    let errno = same(&|b| b.errno.map(|e| e as u32))
+        .and_then(|_| failing.first().and_then(|b| b.errno))
+        .filter(|_| !connects);
+    let stage = same(&|b| b.stage.map(|s| s as u32))
+        .and_then(|_| failing.first().and_then(|b| b.stage))
+        .filter(|_| !connects);
+    let success = match outcome {
+        Outcome::Connects => Share::ONE,
+        Outcome::Intermittent => success,
+        _ => Share::ZERO,
+    };
+    Attempt { outcome, stage, errno, success, branches, source_port }
+}
+
+/// When SYNs are sent within the client's patience (`tcp_syn_linear_timeouts`, kernel 6.5; doubling after that).
+fn syn_times(ns: &Namespace) -> Vec<f64> {
+    let linear = ns.sysctls.number("net.ipv4.tcp_syn_linear_timeouts").unwrap_or(0);
+    let retries = ns.sysctls.number("net.ipv4.tcp_syn_retries").unwrap_or(6);
+    let (mut at, mut rto, mut timeouts) = (0.0, 1.0, 0);
+    let mut times = vec![0.0];
+    for _ in 0..retries.clamp(0, 127) {
+        at += rto;
+        timeouts += 1;
+        if at >= TCP_PATIENCE {
+            break;
+        }
+        times.push(at);
+        if timeouts > linear {
+            rto *= 2.0;
+        }
+    }
+    times
+}
+
+/// A port of the namespace's range that nobody uses towards this destination.
+fn free_port(ns: &Namespace, flow: &Flow) -> u16 {
+    let range = ns.sysctls.text("net.ipv4.ip_local_port_range").unwrap_or("32768\t60999");
+    let mut bounds = range.split_whitespace().filter_map(|w| w.parse::<u16>().ok());
+    let (first, last) = (bounds.next().unwrap_or(32768), bounds.next().unwrap_or(60999));
+    let protocol = if flow.transport == Transport::Tcp { Protocol::TCP } else { Protocol::UDP };
+    let taken = |port: u16| ns.sockets.items().iter().any(|s| s.protocol == protocol && s.sport == port);
+    let start = first.saturating_add((last.saturating_sub(first)) / 2);
+    (start..=last).chain(first..start).find(|p| !taken(*p)).unwrap_or(start)
+}

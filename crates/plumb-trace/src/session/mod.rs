@@ -1,0 +1,75 @@
+//! One attempt of a client: request, reply, errors that come back, retransmissions, and what the client sees.
+
+mod answer;
+mod attempt;
+mod errno;
+mod exchange;
+
+pub use attempt::{Attempt, AttemptBranch, Outcome, Stage, attempt};
+pub use errno::Errno;
+pub use exchange::{Exchange, Reaction, Response, ResponseKind};
+
+use std::net::IpAddr;
+
+use crate::state::NsIndex;
+
+/// Protocols that a client can be asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A handshake.
+    Tcp,
+    /// One datagram each way.
+    Udp,
+    /// An echo.
+    Icmp,
+}
+
+/// Where a flow begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A process in a namespace; with an address, its socket is bound to that.
+    Process {
+        /// Namespace.
+        ns: NsIndex,
+        /// Address it is bound to.
+        source: Option<IpAddr>,
+    },
+    /// Somebody outside the snapshot, whose packets come in by this device.
+    Outside {
+        /// Namespace of the device.
+        ns: NsIndex,
+        /// Device.
+        device: u32,
+        /// Its address.
+        source: IpAddr,
+    },
+}
+
+impl Origin {
+    /// The namespace in which the walk begins.
+    #[must_use]
+    pub fn ns(&self) -> NsIndex {
+        match *self {
+            Self::Process { ns, .. } | Self::Outside { ns, .. } => ns,
+        }
+    }
+}
+
+/// A flow that is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// Who asks.
+    pub origin: Origin,
+    /// Protocol.
+    pub transport: Transport,
+    /// Address that the client dials.
+    pub dst: IpAddr,
+    /// Port that it dials; 0 for an echo.
+    pub port: u16,
+    /// Port that the client binds.
+    pub source_port: Option<u16>,
+    /// User that the client runs as.
+    pub uid: u32,
+    /// Group that the client runs as.
+    pub gid: u32,
+}

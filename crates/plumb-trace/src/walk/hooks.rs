@@ -1,0 +1,276 @@
+//! A netfilter hook: rules, tracker and NAT in the kernel's order.
+
+use std::net::IpAddr;
+
+use plumb_model::{IpFamily, Namespace};
+use plumb_nft::{ChainType, Hook};
+use smallvec::SmallVec;
+
+use super::{At, Walker};
+use crate::conntrack::{confirm, nat, track};
+use crate::env::Env;
+use crate::event::{Event, NatKind, Stop, Unknown};
+use crate::machine::{BaseChain, ChainEnd, Netfilter, Path};
+use crate::packet::{Packet, Tracking};
+use crate::state::State;
+
+const HOOKS: [Hook; 5] = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting];
+/// `NF_IP_PRI_CONNTRACK`
+const PRIORITY_TRACK: i64 = -200;
+/// `NF_IP_PRI_NAT_DST`
+const PRIORITY_DNAT: i64 = -100;
+/// `NF_IP_PRI_NAT_SRC`
+const PRIORITY_SNAT: i64 = 100;
+
+/// What runs on a hook, in order.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A base chain that is no nat chain.
+    Chain(BaseChain),
+    /// The tracker's look-up.
+    Track,
+    /// The nat chains of this hook, and translation.
+    Nat(NatKind, Vec<BaseChain>),
+    /// A table of iptables-legacy, by name.
+    Legacy(String),
+    /// The tracker's confirmation.
+    Confirm,
+}
+
+/// The order of things on each hook, for both families.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HookPlan {
+    steps: [[Vec<Step>; 5]; 2],
+    tracked: [bool; 2],
+}
+
+fn index(hook: Hook) -> Option<usize> {
+    HOOKS.iter().position(|h| *h == hook)
+}
+
+impl HookPlan {
+    pub(crate) fn compile(n: &Namespace, netfilter: &Netfilter, tracked: [bool; 2]) -> Self {
+        let mut plan = Self { tracked, ..Self::default() };
+        for (f, family) in [IpFamily::V4, IpFamily::V6].into_iter().enumerate() {
+            let path = match family {
+                IpFamily::V4 => Path::Ip,
+                IpFamily::V6 => Path::Ip6,
+            };
+            let legacy: Vec<_> =
+                n.legacy.items().iter().filter(|t| t.family == family && !t.only_accepts).collect();
+            let nat_used = HOOKS
+                .iter()
+                .any(|h| netfilter.base_chains(path, *h).iter().any(|c| c.kind == ChainType::Nat));
+            for (h, hook) in HOOKS.into_iter().enumerate() {
+                let chains = netfilter.base_chains(path, hook);
+                let mut steps: Vec<(i64, u8, Step)> = Vec::new();
+                for c in chains.iter().filter(|c| c.kind != ChainType::Nat) {
+                    steps.push((i64::from(c.priority), 1, Step::Chain(c.clone())));
+                }
+                for t in &legacy {
+                    if t.valid_hooks & (1 << hook.number()) != 0 {
+                        steps.push((legacy_priority(&t.name, hook), 1, Step::Legacy(t.name.clone())));
+                    }
+                }
+                if tracked[f] {
+                    match hook {
+                        Hook::Prerouting | Hook::Output => steps.push((PRIORITY_TRACK, 0, Step::Track)),
+                        Hook::Input | Hook::Postrouting => steps.push((i64::MAX, 2, Step::Confirm)),
+                        _ => {}
+                    }
+                }
+                if nat_used && hook != Hook::Forward {
+                    let nat: Vec<_> = chains.iter().filter(|c| c.kind == ChainType::Nat).cloned().collect();
+                    let (priority, kind) = match hook {
+                        Hook::Prerouting | Hook::Output => (PRIORITY_DNAT, NatKind::Destination),
+                        _ => (PRIORITY_SNAT, NatKind::Source),
+                    };
+                    if tracked[f] || !nat.is_empty() {
+                        steps.push((priority, 1, Step::Nat(kind, nat)));
+                    }
+                }
+                steps.sort_by_key(|(priority, order, _)| (*priority, *order));
+                plan.steps[f][h] = steps.into_iter().map(|(_, _, s)| s).collect();
+            }
+        }
+        plan
+    }
+}
+
+/// Priorities of iptables-legacy's tables (include/uapi/linux/netfilter_ipv4.h).
+fn legacy_priority(table: &str, hook: Hook) -> i64 {
+    match (table, hook) {
+        ("raw", _) => -300,
+        ("mangle", _) => -150,
+        ("nat", Hook::Prerouting | Hook::Output) => PRIORITY_DNAT,
+        ("nat", _) => PRIORITY_SNAT,
+        ("security", _) => 50,
+        _ => 0,
+    }
+}
+
+/// Branches that go on after a hook.
+pub(crate) type Passed = SmallVec<[State; 1]>;
+
+impl Walker<'_, '_> {
+    /// Runs a hook. Branches that end there go to `ends`.
+    pub(crate) fn hook(
+        &self,
+        at: At,
+        hook: Hook,
+        oif: Option<u32>,
+        next_hop: Option<IpAddr>,
+        physout: Option<u32>,
+        s: State,
+        ends: &mut Vec<(State, Stop)>,
+    ) -> Passed {
+        let f = crate::network::family_index(s.packet.family);
+        let ns = &self.net.ns[at.ns];
+        let env = Env {
+            ns: at.ns,
+            namespace: self.net.namespace(at.ns),
+            family: s.packet.family,
+            hook,
+            iif: at.iif,
+            oif,
+            next_hop,
+            physin: at.physin,
+            physout,
+            lookups: self.net,
+            record: self.record,
+            unknowns: &self.unknowns,
+        };
+        let mut states: Passed = smallvec::smallvec![s];
+        let Some(h) = index(hook) else { return states };
+        for step in &ns.hooks.steps[f][h] {
+            let mut next = Passed::new();
+            for state in states {
+                self.step(&env, &ns.netfilter, step, state, ns.hooks.tracked[f], &mut next, ends);
+            }
+            merge(&mut next);
+            states = next;
+            if states.is_empty() {
+                break;
+            }
+        }
+        states
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one step of one hook needs all of it")]
+    fn step(
+        &self,
+        env: &Env,
+        netfilter: &Netfilter,
+        step: &Step,
+        mut s: State,
+        tracked: bool,
+        next: &mut Passed,
+        ends: &mut Vec<(State, Stop)>,
+    ) {
+        match step {
+            Step::Chain(chain) => {
+                let before = routing_key(&s.packet);
+                let reroutes = chain.kind == ChainType::Route && env.hook == Hook::Output;
+                for (mut state, end) in netfilter.run(env, chain, s) {
+                    state.rerouted |= reroutes && before != routing_key(&state.packet);
+                    match end {
+                        ChainEnd::Accept => next.push(state),
+                        ChainEnd::Stop(stop) => ends.push((state, stop)),
+                    }
+                }
+            }
+            Step::Track => match track(self.net, env.ns, &mut s, self.record) {
+                Ok(()) => next.push(s),
+                Err(stop) => ends.push((s, stop)),
+            },
+            Step::Confirm => {
+                confirm(&mut s);
+                next.push(s);
+            }
+            Step::Legacy(table) => {
+                let what = format!("table {table} of iptables-legacy ({})", env.family.nft_name());
+                self.assume(&mut s, Unknown { ns: env.ns, rule: None, device: None, what });
+                next.push(s);
+            }
+            Step::Nat(kind, chains) => self.nat(env, netfilter, *kind, chains, s, tracked, next, ends),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one step of one hook needs all of it")]
+    fn nat(
+        &self,
+        env: &Env,
+        netfilter: &Netfilter,
+        kind: NatKind,
+        chains: &[BaseChain],
+        mut s: State,
+        tracked: bool,
+        next: &mut Passed,
+        ends: &mut Vec<(State, Stop)>,
+    ) {
+        if !matches!(s.packet.tracking, Tracking::Entry { .. }) {
+            if !chains.is_empty() {
+                self.note(&mut s, || Event::NatPassedOver { ns: env.ns, hook: env.hook, inactive: !tracked });
+            }
+            next.push(s);
+            return;
+        }
+        let mut open: Passed = smallvec::smallvec![s];
+        let mut done = Passed::new();
+        let settled = |s: &State| is_error_of_connection(s) || nat::is_initialized(s, kind);
+        for chain in chains {
+            let mut after = Passed::new();
+            for state in open {
+                if settled(&state) {
+                    done.push(state);
+                    continue;
+                }
+                for (state, end) in netfilter.run(env, chain, state) {
+                    match end {
+                        ChainEnd::Accept => after.push(state),
+                        ChainEnd::Stop(stop) => ends.push((state, stop)),
+                    }
+                }
+            }
+            open = after;
+        }
+        done.extend(open);
+        for mut state in done {
+            if !settled(&state)
+                && let Err(stop) = nat::null_binding(env, &mut state, kind)
+            {
+                ends.push((state, stop));
+                continue;
+            }
+            nat::apply(env.ns, &mut state, kind, self.record);
+            next.push(state);
+        }
+    }
+}
+
+fn is_error_of_connection(s: &State) -> bool {
+    matches!(s.packet.tracking, Tracking::Entry { info, .. } if info.state == crate::packet::CtState::Related)
+        && s.packet.is_icmp_error()
+}
+
+/// Adds up branches that go on alike.
+pub(crate) fn merge(states: &mut Passed) {
+    let mut i = 0;
+    while i < states.len() {
+        let mut j = i + 1;
+        while j < states.len() {
+            if states[i].same(&states[j]) {
+                let other = states.remove(j);
+                states[i].share = states[i].share + other.share;
+            } else {
+                j += 1;
+            }
+        }
+        i += 1;
+    }
+}
+
+/// What makes a chain of type route look up the route again (`nf_route_table_hook4`).
+fn routing_key(p: &Packet) -> (IpAddr, IpAddr, u32, u8) {
+    (p.dst, p.src, p.mark, p.tos)
+}

@@ -1,0 +1,105 @@
+//! What rules may ask of the namespace.
+
+use std::net::IpAddr;
+
+use plumb_model::{IpFamily, RouteKind, Tuple};
+
+use crate::env::{AddrType, FibQuery, Lookups};
+use crate::network::Network;
+use crate::routing::RouteQuery;
+use crate::state::{ChainPlace, NsIndex};
+
+impl Lookups for Network<'_> {
+    fn addr_type(&self, ns: NsIndex, addr: IpAddr, device: Option<u32>) -> AddrType {
+        match addr {
+            IpAddr::V4(a) if a.is_broadcast() || a.octets()[0] == 0 => return AddrType::Broadcast,
+            IpAddr::V4(a) if a.is_multicast() => return AddrType::Multicast,
+            IpAddr::V6(a) if a.is_multicast() => return AddrType::Multicast,
+            IpAddr::V6(a) if a.is_unspecified() => return AddrType::Unspec,
+            _ => {}
+        }
+        let n = self.namespace(ns);
+        let local = n
+            .routes
+            .items()
+            .iter()
+            .filter(|r| {
+                r.family == IpFamily::of(addr)
+                    && r.dst.contains(addr)
+                    && matches!(
+                        r.kind,
+                        RouteKind::Local | RouteKind::Broadcast | RouteKind::Anycast | RouteKind::Multicast
+                    )
+                    && device.is_none_or(|d| r.next_hops.iter().any(|h| h.oif == Some(d)))
+            })
+            .max_by_key(|r| r.dst.len);
+        match local.map(|r| r.kind) {
+            Some(RouteKind::Local) => AddrType::Local,
+            Some(RouteKind::Broadcast) => AddrType::Broadcast,
+            Some(RouteKind::Anycast) => AddrType::Anycast,
+            Some(RouteKind::Multicast) => AddrType::Multicast,
+            _ => AddrType::Unicast,
+        }
+    }
+
+    fn fib_device(&self, ns: NsIndex, q: &FibQuery) -> Option<u32> {
+        let n = self.namespace(ns);
+        let iif = q.iif.map_or_else(|| "lo".to_owned(), |i| self.device_name(ns, i));
+        let query = RouteQuery {
+            dst: q.dst,
+            src: q.src,
+            iif: &iif,
+            oif: q.oif,
+            mark: q.mark,
+            tos: q.tos,
+            uid: 0,
+            protocol: None,
+            sport: 0,
+            dport: 0,
+            skip_linkdown: false,
+        };
+        let found = self.ns[ns].fib.lookup(n, &query).ok()?;
+        let route = n.routes.items().get(found.route)?;
+        if route.kind != RouteKind::Unicast {
+            return None;
+        }
+        route.next_hops.get(found.hops.first()?.0)?.oif
+    }
+
+    fn has_socket(&self, ns: NsIndex, t: &Tuple) -> Option<bool> {
+        let sockets = self.namespace(ns).sockets.value()?;
+        let taken = |s: &plumb_model::Socket| {
+            s.protocol == t.protocol
+                && s.sport == t.dport
+                && (s.src.is_unspecified() || s.src == t.dst)
+                && (s.dst.is_unspecified() || (s.dst == t.src && s.dport == t.sport))
+        };
+        Some(sockets.iter().any(taken))
+    }
+
+    fn tuple_in_use(&self, ns: NsIndex, zone: u16, t: &Tuple) -> bool {
+        self.ns[ns].conntrack.find(zone, t).is_some()
+    }
+
+    fn masquerade_source(&self, ns: NsIndex, device: u32, dst: IpAddr, next_hop: Option<IpAddr>) -> Option<IpAddr> {
+        self.masquerade_addr(ns, device, dst, next_hop)
+    }
+
+    fn redirect_target(&self, ns: NsIndex, family: IpFamily, device: u32) -> Option<IpAddr> {
+        Network::redirect_target(self, ns, family, device)
+    }
+}
+
+impl Network<'_> {
+    /// Names of a chain's table and of the chain.
+    #[must_use]
+    pub fn chain_name(&self, place: ChainPlace) -> (String, String) {
+        let table = self
+            .namespace(place.ns)
+            .nft
+            .value()
+            .and_then(|r| r.tables.get(place.table as usize));
+        let chain = table.and_then(|t| t.chains.get(place.chain as usize));
+        (table.map_or_else(String::new, |t| t.name.clone()), chain.map_or_else(String::new, |c| c.name.clone()))
+    }
+}

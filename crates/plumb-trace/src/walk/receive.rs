@@ -1,0 +1,133 @@
+//! A packet that came in: prerouting, route, and on or up (`ip_rcv`, `ip_forward`; `ipv6_rcv`, `ip6_forward`).
+
+use std::net::IpAddr;
+
+use plumb_model::IpFamily;
+use plumb_nft::Hook;
+
+use super::carry::{Arrived, Frame};
+use super::{At, End, Goal, Out, Walker};
+use crate::event::{Event, RouteUse, Stop};
+use crate::packet::{PacketType, Tracking};
+use crate::routing::InputRoute;
+use crate::state::State;
+
+impl Walker<'_, '_> {
+    /// Hands a packet to the link: the neighbour's address, the frame's way, and what is there.
+    pub(super) fn transmit(&self, at: At, out: Out, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
+        let ns = at.ns;
+        let Some(link) = self.net.link(ns, out.device) else {
+            let what = format!("device {}, which is not in the snapshot", out.device);
+            return ends.push(End { state: s, stop: Stop::Unmodelled { ns, what } });
+        };
+        if !link.is_up() {
+            return ends.push(End { state: s, stop: Stop::LinkDown { ns, device: out.device } });
+        }
+        if link.is_loopback() {
+            s.packet.packet_type = PacketType::Loopback;
+            let arrived =
+                Arrived { ns, device: out.device, physin: None, prerouted: false, depth: at.depth + 1 };
+            self.note(&mut s, || Event::Enters { ns, device: out.device });
+            return self.receive(arrived, true, s, goal, ends);
+        }
+        if u32::from(s.packet.len) > link.mtu && link.mtu != 0 {
+            let stop = Stop::TooBig { ns, device: out.device, mtu: link.mtu };
+            return ends.push(End { state: s, stop });
+        }
+        let lladdr = match self.neighbour(at, out, &mut s) {
+            Ok(lladdr) => lladdr,
+            Err(stop) => return ends.push(End { state: s, stop }),
+        };
+        s.packet.eth_src = link.mac;
+        s.packet.eth_dst = lladdr;
+        let mut arrivals = Vec::new();
+        self.carry(ns, out.device, Frame::Ip, s, at.depth + 1, &mut arrivals);
+        for (s, arrived) in arrivals {
+            match arrived {
+                Ok(arrived) => self.receive(arrived, false, s, goal, ends),
+                Err(stop) => ends.push(End { state: s, stop }),
+            }
+        }
+    }
+
+    /// A packet comes to a device with IP. `routed`: it kept its route over the loopback device.
+    pub(crate) fn receive(&self, a: Arrived, routed: bool, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
+        let (ns, device) = (a.ns, a.device);
+        if s.packet.packet_type == PacketType::OtherHost {
+            let lladdr = s.packet.eth_dst.unwrap_or_default();
+            return ends.push(End { state: s, stop: Stop::OtherHost { ns, device, lladdr } });
+        }
+        if a.prerouted {
+            s.packet.packet_type = PacketType::Host;
+        }
+        let at = At { ns, iif: Some(device), physin: a.physin, depth: a.depth };
+        let mut stopped = Vec::new();
+        let passed = if a.prerouted {
+            smallvec::smallvec![s]
+        } else {
+            self.hook(at, Hook::Prerouting, None, None, None, s, &mut stopped)
+        };
+        ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
+        for s in passed {
+            if routed {
+                self.input(at, s, goal, ends);
+            } else {
+                self.route_and_go(at, device, s, goal, ends);
+            }
+        }
+    }
+
+    fn route_and_go(&self, at: At, device: u32, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
+        match self.net.route_input(at.ns, &s.packet, device) {
+            Ok(InputRoute::Local(way)) => {
+                self.note(&mut s, || Event::Route { purpose: RouteUse::Input, found: way.route });
+                self.input(at, s, goal, ends);
+            }
+            Ok(InputRoute::Forward(ways)) => {
+                let kept = self.chosen_way(&s, at.ns, &ways);
+                for way in &ways {
+                    let Some(mut s) = self.branch(&s, at.ns, way, kept, ways.len()) else { continue };
+                    self.note(&mut s, || Event::Route { purpose: RouteUse::Input, found: way.route });
+                    self.forward(at, way, s, goal, ends);
+                }
+            }
+            Err(stop) => ends.push(End { state: s, stop }),
+        }
+    }
+
+    fn forward(&self, at: At, way: &crate::routing::OutputRoute, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
+        let ns = at.ns;
+        if s.packet.ttl <= 1 {
+            return ends.push(End { state: s, stop: Stop::TtlExceeded { ns, routes: Vec::new() } });
+        }
+        s.packet.ttl -= 1;
+        // A link-local source must not leave its link (`ip6_forward`).
+        if let (IpFamily::V6, IpAddr::V6(src)) = (s.packet.family, s.packet.src)
+            && src.is_unicast_link_local()
+        {
+            let device = at.iif.unwrap_or(way.device);
+            let stop = Stop::Martian { ns, device, addr: s.packet.src, source: true };
+            return ends.push(End { state: s, stop });
+        }
+        let mut stopped = Vec::new();
+        let passed =
+            self.hook(at, Hook::Forward, Some(way.device), Some(way.next_hop), None, s, &mut stopped);
+        ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
+        // The postrouting hook does not see by which device a packet came in.
+        let after = At { iif: None, ..at };
+        for s in passed {
+            self.leave(after, s, way, false, goal, ends);
+        }
+    }
+
+    /// The input hook, then whoever waits for it.
+    fn input(&self, at: At, s: State, goal: &Goal, ends: &mut Vec<End>) {
+        let mut stopped = Vec::new();
+        let passed = self.hook(at, Hook::Input, None, None, None, s, &mut stopped);
+        ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
+        for mut s in passed {
+            s.packet.tracking = Tracking::None;
+            self.deliver(at, s, goal, ends);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A packet that this machine makes: route, source, output hook, and out (`ip_queue_xmit`, `ip_route_me_harder`).
+
+use plumb_nft::Hook;
+
+use super::hooks::Passed;
+use super::{At, End, Goal, Out, Walker};
+use crate::event::{Event, RouteUse, Stop};
+use crate::packet::Packet;
+use crate::routing::OutputRoute;
+use crate::share::Share;
+use crate::state::{NsIndex, State};
+
+impl Walker<'_, '_> {
+    /// Sends a packet from a namespace and follows it to all its ends.
+    pub(crate) fn send(&self, ns: NsIndex, mut s: State, oif: Option<u32>, goal: &Goal, ends: &mut Vec<End>) {
+        if self.record {
+            let packet = Box::new(s.packet.clone());
+            s.history.push(Event::Start { ns, packet });
+        }
+        let ways = match self.net.route_output(ns, &s.packet, oif) {
+            Ok(ways) => ways,
+            Err(stop) => return ends.push(End { state: s, stop }),
+        };
+        let kept = self.chosen_way(&s, ns, &ways);
+        for way in &ways {
+            let Some(mut s) = self.branch(&s, ns, way, kept, ways.len()) else { continue };
+            self.note(&mut s, || Event::Route { purpose: RouteUse::Output, found: way.route });
+            if s.packet.src.is_unspecified() {
+                let Some(src) = self.net.output_source(ns, way, s.packet.dst) else {
+                    let family = s.packet.family;
+                    ends.push(End { state: s, stop: Stop::NoSource { ns, family } });
+                    continue;
+                };
+                s.packet.src = src;
+                s.world.source.get_or_insert(src);
+                self.note(&mut s, || Event::Source { ns, addr: src });
+            }
+            self.output(ns, s, way, oif, goal, ends);
+        }
+    }
+
+    /// The output hook, the second look-up where that changed the packet, and out.
+    fn output(&self, ns: NsIndex, s: State, way: &OutputRoute, oif: Option<u32>, goal: &Goal, ends: &mut Vec<End>) {
+        let at = At { ns, iif: None, physin: None, depth: 0 };
+        let before = s.packet.dst;
+        let mut stopped = Vec::new();
+        let passed = self.hook(at, Hook::Output, Some(way.device), Some(way.next_hop), None, s, &mut stopped);
+        ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
+        for mut s in passed {
+            if before != s.packet.dst {
+                s.rerouted = true;
+            }
+            if !s.rerouted {
+                self.leave(at, s, way, true, goal, ends);
+                continue;
+            }
+            let ways = match self.net.route_output(ns, &s.packet, oif) {
+                Ok(ways) => ways,
+                Err(stop) => {
+                    ends.push(End { state: s, stop });
+                    continue;
+                }
+            };
+            let kept = self.chosen_way(&s, ns, &ways);
+            for way in &ways {
+                let Some(mut s) = self.branch(&s, ns, way, kept, ways.len()) else { continue };
+                self.note(&mut s, || Event::Route { purpose: RouteUse::Output, found: way.route });
+                self.leave(at, s, way, true, goal, ends);
+            }
+        }
+    }
+
+    /// The postrouting hook, then the link.
+    pub(crate) fn leave(&self, at: At, s: State, way: &OutputRoute, made_here: bool, goal: &Goal, ends: &mut Vec<End>) {
+        let mut stopped = Vec::new();
+        let passed: Passed =
+            self.hook(at, Hook::Postrouting, Some(way.device), Some(way.next_hop), None, s, &mut stopped);
+        ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
+        let out = Out { device: way.device, next_hop: way.next_hop, made_here };
+        for s in passed {
+            self.transmit(at, out, s, goal, ends);
+        }
+    }
+
+    /// The next hop that this walk took before on the same route, if any: a flow keeps to its path.
+    pub(crate) fn chosen_way(&self, s: &State, ns: NsIndex, ways: &[OutputRoute]) -> Option<usize> {
+        let first = ways.first().filter(|_| ways.len() > 1)?;
+        s.world
+            .paths
+            .iter()
+            .find(|(n, route, reply, _)| *n == ns && *route == first.route.route && *reply == s.packet.dst)
+            .map(|(.., hop)| *hop)
+    }
+
+    /// The branch of a state that takes this way; `None` where another was chosen before.
+    pub(crate) fn branch(
+        &self,
+        s: &State,
+        ns: NsIndex,
+        way: &OutputRoute,
+        kept: Option<usize>,
+        of: usize,
+    ) -> Option<State> {
+        let mut s = s.clone();
+        if of > 1 {
+            match kept {
+                Some(hop) if hop == way.route.hop => {}
+                Some(_) => return None,
+                None => {
+                    s.share = s.share * way.share;
+                    s.world.paths.push((ns, way.route.route, s.packet.dst, way.route.hop));
+                    let share: Share = way.share;
+                    self.note(&mut s, || Event::Draw { rule: None, share, per_packet: false });
+                }
+            }
+        }
+        Some(s)
+    }
+}

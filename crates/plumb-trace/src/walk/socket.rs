@@ -1,0 +1,77 @@
+//! Which socket takes a packet (`__inet_lookup_listener`, `__udp4_lib_lookup`, and their IPv6 counterparts).
+
+use std::net::IpAddr;
+
+use plumb_model::{IpFamily, Socket, Tuple};
+
+use crate::network::Network;
+use crate::packet::Packet;
+use crate::state::NsIndex;
+
+/// How well a socket fits (`compute_score`): higher wins; `None` does not take the packet.
+fn score(s: &Socket, p: &Packet, device: Option<u32>) -> Option<u32> {
+    let family_fits = match (s.family, p.family) {
+        (IpFamily::V4, IpFamily::V4) | (IpFamily::V6, IpFamily::V6) => true,
+        (IpFamily::V6, IpFamily::V4) => s.v6only != Some(true),
+        (IpFamily::V4, IpFamily::V6) => false,
+    };
+    if !family_fits || s.sport != p.dport {
+        return None;
+    }
+    let mut score = if s.family == p.family { 2 } else { 1 };
+    let bound = unmapped(s.src);
+    if !bound.is_unspecified() {
+        if bound != p.dst {
+            return None;
+        }
+        score += 4;
+    }
+    let peer = unmapped(s.dst);
+    if !peer.is_unspecified() {
+        if peer != p.src || s.dport != p.sport {
+            return None;
+        }
+        score += 8;
+    }
+    if let Some(d) = s.bound_dev.filter(|d| *d != 0) {
+        if Some(d) != device {
+            return None;
+        }
+        score += 4;
+    }
+    Some(score)
+}
+
+/// An IPv4 address that an IPv6 socket holds in mapped form.
+fn unmapped(a: IpAddr) -> IpAddr {
+    match a {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(a, IpAddr::V4),
+        IpAddr::V4(_) => a,
+    }
+}
+
+impl Network<'_> {
+    /// The sockets that take a packet; several where the kernel shares packets out between them (SO_REUSEPORT).
+    pub(super) fn listeners_for(&self, ns: NsIndex, p: &Packet, device: Option<u32>) -> Vec<usize> {
+        let sockets = self.namespace(ns).sockets.items();
+        let mut best = 0;
+        let mut found = Vec::new();
+        for &i in self.ns[ns].listeners.get(&(p.protocol, p.dport)).into_iter().flatten() {
+            let Some(score) = sockets.get(i).and_then(|s| score(s, p, device)) else { continue };
+            match score.cmp(&best) {
+                std::cmp::Ordering::Greater => {
+                    best = score;
+                    found = vec![i];
+                }
+                std::cmp::Ordering::Equal => found.push(i),
+                std::cmp::Ordering::Less => {}
+            }
+        }
+        found
+    }
+
+    /// Sockets with the port that do not take the packet.
+    pub(super) fn sockets_near(&self, ns: NsIndex, t: &Tuple) -> Vec<usize> {
+        self.ns[ns].listeners.get(&(t.protocol, t.dport)).cloned().unwrap_or_default()
+    }
+}
