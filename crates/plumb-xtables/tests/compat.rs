@@ -53,6 +53,21 @@ fn both_ports_in_one_comparison() {
 }
 
 #[test]
+fn two_negated_ports_are_one_comparison_that_fails_for_both_alone() {
+    let exprs = [
+        meta(MetaKey::L4proto),
+        cmp(CmpOp::Eq, &[6]),
+        payload(PayloadBase::Transport, 0, 4),
+        cmp(CmpOp::Neq, &[0, 80, 0, 1]),
+    ];
+    assert_eq!(text(&exprs), "-A INPUT -p tcp -m tcp ! --sport 80 ! --dport 1");
+    let rule = xtables_rule(XtFamily::Ip, "INPUT", &exprs).unwrap();
+    let [Match::Tcp(tcp)] = rule.matches.as_slice() else { panic!("{rule:?}") };
+    assert!(!tcp.ports_match(80, 1));
+    assert!(tcp.ports_match(80, 2) && tcp.ports_match(81, 1) && tcp.ports_match(3, 4));
+}
+
+#[test]
 fn two_conditions_on_one_port_stay_two_matches() {
     let port = |n| [payload(PayloadBase::Transport, 2, 2), cmp(CmpOp::Neq, &[0, n])];
     let exprs = [vec![meta(MetaKey::L4proto), cmp(CmpOp::Eq, &[6])], port(1).into(), port(2).into()].concat();

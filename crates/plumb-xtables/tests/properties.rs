@@ -73,10 +73,11 @@ fn matches(family: XtFamily) -> impl Strategy<Value = (u32, Match)> {
     prop_oneof![
         (inv(ports()), inv(ports()), inv(any::<u8>()), any::<u8>(), inv(any::<u8>())).prop_map(
             |(sport, dport, option, flags_mask, flags)| {
-                (0, Match::Tcp(m::Tcp { sport, dport, option, flags_mask, flags }))
+                (0, Match::Tcp(m::Tcp { sport, dport, as_pair: false, option, flags_mask, flags }))
             }
         ),
-        (inv(ports()), inv(ports())).prop_map(|(sport, dport)| (0, Match::Udp(m::Udp { sport, dport }))),
+        (inv(ports()), inv(ports()))
+            .prop_map(|(sport, dport)| (0, Match::Udp(m::Udp { sport, dport, as_pair: false }))),
         conntrack(family).prop_map(|c| (3, Match::Conntrack(c))),
         inv(masked()).prop_map(|v| (1, Match::Mark(m::Mark(v)))),
         inv(masked()).prop_map(|v| (1, Match::Connmark(m::Connmark(v)))),

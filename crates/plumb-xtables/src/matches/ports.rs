@@ -19,6 +19,10 @@ pub struct Tcp {
     pub sport: Inv<PortRange>,
     /// Destination port.
     pub dport: Inv<PortRange>,
+    /// The two ports are compared as one number: with `!`, the match fails only if both are equal. iptables 1.8.9 (nft)
+    /// writes `! --sport 1 ! --dport 2` so, against what it says.
+    #[serde(default)]
+    pub as_pair: bool,
     /// A TCP option that must be there; 0: any packet.
     pub option: Inv<u8>,
     /// Which of the header's flags (byte 13) count.
@@ -27,11 +31,34 @@ pub struct Tcp {
     pub flags: Inv<u8>,
 }
 
+impl Tcp {
+    /// Whether these two ports pass.
+    #[must_use]
+    pub fn ports_match(&self, sport: u16, dport: u16) -> bool {
+        ports_match(&self.sport, &self.dport, self.as_pair, sport, dport)
+    }
+}
+
+fn ports_match(
+    want_src: &Inv<PortRange>,
+    want_dst: &Inv<PortRange>,
+    as_pair: bool,
+    src: u16,
+    dst: u16,
+) -> bool {
+    let (in_src, in_dst) = (want_src.value.contains(src), want_dst.value.contains(dst));
+    if as_pair && want_src.invert && want_dst.invert {
+        return !(in_src && in_dst);
+    }
+    in_src != want_src.invert && in_dst != want_dst.invert
+}
+
 impl Default for Tcp {
     fn default() -> Self {
         Self {
             sport: Inv::new(PortRange::ALL, false),
             dport: Inv::new(PortRange::ALL, false),
+            as_pair: false,
             option: Inv::new(0, false),
             flags_mask: 0,
             flags: Inv::new(0, false),
@@ -65,6 +92,7 @@ impl Extension for Tcp {
         Ok(Self {
             sport: Inv::new(sport, inv & INV_SRC != 0),
             dport: Inv::new(dport, inv & INV_DST != 0),
+            as_pair: false,
             option: Inv::new(option, inv & INV_OPTION != 0),
             flags_mask,
             flags: Inv::new(flags, inv & INV_FLAGS != 0),
@@ -86,6 +114,9 @@ impl Extension for Tcp {
         if revision != 0 {
             return Ok(None);
         }
+        if self.as_pair {
+            return Err("ports compared as a pair have no place in the extension's structure".to_owned());
+        }
         let inv = u8::from(self.sport.invert)
             | u8::from(self.dport.invert) << 1
             | u8::from(self.flags.invert) << 2
@@ -102,11 +133,27 @@ pub struct Udp {
     pub sport: Inv<PortRange>,
     /// Destination port.
     pub dport: Inv<PortRange>,
+    /// The two ports are compared as one number: with `!`, the match fails only if both are equal. iptables 1.8.9 (nft)
+    /// writes `! --sport 1 ! --dport 2` so, against what it says.
+    #[serde(default)]
+    pub as_pair: bool,
+}
+
+impl Udp {
+    /// Whether these two ports pass.
+    #[must_use]
+    pub fn ports_match(&self, sport: u16, dport: u16) -> bool {
+        ports_match(&self.sport, &self.dport, self.as_pair, sport, dport)
+    }
 }
 
 impl Default for Udp {
     fn default() -> Self {
-        Self { sport: Inv::new(PortRange::ALL, false), dport: Inv::new(PortRange::ALL, false) }
+        Self {
+            sport: Inv::new(PortRange::ALL, false),
+            dport: Inv::new(PortRange::ALL, false),
+            as_pair: false,
+        }
     }
 }
 
@@ -116,7 +163,8 @@ impl Extension for Udp {
             return Err(BlobError::Revision(revision));
         }
         let (sport, dport, inv) = (b.ports()?, b.ports()?, b.u8()?);
-        Ok(Self { sport: Inv::new(sport, inv & INV_SRC != 0), dport: Inv::new(dport, inv & INV_DST != 0) })
+        let (sport, dport) = (Inv::new(sport, inv & INV_SRC != 0), Inv::new(dport, inv & INV_DST != 0));
+        Ok(Self { sport, dport, as_pair: false })
     }
 
     fn options(&self, _: &dyn SetNames) -> String {
@@ -127,6 +175,9 @@ impl Extension for Udp {
     }
 
     fn encode(&self, revision: u32, _: XtFamily) -> Result<Option<Vec<u8>>, String> {
+        if self.as_pair {
+            return Err("ports compared as a pair have no place in the extension's structure".to_owned());
+        }
         let inv = u8::from(self.sport.invert) | u8::from(self.dport.invert) << 1;
         let w = BlobWriter::default().ports(self.sport.value).ports(self.dport.value).u8(inv);
         Ok((revision == 0).then(|| w.finish(10)))

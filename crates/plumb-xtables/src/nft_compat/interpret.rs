@@ -1,16 +1,15 @@
 //! One rule: expressions in, iptables' view of them out.
 
-use std::net::IpAddr;
-
 use plumb_nft::{
     BitwiseOp, ChainRef, CmpOp, Data, Expr, MetaKey, PayloadBase, Register, Verdict as NftVerdict,
 };
 use thiserror::Error;
 
+use super::values::{Ports, address, be16, free, iface, le32, name, port_range};
 use crate::matches::{Limit, Mark, Match, Tcp, Udp};
 use crate::rule::{Action, Verdict, XtRule};
 use crate::targets::{Nflog, Target, Trace};
-use crate::types::{AddrMask, IfaceName, Inv, Masked, PortRange, XtFamily};
+use crate::types::{Inv, Masked, PortRange, XtFamily};
 
 /// Why a rule is none of iptables-nft's.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -60,8 +59,7 @@ struct Reader {
     udp: Option<usize>,
 }
 
-/// Outcome of a comparison with a port: which ports pass.
-type Ports = Inv<PortRange>;
+const NO_PROTOCOL: &str = "ports without `-p tcp` or `-p udp` before them";
 
 impl Reader {
     fn new(family: XtFamily, chain: &str) -> Self {
@@ -178,12 +176,8 @@ impl Reader {
         {
             return self.port(*offset, port_range(op, be16(data)?)?);
         }
-        if let (Source::Payload(PayloadBase::Transport, 0, 4), None, CmpOp::Eq) =
-            (&loaded.what, &loaded.mask, op)
-        {
-            let (sport, dport) = data.split_at_checked(2).ok_or("two ports of less than four bytes")?;
-            self.port(0, port_range(op, be16(sport)?)?)?;
-            return self.port(2, port_range(op, be16(dport)?)?);
+        if let (Source::Payload(PayloadBase::Transport, 0, 4), None) = (&loaded.what, &loaded.mask) {
+            return self.both_ports(op, data);
         }
         let invert = match op {
             CmpOp::Eq => false,
@@ -213,6 +207,27 @@ impl Reader {
                 self.tcp_option(|t| t.flags_mask == 0, |t| (t.flags_mask, t.flags) = (mask, flags))
             }
             (what, _) => Err(format!("a comparison of {what:?}")),
+        }
+    }
+
+    /// Both ports in one comparison, which is not that of each where it is negated.
+    fn both_ports(&mut self, op: CmpOp, data: &[u8]) -> Result<(), String> {
+        if !matches!(op, CmpOp::Eq | CmpOp::Neq) {
+            return Err(format!("comparison {op:?} of both ports"));
+        }
+        let (sport, dport) = data.split_at_checked(2).ok_or("two ports of less than four bytes")?;
+        let (sport, dport) = (port_range(op, be16(sport)?)?, port_range(op, be16(dport)?)?);
+        let pair = op == CmpOp::Neq;
+        match self.rule.proto {
+            Some(Inv { value: 6, invert: false }) => {
+                let both = |t: &Tcp| free(&t.sport) && free(&t.dport);
+                self.tcp_option(both, |t| (t.sport, t.dport, t.as_pair) = (sport, dport, pair))
+            }
+            Some(Inv { value: 17, invert: false }) => {
+                let both = |u: &Udp| free(&u.sport) && free(&u.dport);
+                self.udp_option(both, |u| (u.sport, u.dport, u.as_pair) = (sport, dport, pair))
+            }
+            _ => Err(NO_PROTOCOL.to_owned()),
         }
     }
 
@@ -261,7 +276,6 @@ impl Reader {
     }
 
     fn port(&mut self, offset: u32, ports: Ports) -> Result<(), String> {
-        let free = |p: &Ports| *p == Inv::new(PortRange::ALL, false);
         match self.rule.proto {
             Some(Inv { value: 6, invert: false }) if offset == 0 => {
                 self.tcp_option(|t| free(&t.sport), |t| t.sport = ports)
@@ -273,7 +287,7 @@ impl Reader {
             Some(Inv { value: 17, invert: false }) => {
                 self.udp_option(|u| free(&u.dport), |u| u.dport = ports)
             }
-            _ => Err("ports without `-p tcp` or `-p udp` before them".to_owned()),
+            _ => Err(NO_PROTOCOL.to_owned()),
         }
     }
 
@@ -325,66 +339,4 @@ fn set<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<(), String> {
         Some(_) => Err(format!("a second comparison of the {what}")),
         None => Ok(()),
     }
-}
-
-/// A name to compare with. `! -i +`, which never holds, is written as a comparison with a name that cannot be.
-fn iface(data: &[u8], invert: bool) -> Inv<IfaceName> {
-    let name = IfaceName::from_compared(data);
-    if name.name == "INVAL/D" && !invert {
-        return Inv::new(IfaceName { name: String::new(), prefix: true }, true);
-    }
-    Inv::new(name, invert)
-}
-
-/// Address and mask. Prefixes of whole bytes are compared without a mask, by loading no more than these bytes.
-fn address(family: XtFamily, len: u32, mask: Option<Vec<u8>>, data: &[u8]) -> Option<AddrMask> {
-    let len = usize::try_from(len).ok()?;
-    let mask = mask.unwrap_or_else(|| vec![0xff; len]);
-    let (data, mask) = (data.get(..len)?, mask.get(..len)?);
-    let whole = |part: &[u8]| {
-        let mut bytes = [0u8; 16];
-        bytes.get_mut(..len)?.copy_from_slice(part);
-        let [a, b, c, d, ..] = bytes;
-        Some(match family {
-            XtFamily::Ip => IpAddr::from([a, b, c, d]),
-            XtFamily::Ip6 => IpAddr::from(bytes),
-        })
-    };
-    Some(AddrMask { addr: whole(data)?, mask: whole(mask)? })
-}
-
-fn port_range(op: CmpOp, port: u16) -> Result<Ports, String> {
-    let range = |min, max| Inv::new(PortRange { min, max }, false);
-    match op {
-        CmpOp::Eq => Ok(range(port, port)),
-        CmpOp::Neq => Ok(Inv::new(PortRange { min: port, max: port }, true)),
-        CmpOp::Lte => Ok(range(0, port)),
-        CmpOp::Gte => Ok(range(port, u16::MAX)),
-        // `! --dport :5` is written as `> 5`, which iptables reads as `--dport 6:65535`.
-        CmpOp::Gt if port < u16::MAX => Ok(range(port + 1, u16::MAX)),
-        CmpOp::Lt if port > 0 => Ok(range(0, port - 1)),
-        other => Err(format!("comparison {other:?} of a port")),
-    }
-}
-
-fn be16(data: &[u8]) -> Result<u16, String> {
-    match data {
-        [a, b, ..] => Ok(u16::from_be_bytes([*a, *b])),
-        _ => Err("a port of less than two bytes".to_owned()),
-    }
-}
-
-/// A number as it lies in a register of a little-endian machine.
-fn le32(data: &[u8]) -> Result<u32, String> {
-    match data {
-        [a, b, c, d, ..] => Ok(u32::from_le_bytes([*a, *b, *c, *d])),
-        _ => Err("a mark of less than four bytes".to_owned()),
-    }
-}
-
-/// The expression's own name, for messages.
-fn name(expr: &Expr) -> String {
-    let debug = format!("{expr:?}");
-    let end = debug.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(debug.len());
-    debug.get(..end).unwrap_or_default().to_lowercase()
 }

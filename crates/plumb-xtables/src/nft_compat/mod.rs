@@ -6,6 +6,7 @@
 
 mod interpret;
 mod table;
+mod values;
 
 pub use interpret::{NotXtables, xtables_rule};
 pub use table::{BuiltinChain, builtin_chains, has_xtables_expression, is_xtables_table};
