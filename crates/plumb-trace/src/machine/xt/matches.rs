@@ -1,0 +1,201 @@
+//! What each match says of a packet.
+
+use std::net::IpAddr;
+
+use plumb_model::Protocol;
+use plumb_xtables::Match;
+use plumb_xtables::matches::{Owner, PortSide, RecentAction, Statistic};
+
+use super::Says;
+use crate::machine::branch::Branch;
+use crate::machine::draw::Sticky;
+use crate::machine::eval::remember;
+use crate::machine::load::Seen;
+use crate::machine::solve::Run;
+use crate::packet::PacketType;
+use crate::share::Share;
+
+impl Run<'_> {
+    pub(super) fn says(&mut self, b: &mut Branch, at: u32, m: &Match) -> Says {
+        let p = &b.state.packet;
+        let named = || Says::Unknown(format!("xt match \"{}\"", m.name()));
+        match m {
+            Match::Tcp(t) => {
+                let holds = p.protocol == Protocol::TCP
+                    && t.sport.holds(|r| r.contains(p.sport))
+                    && t.dport.holds(|r| r.contains(p.dport))
+                    && t.flags.holds(|f| p.tcp_flags & t.flags_mask == *f);
+                match t.option.value {
+                    0 => holds.into(),
+                    _ if !holds => Says::No,
+                    option => Says::Unknown(format!("TCP option {option}")),
+                }
+            }
+            Match::Udp(u) | Match::Udplite(u) => {
+                let right = matches!(p.protocol, Protocol::UDP | Protocol(136));
+                (right && u.sport.holds(|r| r.contains(p.sport)) && u.dport.holds(|r| r.contains(p.dport))).into()
+            }
+            Match::Multiport(m) => {
+                let any = |ports: &Vec<plumb_xtables::PortRange>| {
+                    let within = |port| ports.iter().any(|r| r.contains(port));
+                    match m.side {
+                        PortSide::Source => within(p.sport),
+                        PortSide::Destination => within(p.dport),
+                        PortSide::Either => within(p.sport) || within(p.dport),
+                    }
+                };
+                m.ports.holds(any).into()
+            }
+            Match::Icmp(m) => match (p.protocol, p.icmp) {
+                (Protocol::ICMP, Some(i)) => m.matches(i.kind, i.code).into(),
+                (Protocol::ICMP, None) => named(),
+                _ => Says::No,
+            },
+            Match::Icmp6(m) => match (p.protocol, p.icmp) {
+                (Protocol::ICMPV6, Some(i)) => m.matches(i.kind, i.code).into(),
+                (Protocol::ICMPV6, None) => named(),
+                _ => Says::No,
+            },
+            Match::Conntrack(m) => self.conntrack(b, m),
+            Match::State(m) => m.states.intersects(self.state_bit(b)).into(),
+            Match::Mark(m) => m.0.holds(|m| p.mark & m.mask == m.value).into(),
+            Match::Connmark(m) => match self.seen(b) {
+                Seen::Entry(_, c, _) => m.0.holds(|m| c.mark & m.mask == m.value).into(),
+                Seen::Template(_) => m.0.holds(|m| m.value == 0).into(),
+                _ => Says::No,
+            },
+            Match::Comment(_) | Match::Nfacct(_) => Says::Yes,
+            Match::Addrtype(m) => self.addrtype(b, m).into(),
+            Match::Iprange(m) => {
+                let within = |a: IpAddr| move |r: &(IpAddr, IpAddr)| r.0 <= a && a <= r.1;
+                let holds = m.source.is_none_or(|r| r.holds(within(p.src)))
+                    && m.dest.is_none_or(|r| r.holds(within(p.dst)));
+                holds.into()
+            }
+            Match::Mac(m) => self.mac(b, m),
+            Match::Physdev(m) => self.physdev(m).into(),
+            // With full buckets one packet passes, and is not over the limit.
+            Match::Limit(_) => Says::Yes,
+            Match::Hashlimit(m) => (!m.above).into(),
+            Match::Statistic(m) => self.statistic(b, at, m),
+            Match::Connlimit(m) => m.limit.holds(|limit| 1 > *limit).into(),
+            Match::Quota(m) => m.bytes.holds(|bytes| *bytes >= u64::from(p.len)).into(),
+            Match::Recent(m) => {
+                let list = if m.dest { p.dst } else { p.src };
+                match m.action.value {
+                    RecentAction::Set => (!m.action.invert).into(),
+                    _ => Says::Unknown(format!("whether {list} is on the list {} (xt match \"recent\")", m.name)),
+                }
+            }
+            Match::Set(m) => Says::Unknown(format!("ipset with index {} (xt match \"set\")", m.set.value.index)),
+            Match::Length(m) => m.0.holds(|r| r.contains(p.len)).into(),
+            Match::Pkttype(m) => {
+                let kind = match p.packet_type {
+                    PacketType::Host => 0,
+                    PacketType::Broadcast => 1,
+                    PacketType::Multicast => 2,
+                    PacketType::OtherHost => 3,
+                    PacketType::Loopback if p.dst.is_multicast() => 2,
+                    PacketType::Loopback => 1,
+                };
+                m.0.holds(|k| *k == kind).into()
+            }
+            Match::Dscp(m) => m.0.holds(|d| p.tos >> 2 == *d).into(),
+            Match::Tos(m) => m.value.holds(|v| p.tos & m.mask.unwrap_or(0xff) == *v).into(),
+            Match::Ecn(m) => {
+                let tcp = p.protocol == Protocol::TCP;
+                let holds = m.ip_ect.is_none_or(|e| e.holds(|e| p.tos & 3 == *e))
+                    && m.tcp_ece.is_none_or(|e| tcp && e.holds(|()| p.tcp_flags & 0x40 != 0))
+                    && m.tcp_cwr.is_none_or(|e| tcp && e.holds(|()| p.tcp_flags & 0x80 != 0));
+                holds.into()
+            }
+            Match::Ttl(m) => m.compare.holds(p.ttl, m.value).into(),
+            Match::Hl(m) => m.compare.holds(p.ttl, m.value).into(),
+            Match::Tcpmss(m) => {
+                let syn = p.protocol == Protocol::TCP && p.tcp_flags & 2 != 0;
+                if syn { named() } else { (p.protocol == Protocol::TCP && m.0.invert).into() }
+            }
+            Match::Owner(m) => owner(b, m),
+            Match::Socket(m) => match self.env.lookups.has_socket(self.env.ns, &p.tuple()) {
+                Some(false) => Says::No,
+                Some(true) if !m.transparent && !m.nowildcard && !m.restore_skmark => Says::Yes,
+                _ => named(),
+            },
+            Match::Rpfilter(m) => self.rpfilter(b, m).into(),
+            Match::Devgroup(m) => self.devgroup(m).into(),
+            Match::Helper(m) => self.helper(b, m),
+            Match::Connlabel(m) => {
+                let (byte, bit) = (usize::from(m.bit.value / 8), 1_u8 << (m.bit.value % 8));
+                let Seen::Entry(entry, ..) = self.seen(b) else { return m.bit.invert.into() };
+                let Some(labels) = b.state.world.conntrack.get_mut(entry).map(|c| &mut c.labels) else {
+                    return m.bit.invert.into();
+                };
+                let Some(slot) = labels.get_mut(byte) else { return m.bit.invert.into() };
+                let set = *slot & bit != 0 || m.set;
+                if m.set {
+                    *slot |= bit;
+                }
+                (set != m.bit.invert).into()
+            }
+            Match::Sctp(m) => {
+                let holds = p.protocol == Protocol::SCTP
+                    && m.sport.is_none_or(|c| c.holds(|r| r.contains(p.sport)))
+                    && m.dport.is_none_or(|c| c.holds(|r| r.contains(p.dport)));
+                if holds && m.chunks.is_some() { named() } else { holds.into() }
+            }
+            // The walk's packets have no IPv6 extension headers, unless the header is their protocol.
+            Match::Frag(_) => Says::No,
+            Match::Ah6(_) if p.protocol != Protocol(51) => Says::No,
+            Match::Connbytes(_) if !matches!(self.seen(b), Seen::Entry(..)) => Says::No,
+            Match::Unknown(u) => Says::Unknown(format!("xt match \"{}\" revision {} ({})", u.name, u.revision, u.reason)),
+            _ => named(),
+        }
+    }
+
+    /// `statistic_mt`
+    fn statistic(&mut self, b: &mut Branch, at: u32, m: &Statistic) -> Says {
+        match m {
+            Statistic::Random { probability } => {
+                let share = Share::new(u128::from(probability.value), u128::from(Statistic::SCALE));
+                Says::Chance(if probability.invert { Share::ONE - share } else { share })
+            }
+            Statistic::Nth { every_less_one, .. } => {
+                let every = u64::from(every_less_one.value);
+                let start = self.nf.rules.get(b.rule as usize).map_or(0, |r| r.start);
+                let sticky = Sticky { rule: self.rule_of(b), slot: at.wrapping_sub(start) };
+                let phases = &b.state.world.phases;
+                let last = phases.iter().find(|(r, s, _)| *r == sticky.rule && *s == sticky.slot).map(|(_, _, v)| *v);
+                match last {
+                    Some(last) => {
+                        let next = if last >= every { 0 } else { last + 1 };
+                        remember(b, sticky, next);
+                        ((next == 0) != every_less_one.invert).into()
+                    }
+                    None if every == 0 => (!every_less_one.invert).into(),
+                    None => Says::Phase { count: every + 1, sticky, invert: every_less_one.invert },
+                }
+            }
+        }
+    }
+}
+
+/// `owner_mt`
+fn owner(b: &Branch, m: &Owner) -> Says {
+    let Some(owner) = b.state.packet.owner else {
+        // Without a socket whatever is asked for must be inverted.
+        let inverted = m.socket_exists.is_none_or(|c| c.invert)
+            && m.uid.is_none_or(|c| c.invert)
+            && m.gid.is_none_or(|c| c.invert);
+        return inverted.into();
+    };
+    if m.socket_exists.is_some_and(|c| c.invert) || !m.uid.is_none_or(|c| c.holds(|r| r.contains(owner.uid))) {
+        return Says::No;
+    }
+    match m.gid {
+        None => Says::Yes,
+        Some(c) if m.suppl_groups && !c.value.contains(owner.gid) => {
+            Says::Unknown("supplementary groups of the sender".to_owned())
+        }
+        Some(c) => c.holds(|r| r.contains(owner.gid)).into(),
+    }
+}
