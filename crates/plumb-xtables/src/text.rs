@@ -51,6 +51,15 @@ pub fn network(n: &AddrMask) -> String {
     }
 }
 
+/// The same, without the length of a mask that covers the whole address.
+#[must_use]
+pub fn network_or_address(n: &AddrMask) -> String {
+    match n.prefix_len() {
+        Some(len) if len == if n.addr.is_ipv4() { 32 } else { 128 } => address(n.addr),
+        _ => network(n),
+    }
+}
+
 /// Options joined by single spaces, those that are absent left out.
 #[derive(Debug, Default)]
 pub(crate) struct Options(Vec<String>);

@@ -7,6 +7,7 @@ mod exthdr;
 mod hashlimit;
 mod icmp;
 mod ipv6;
+mod ipvs;
 mod local;
 mod mark;
 mod packet;
@@ -26,6 +27,7 @@ pub use exthdr::{Dst, Hbh, Ipv6header, OptionsHeader, Rt};
 pub use hashlimit::{HashMode, Hashlimit};
 pub use icmp::{Icmp, Icmp6, IcmpType};
 pub use ipv6::{Ah6, Eui64, Frag, Mh};
+pub use ipvs::{Ipvs, IpvsMethod};
 pub use local::{Cgroup, CgroupSelector, Cpu, Devgroup, Owner, Realm, Rpfilter, Socket};
 pub use mark::{Connmark, Mark};
 pub use packet::{Ah, Dscp, Ecn, Esp, Hl, Ipcomp, Length, LimitCompare, Pkttype, Tcpmss, Tos, Ttl};
@@ -137,6 +139,8 @@ extensions! {
         U32(U32) = "u32";
         /// A BPF program.
         Bpf(Bpf) = "bpf";
+        /// What the IP virtual server knows.
+        Ipvs(Ipvs) = "ipvs";
         /// IPsec policy.
         Policy(Policy) = "policy";
         /// Time of day and date.

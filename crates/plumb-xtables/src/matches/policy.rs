@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blob::{Blob, BlobError};
 use crate::extension::Extension;
-use crate::text::{Options, network, protocol_name};
+use crate::text::{Options, network_or_address, protocol_name};
 use crate::types::{AddrMask, Inv, SetNames, XtFamily};
 
 /// One transformation; what is absent asks nothing.
@@ -60,18 +60,14 @@ impl PolicyElement {
     }
 
     fn text(&self, o: &mut Options) {
-        let net = |n: &AddrMask| match n.prefix_len() {
-            Some(len) if len == if n.addr.is_ipv4() { 32 } else { 128 } => crate::text::address(n.addr),
-            _ => network(n),
-        };
         o.inv("--reqid", self.reqid.as_ref(), u32::to_string);
         o.inv("--spi", self.spi.as_ref(), |s| format!("{:#x}", s.swap_bytes()));
         o.inv("--proto", self.proto.as_ref(), |p| {
             protocol_name(*p).map_or_else(|| p.to_string(), str::to_owned)
         });
         o.inv("--mode", self.tunnel.as_ref(), |t| if *t { "tunnel" } else { "transport" }.to_owned());
-        o.inv("--tunnel-dst", self.dst.as_ref(), net);
-        o.inv("--tunnel-src", self.src.as_ref(), net);
+        o.inv("--tunnel-dst", self.dst.as_ref(), network_or_address);
+        o.inv("--tunnel-src", self.src.as_ref(), network_or_address);
     }
 }
 

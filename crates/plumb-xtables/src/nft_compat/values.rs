@@ -71,6 +71,9 @@ pub(super) fn le32(data: &[u8]) -> Result<u32, String> {
 
 /// The expression's own name, for messages.
 pub(super) fn name(expr: &Expr) -> String {
+    if let Expr::Unknown { name, .. } = expr {
+        return format!("{name} (not decoded)");
+    }
     let debug = format!("{expr:?}");
     let end = debug.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(debug.len());
     debug.get(..end).unwrap_or_default().to_lowercase()
