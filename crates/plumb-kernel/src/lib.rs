@@ -2,6 +2,9 @@
 //!
 //! * [`snapshot`] reads every network namespace of the machine into a [`plumb_model::Snapshot`]. Reading changes nothing:
 //!   no module is loaded, no table created.
+//! * [`NamespaceWriter`] changes one namespace, [`apply`] makes a [`plumb_model::Change`] real.
+//! * [`probe::connect`] opens one real connection from inside a namespace and tells what the client saw.
+//! * [`spawn`] starts a program inside a namespace.
 //! * [`NamespaceHandle`] and [`in_namespace`] run code inside a namespace, each time on a fresh thread that ends there.
 //!
 //! Netlink is blocking here. The only `unsafe` of Plumb is in this crate's `sys.rs`.
@@ -19,9 +22,16 @@ mod error;
 mod features;
 mod netlink;
 mod netns;
+pub mod probe;
 mod read;
+mod spawn;
 mod sys;
+mod write;
 
 pub use error::{KernelError, Result};
 pub use netns::{NamespaceHandle, in_namespace};
 pub use read::{Options, OwnerOf, Parts, Progress, snapshot};
+pub use spawn::{spawn, spawn_detached};
+pub use write::{
+    NamespaceWriter, NewLink, NewLinkKind, VethPeer, apply, create_anonymous, create_named, delete_named,
+};

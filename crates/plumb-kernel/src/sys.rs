@@ -51,17 +51,25 @@ pub(crate) fn unshare_net() -> io::Result<()> {
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Lets a command's process enter `namespace` before it runs the program, and die with the thread that starts it.
-/// `namespace` must stay open until the command was spawned.
-pub(crate) fn enter_before_exec(
-    command: &mut Command,
-    namespace: Option<BorrowedFd<'_>>,
-    die_with_thread: bool,
-) {
-    let fd = namespace.map(|n| n.as_raw_fd());
+/// Sets the user id that new files and sockets of the calling thread bear, and nothing else of its rights.
+pub(crate) fn set_fs_uid(uid: u32) -> io::Result<()> {
+    // SAFETY: the call takes a number and touches no memory. It reports no error, so it is asked again: an id that
+    // is none changes nothing and gives the present one.
+    let now = unsafe {
+        libc::setfsuid(uid);
+        libc::setfsuid(libc::uid_t::MAX)
+    };
+    if now.cast_unsigned() == uid { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+}
+
+/// Lets a command's process enter `namespace` before it runs the program, and if asked die with the thread that starts
+/// it. The command must be started while `namespace` is open under the same number, which is so where it is started
+/// right after this.
+pub(crate) fn enter_before_exec(command: &mut Command, namespace: BorrowedFd<'_>, die_with_thread: bool) {
+    let fd = namespace.as_raw_fd();
     let parent = std::process::id();
-    // SAFETY: between fork and exec only async-signal-safe system calls are made, nothing is allocated
-    // (`last_os_error` keeps a number), and `fd` is open in the child as it is in the parent.
+    // SAFETY: between fork and exec only async-signal-safe system calls are made and nothing is allocated
+    // (`last_os_error` keeps a number); the child has the parent's `fd`.
     unsafe {
         command.pre_exec(move || {
             if die_with_thread {
@@ -69,13 +77,11 @@ pub(crate) fn enter_before_exec(
                     return Err(io::Error::last_os_error());
                 }
                 // The parent may have gone before the request was made.
-                if libc::getppid() as u32 != parent {
+                if libc::getppid().cast_unsigned() != parent {
                     libc::_exit(127);
                 }
             }
-            if let Some(fd) = fd
-                && libc::setns(fd, libc::CLONE_NEWNET) != 0
-            {
+            if libc::setns(fd, libc::CLONE_NEWNET) != 0 {
                 return Err(io::Error::last_os_error());
             }
             Ok(())

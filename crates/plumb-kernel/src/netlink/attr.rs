@@ -9,7 +9,6 @@ use plumb_nft::nlattr::{Attr, Writer};
 pub(crate) trait Native {
     fn ne16(&self, what: &'static str) -> Result<u16, DecodeError>;
     fn ne32(&self, what: &'static str) -> Result<u32, DecodeError>;
-    fn ne64(&self, what: &'static str) -> Result<u64, DecodeError>;
     fn ip(&self, what: &'static str) -> Result<IpAddr, DecodeError>;
 }
 
@@ -25,10 +24,6 @@ impl Native for Attr<'_> {
 
     fn ne32(&self, what: &'static str) -> Result<u32, DecodeError> {
         array(self, what).map(u32::from_ne_bytes)
-    }
-
-    fn ne64(&self, what: &'static str) -> Result<u64, DecodeError> {
-        array(self, what).map(u64::from_ne_bytes)
     }
 
     /// An address whose family its length tells.

@@ -22,6 +22,9 @@ pub(crate) const EXCL: u16 = 0x200;
 /// `NLM_F_CREATE`
 pub(crate) const CREATE: u16 = 0x400;
 
+/// `NLM_F_APPEND`
+pub(crate) const APPEND: u16 = 0x800;
+
 const NOOP: u16 = 1;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;

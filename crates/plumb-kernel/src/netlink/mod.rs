@@ -12,7 +12,9 @@ use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size_force, set_socke
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
 pub(crate) use attr::{Native, WriteNative, ip_addr, ip_bytes};
-pub(crate) use message::{ACK, CREATE, DUMP, EXCL, Message, Messages, REPLACE, REQUEST, Reply, encode};
+pub(crate) use message::{
+    ACK, APPEND, CREATE, DUMP, EXCL, Message, Messages, REPLACE, REQUEST, Reply, encode,
+};
 
 use crate::error::{KernelError, Result};
 use crate::sys;

@@ -95,7 +95,7 @@ pub(super) fn parse_vlans(payload: &[u8]) -> std::result::Result<(u32, String), 
 /// Attributes that hold no more than queue lengths, offload limits and names of the hardware: nothing that decides.
 const IRRELEVANT: &[u16] = &[
     2, 8, 9, 11, 12, 13, 14, 15, 17, 20, 22, 24, 25, 26, 29, 31, 32, 36, 38, 40, 41, 42, 44, 46, 47, 48, 49,
-    50, 51, 54, 56, 57, 58, 59, 60, 62, 63, 64, 65, 66, 67, 68, 69,
+    50, 51, 54, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69,
 ];
 
 pub(super) fn parse(payload: &[u8]) -> std::result::Result<Link, DecodeError> {
@@ -135,7 +135,6 @@ pub(super) fn parse(payload: &[u8]) -> std::result::Result<Link, DecodeError> {
                     link.alt_names.push(name?.text());
                 }
             }
-            61 if attr.data == [0; 4] => {}
             number if IRRELEVANT.contains(&number) => {}
             number => link.unknown_attributes.push((number, Bytes::from(attr.data))),
         }
@@ -220,25 +219,30 @@ fn bridge(
             5 => bridge.stp_state = attr.ne32(WHAT)?,
             7 => bridge.vlan_filtering = attr.u8(WHAT)? != 0,
             8 => note(settings, "vlan_protocol", "0x8100", format!("{:#06x}", attr.be16(WHAT)?)),
-            9 => note(settings, "group_fwd_mask", "0", attr.ne16(WHAT)?.to_string()),
+            9 => note(settings, "group_fwd_mask", "0", number(attr.data)),
             23 => bridge.multicast_snooping = attr.u8(WHAT)? != 0,
-            25 => note(settings, "mcast_querier", "0", attr.u8(WHAT)?.to_string()),
+            25 => note(settings, "mcast_querier", "0", number(attr.data)),
             36 => bridge.nf_call_iptables = attr.u8(WHAT)? != 0,
             37 => bridge.nf_call_ip6tables = attr.u8(WHAT)? != 0,
             38 => bridge.nf_call_arptables = attr.u8(WHAT)? != 0,
-            39 => note(settings, "vlan_default_pvid", "1", attr.ne16(WHAT)?.to_string()),
-            43 => {
+            39 => note(settings, "vlan_default_pvid", "1", number(attr.data)),
+            46 => {
                 // `struct br_boolopt_multi`: values, then which of them are valid.
                 let value = Fields::new(attr.data, WHAT).ne32()?;
                 note(settings, "boolopts", "0", value.to_string());
             }
-            46 => note(settings, "fdb_max_learned", "0", attr.ne32(WHAT)?.to_string()),
+            49 => note(settings, "fdb_max_learned", "0", number(attr.data)),
             // Spanning tree's timers and identities, multicast's timers, statistics.
-            2 | 3 | 6 | 10..=22 | 24 | 26..=35 | 40..=42 | 44 | 45 => {}
+            2 | 3 | 6 | 10..=22 | 24 | 26..=35 | 40..=45 | 47 | 48 | 50 => {}
             number => link_settings::keep(settings, number, attr.data),
         }
     }
     Ok(bridge)
+}
+
+/// Of whatever width: what only tells may change its form between kernels.
+fn number(data: &[u8]) -> String {
+    link_settings::number(data).to_string()
 }
 
 fn note(settings: &mut BTreeMap<String, String>, name: &str, usual: &str, value: String) {
@@ -267,14 +271,14 @@ fn port(
             28 if flag()? => note(settings, "mcast_to_unicast", "0", "1".into()),
             29 if flag()? => note(settings, "vlan_tunnel", "0", "1".into()),
             30 => port.bcast_flood = flag()?,
-            31 => note(settings, "port_group_fwd_mask", "0", attr.ne16(WHAT)?.to_string()),
+            31 => note(settings, "port_group_fwd_mask", "0", number(attr.data)),
             32 => port.neigh_suppress = flag()?,
             33 => port.isolated = flag()?,
-            34 => note(settings, "backup_port", "0", attr.ne32(WHAT)?.to_string()),
+            34 => note(settings, "backup_port", "0", number(attr.data)),
             39 => port.locked = flag()?,
             40 if flag()? => note(settings, "mab", "0", "1".into()),
             43 if flag()? => note(settings, "neigh_vlan_suppress", "0", "1".into()),
-            44 => note(settings, "backup_nhid", "0", attr.ne32(WHAT)?.to_string()),
+            44 => note(settings, "backup_nhid", "0", number(attr.data)),
             // Spanning tree, multicast groups' limits and the router port.
             2 | 3 | 5..=7 | 11 | 12..=26 | 28 | 29 | 35..=38 | 40..=43 => {}
             number => link_settings::keep(settings, number, attr.data),

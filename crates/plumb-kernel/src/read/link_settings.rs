@@ -155,7 +155,10 @@ pub(super) fn read(
         let attr = attr?;
         match table.iter().find(|(number, ..)| *number == attr.number) {
             Some((_, name, form)) => {
-                settings.insert((*name).to_owned(), text(&attr, *form)?);
+                // Another kernel may give it another form.
+                let text =
+                    text(&attr, *form).unwrap_or_else(|_| plumb_nft::Bytes::from(attr.data).to_string());
+                settings.insert((*name).to_owned(), text);
             }
             None => keep(settings, attr.number, attr.data),
         }
@@ -191,7 +194,7 @@ fn text(attr: &Attr<'_>, form: Form) -> Result<String, DecodeError> {
 }
 
 /// A number of whatever width, native order.
-fn number(data: &[u8]) -> u64 {
+pub(super) fn number(data: &[u8]) -> u64 {
     match *data {
         [a] => u64::from(a),
         [a, b] => u64::from(u16::from_ne_bytes([a, b])),

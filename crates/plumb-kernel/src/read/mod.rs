@@ -19,6 +19,14 @@ mod sysctl;
 mod traffic_control;
 mod wire;
 
+pub(crate) use address::{RTM_DELADDR, RTM_NEWADDR};
+pub(crate) use conntrack::IPCTNL_MSG_CT_DELETE;
+pub(crate) use link::{RTM_NEWLINK, ifinfomsg};
+pub(crate) use neighbour::{AF_BRIDGE, RTM_DELNEIGH, RTM_NEWNEIGH, ndmsg};
+pub(crate) use route::{RTM_DELROUTE, RTM_NEWROUTE};
+pub(crate) use rule::{RTM_DELRULE, RTM_NEWRULE};
+pub(crate) use wire::Fields;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZero;

@@ -8,7 +8,7 @@ use plumb_nft::nlattr::Attrs;
 
 use super::wire::Fields;
 use crate::error::{KernelError, Result};
-use crate::netlink::{Native, Socket};
+use crate::netlink::Socket;
 
 const RTM_NEWQDISC: u16 = 36;
 const RTM_GETQDISC: u16 = 38;
