@@ -106,7 +106,7 @@ impl Action {
             }
             Self::AddRule { family, table, chain, position, rule, xtables: None } => {
                 let holder = ns.nft.value()?.table(*family, table)?;
-                let text = quote_text(&rule_text(holder, rule)?);
+                let text = quote_text(&rule_text(ns, holder, rule)?);
                 let (verb, place) = match position {
                     Position::Last => ("add", String::new()),
                     Position::First => ("insert", String::new()),
@@ -126,12 +126,12 @@ impl Action {
             }
             Self::AddElement { family, table, set, element } => {
                 let holder = ns.nft.value()?.table(*family, table)?.set(set)?;
-                let text = quote(&format!("{{ {} }}", element_text(holder, element)?));
+                let text = quote(&element_text(ns, holder, element));
                 format!("nft add element {} {} {text}", in_table(*family, table)?, quote(set))
             }
             Self::DeleteElement { family, table, set, element } => {
                 let holder = ns.nft.value()?.table(*family, table)?.set(set)?;
-                let text = quote(&format!("{{ {} }}", element_text(holder, element)?));
+                let text = quote(&element_text(ns, holder, element));
                 format!("nft delete element {} {} {text}", in_table(*family, table)?, quote(set))
             }
             Self::DeleteTable { family, table } => format!("nft delete table {}", in_table(*family, table)?),

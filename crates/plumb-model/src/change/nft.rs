@@ -156,7 +156,7 @@ pub(super) fn set_policy(table: &mut Table, chain: &str, policy: &Verdict) -> Re
 }
 
 /// The first key after this one, `None` after the last.
-fn successor(key: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn successor(key: &[u8]) -> Option<Vec<u8>> {
     let mut out = key.to_vec();
     for byte in out.iter_mut().rev() {
         *byte = byte.wrapping_add(1);
@@ -266,23 +266,21 @@ pub(super) fn delete_element(table: &mut Table, set: &str, element: &Element) ->
                 && (split || e.key_end == element.key_end)
         })
         .ok_or_else(missing)?;
-    let removed = set.elements.remove(i);
-    if split && !removed.is_catchall() {
-        // The end of the interval is the nearest end above its start.
-        let end = set
-            .elements
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| e.is_interval_end() && e.key > removed.key)
-            .min_by(|(_, a), (_, b)| a.key.cmp(&b.key))
-            .map(|(i, e)| (i, e.key.clone()));
-        let next_start =
-            set.elements.iter().filter(|e| !e.is_interval_end() && e.key > removed.key).map(|e| &e.key).min();
-        if let Some((i, key)) = &end
-            && next_start.is_none_or(|start| start >= key)
-        {
-            set.elements.remove(*i);
-        }
+    let end = if split { interval_end(set, element) } else { None };
+    set.elements.remove(i);
+    if let Some(end) = end {
+        set.elements.retain(|e| !(e.is_interval_end() && *e.key == *end));
     }
     Ok(())
+}
+
+/// The first key after the interval that starts with this element: the nearest end above, unless another interval
+/// starts before it.
+pub(super) fn interval_end(set: &Set, element: &Element) -> Option<Vec<u8>> {
+    let above = |end: bool| {
+        let keys = set.elements.iter().filter(move |e| e.is_interval_end() == end && e.key > element.key);
+        keys.map(|e| &e.key).min()
+    };
+    let end = above(true)?;
+    above(false).is_none_or(|start| start >= end).then(|| end.to_vec())
 }

@@ -34,6 +34,51 @@ fn rules_of_nft_and_iptables() {
 }
 
 #[test]
+fn rules_and_elements_in_nfts_words() {
+    let (family, table, chain) = (Family::Ip, "filter".to_owned(), "forward".to_owned());
+    let at = |position| {
+        let (table, chain, rule) = (table.clone(), chain.clone(), super::nft::drop_rule(0));
+        command(A, Action::AddRule { family, table, chain, position, rule, xtables: None })
+    };
+    assert_eq!(at(Position::Last), "ip netns exec a nft add rule ip filter forward drop");
+    assert_eq!(at(Position::First), "ip netns exec a nft insert rule ip filter forward drop");
+    assert_eq!(at(Position::Before(7)), "ip netns exec a nft insert rule ip filter forward handle 7 drop");
+    assert_eq!(at(Position::After(7)), "ip netns exec a nft add rule ip filter forward handle 7 drop");
+    let key = |b: [u8; 4]| plumb_nft::Element { key: b.to_vec().into(), ..Default::default() };
+    let add = |set: &str, element| {
+        command(A, Action::AddElement { family, table: table.clone(), set: set.into(), element })
+    };
+    assert_eq!(
+        add("plain", key([10, 0, 0, 1])),
+        "ip netns exec a nft add element ip filter plain '{ 10.0.0.1 }'"
+    );
+    let range =
+        |last: [u8; 4]| plumb_nft::Element { key_end: Some(last.to_vec().into()), ..key([10, 0, 0, 0]) };
+    assert_eq!(
+        add("ranges", range([10, 0, 0, 255])),
+        "ip netns exec a nft add element ip filter ranges '{ 10.0.0.0/24 }'"
+    );
+    assert_eq!(
+        add("ranges", range([10, 0, 0, 9])),
+        "ip netns exec a nft add element ip filter ranges '{ 10.0.0.0-10.0.0.9 }'"
+    );
+    assert_eq!(
+        add("ranges", key([10, 0, 0, 0])),
+        "ip netns exec a nft add element ip filter ranges '{ 10.0.0.0 }'"
+    );
+    let mut s = with_nft();
+    let element = range([10, 0, 0, 9]);
+    change(A, Action::AddElement { family, table: table.clone(), set: "ranges".into(), element })
+        .apply(&mut s)
+        .unwrap();
+    let delete = Action::DeleteElement { family, table, set: "ranges".into(), element: key([10, 0, 0, 0]) };
+    assert_eq!(
+        change(A, delete).commands(&s).concat(),
+        "ip netns exec a nft delete element ip filter ranges '{ 10.0.0.0-10.0.0.9 }'"
+    );
+}
+
+#[test]
 fn routes_are_written_as_a_person_would() {
     let add = |r: Route| command(A, Action::AddRoute(r));
     assert_eq!(

@@ -1,0 +1,250 @@
+//! Flags and subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::lang::Lang;
+use crate::output::Color;
+
+/// Lays, measures and proves the network of a node
+///
+/// Plumb reads what the kernel really holds in every network namespace, walks packets through it, and names the rule,
+/// route, limit or missing listener that breaks a flow.
+#[derive(Debug, Parser)]
+#[command(name = "plumb", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// When to use colours; `auto` heeds `NO_COLOR` and whether a terminal reads
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
+    pub color: Color,
+    /// Language of what is printed; else that of the locale (`LC_ALL`, `LC_MESSAGES`, `LANG`)
+    #[arg(long, value_enum, global = true)]
+    pub lang: Option<Lang>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  plumb ns                          every network namespace, who lives in it, what listens
+  plumb ns --tree                   bridges, veth pairs, and which end is where
+  plumb snapshot -o node-1.plumb    all that the kernel holds, in a file
+  plumb snapshot show node-1.plumb  what is in it, and what could not be read
+
+Exit status: 0 done, 1 the answer is no, 2 usage or permission, 3 something could not be read.";
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Network namespaces at a glance: who lives in each, its addresses, what listens
+    Ns(NsArgs),
+    /// All that the kernel holds, in one file
+    Snapshot(SnapshotArgs),
+    /// A completion script for a shell
+    Completion(CompletionArgs),
+    /// Manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document on stdout, nothing else
+    Json,
+}
+
+/// Where the facts come from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Source {
+    /// Answer from this snapshot file (`-` for stdin) instead of this machine
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+}
+
+/// `plumb ns`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = NS_EXAMPLES)]
+pub struct NsArgs {
+    /// Draw bridges and their ports, veth pairs, and which end is in which namespace
+    #[arg(long)]
+    pub tree: bool,
+    /// Only namespaces with these names (`*` and `?` allowed); may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub netns: Vec<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: TextOrJson,
+    /// Where the facts come from
+    #[command(flatten)]
+    pub source: Source,
+    /// What to do with one namespace
+    #[command(subcommand)]
+    pub command: Option<NsCommand>,
+}
+
+const NS_EXAMPLES: &str = "\
+Examples:
+  plumb ns                               a table of all
+  plumb ns --tree                        how they are wired to each other
+  plumb ns --netns 'cni-*' -o json       some, for a script
+  plumb ns show web                      one in full
+  plumb ns exec web -- ss -ltn           a command in one
+  plumb ns --snapshot node-1.plumb       those of another machine
+
+Namespaces are found through /run/netns, bind mounts and /proc/*/ns/net. Names: the name under /run/netns, `host` for
+the namespace that plumb runs in, else net:[INODE]. Other users' namespaces need CAP_SYS_ADMIN (sudo).";
+
+/// What to do with one namespace.
+#[derive(Debug, Subcommand)]
+pub enum NsCommand {
+    /// One namespace in full: devices, routes, rules, neighbours, listeners
+    Show(NsShowArgs),
+    /// Run a command in a namespace
+    Exec(NsExecArgs),
+}
+
+/// `plumb ns show`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plumb ns show web
+  plumb ns show host
+  plumb ns show 'net:[4026532177]' -o json
+  plumb ns show web --snapshot node-1.plumb")]
+pub struct NsShowArgs {
+    /// Its name, a path such as /proc/PID/ns/net, or net:[INODE]
+    pub name: String,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: TextOrJson,
+    /// Where the facts come from
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// `plumb ns exec`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plumb ns exec web -- ss -ltn
+  plumb ns exec /proc/4711/ns/net -- ip route
+  plumb ns exec 'net:[4026532177]' -- bash
+
+Only the network namespace changes: files, /sys and /etc/resolv.conf stay those of the caller. The exit status is the
+command's; 2 where it could not be started.")]
+pub struct NsExecArgs {
+    /// Its name, a path such as /proc/PID/ns/net, or net:[INODE]
+    pub name: String,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+/// `plumb snapshot`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = SNAPSHOT_EXAMPLES)]
+pub struct SnapshotArgs {
+    /// Where to write it; `-` for stdout
+    #[arg(short, long, required = true, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only namespaces with these names (`*` and `?` allowed); may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub netns: Vec<String>,
+    /// What to do with a file
+    #[command(subcommand)]
+    pub command: Option<SnapshotCommand>,
+}
+
+const SNAPSHOT_EXAMPLES: &str = "\
+Examples:
+  plumb snapshot -o node-1.plumb                    this machine, every namespace
+  plumb snapshot -o - --netns 'cni-*' | ssh admin 'cat > node-1.plumb'
+  plumb snapshot show node-1.plumb                  what is in it
+
+Reading changes nothing on the machine. The file is for its owner alone (mode 0600): it holds addresses, names of
+processes and the firewall's rules. Exit status 3: some of it could not be read; the file says what.";
+
+/// What to do with a snapshot file.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// What is in a snapshot file, and what could not be read
+    Show(SnapshotShowArgs),
+}
+
+/// `plumb snapshot show`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plumb snapshot show node-1.plumb
+  plumb snapshot show node-1.plumb --rules --netns host
+  plumb snapshot show node-1.plumb -o json | jq '.namespaces[].name'
+  ssh node-1 plumb snapshot -o - | plumb snapshot show -")]
+pub struct SnapshotShowArgs {
+    /// The file; `-` for stdin
+    pub file: PathBuf,
+    /// The rules of nftables as well, as `nft list ruleset` prints them
+    #[arg(long, conflicts_with = "output")]
+    pub rules: bool,
+    /// How to print: `json` is the whole snapshot
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: TextOrJson,
+    /// Only namespaces with these names (`*` and `?` allowed); may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub netns: Vec<String>,
+}
+
+/// `plumb completion`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plumb completion bash > /etc/bash_completion.d/plumb
+  plumb completion zsh > \"${fpath[1]}/_plumb\"
+  plumb completion fish > ~/.config/fish/completions/plumb.fish")]
+pub struct CompletionArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `plumb man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Folder to write the pages to
+    pub folder: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_shows_examples() {
+        fn check(command: &clap::Command) {
+            for sub in command.get_subcommands().filter(|s| s.get_name() != "help" && !s.is_hide_set()) {
+                let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Examples:"), "{} has no examples", sub.get_name());
+                check(sub);
+            }
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn snapshot_needs_a_place_to_write_to() {
+        assert!(Cli::try_parse_from(["plumb", "snapshot"]).is_err());
+        assert!(Cli::try_parse_from(["plumb", "snapshot", "-o", "x"]).is_ok());
+        assert!(Cli::try_parse_from(["plumb", "snapshot", "show", "x"]).is_ok());
+        assert!(Cli::try_parse_from(["plumb", "ns", "exec", "web", "--", "ip", "-o", "a"]).is_ok());
+    }
+}

@@ -1,0 +1,41 @@
+//! The subcommands, one file each.
+
+mod completion;
+mod ns;
+mod snapshot;
+mod source;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Status};
+use crate::lang::{Lang, Say};
+
+/// What every command is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    lang: Lang,
+}
+
+impl Context {
+    /// From the global flags and the environment.
+    #[must_use]
+    pub fn new(args: &Cli) -> Self {
+        Self { lang: args.lang.unwrap_or_else(|| Lang::from_locale(|name| std::env::var(name).ok())) }
+    }
+
+    fn say(&self, what: &Say<'_>) -> String {
+        self.lang.say(what)
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever keeps it from being done.
+pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
+    match command {
+        Command::Ns(args) => ns::run(args, context),
+        Command::Snapshot(args) => snapshot::run(args, context),
+        Command::Completion(args) => completion::run(args),
+        Command::Man(args) => completion::man(args),
+    }
+}

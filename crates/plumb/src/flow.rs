@@ -1,0 +1,261 @@
+//! The arguments of commands that ask about one flow: `FROM`, `TO` and what goes with them.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use plumb_model::{IpFamily, Protocol};
+
+use crate::endpoint::{From, To};
+use crate::error::Error;
+
+/// Protocols that a flow can be asked about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FlowProtocol {
+    /// A handshake
+    #[default]
+    Tcp,
+    /// One datagram and its answer
+    Udp,
+    /// An echo (ICMPv6 for IPv6)
+    Icmp,
+    /// Not supported yet
+    Sctp,
+}
+
+/// How to print an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AnswerFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document on stdout, nothing else
+    Json,
+    /// Not supported yet
+    Html,
+}
+
+/// A flow, as it is asked about.
+#[derive(Clone, Debug, Args)]
+pub struct FlowArgs {
+    /// netns:NAME, netns:/proc/PID/ns/net, host, pod:NAMESPACE/NAME, node:NAME, or an IP address
+    pub from: From,
+    /// ADDRESS:PORT, [V6]:PORT, pod:NAMESPACE/NAME:PORT, node:NAME:PORT; ADDRESS alone with --protocol icmp
+    pub to: To,
+    /// Protocol
+    #[arg(long, value_enum, default_value_t, value_name = "PROTOCOL")]
+    pub protocol: FlowProtocol,
+    /// Port that the client binds; any otherwise
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub source_port: Option<u16>,
+    /// User that the client runs as; the caller otherwise
+    #[arg(long, value_name = "UID")]
+    pub uid: Option<u32>,
+    /// Payload that the client sends, then receives (not supported yet)
+    #[arg(long, value_name = "UP[:DOWN]")]
+    pub bytes: Option<String>,
+    /// Attempts one straight after the other (not supported yet)
+    #[arg(long, value_name = "N")]
+    pub connections: Option<u32>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: AnswerFormat,
+    /// Answer from this snapshot file (`-` for stdin) instead of this machine
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+}
+
+/// Flags of `plumb diagnose` alone.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct ProbeArgs {
+    /// Open the real connection from the source namespace, and compare
+    #[arg(long, conflicts_with = "snapshot")]
+    pub probe: bool,
+}
+
+/// Flags of `plumb trace` alone.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct ExplainArgs {
+    /// At each hop: what was looked up, what was found, why the packet went on
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// A flow that can be walked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Source.
+    pub from: From,
+    /// Destination.
+    pub to: Destination,
+    /// TCP, UDP or an echo.
+    pub protocol: FlowProtocol,
+    /// Port that the client binds.
+    pub source_port: Option<u16>,
+    /// User that the client runs as.
+    pub uid: u32,
+}
+
+/// Where it goes: what this version resolves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// An address, and a port but for an echo.
+    Address {
+        /// The address.
+        address: std::net::IpAddr,
+        /// The port.
+        port: Option<u16>,
+    },
+    /// A pod or node of a lab or cluster, to be found in the snapshot.
+    Owner {
+        /// As `FROM` would name it.
+        owner: From,
+        /// The port.
+        port: Option<u16>,
+    },
+}
+
+impl Question {
+    /// The IP protocol, for an address of this family.
+    #[must_use]
+    pub fn ip_protocol(&self, family: IpFamily) -> Protocol {
+        match self.protocol {
+            FlowProtocol::Tcp => Protocol::TCP,
+            FlowProtocol::Udp => Protocol::UDP,
+            FlowProtocol::Icmp => Protocol::icmp(family),
+            FlowProtocol::Sctp => Protocol::SCTP,
+        }
+    }
+}
+
+fn not_yet(what: &str) -> Error {
+    Error::Usage {
+        problem: format!("{what} is not supported yet"),
+        help: "supported are TCP, UDP and ICMP echo between namespaces, pods, nodes and addresses, in text and JSON"
+            .to_owned(),
+    }
+}
+
+impl FlowArgs {
+    /// Whether it can be asked, and what exactly is asked.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what this version does not support and for what makes no sense together.
+    pub fn question(&self) -> Result<Question, Error> {
+        if self.protocol == FlowProtocol::Sctp {
+            return Err(not_yet("--protocol sctp"));
+        }
+        if self.bytes.is_some() {
+            return Err(not_yet("--bytes"));
+        }
+        if self.connections.is_some_and(|n| n != 1) {
+            return Err(not_yet("--connections"));
+        }
+        if self.output == AnswerFormat::Html {
+            return Err(not_yet("-o html"));
+        }
+        let echo = self.protocol == FlowProtocol::Icmp;
+        let usage =
+            |problem: &str, help: &str| Error::Usage { problem: problem.to_owned(), help: help.to_owned() };
+        if echo && self.source_port.is_some() {
+            return Err(usage("an echo has no ports", "leave --source-port out"));
+        }
+        let number = |port: &Option<crate::endpoint::Port>| match port {
+            Some(crate::endpoint::Port::Number(n)) => Ok(Some(*n)),
+            Some(crate::endpoint::Port::Name(_)) => Err(not_yet("a port by name")),
+            None => Ok(None),
+        };
+        let to = match &self.to {
+            To::Service { .. } => return Err(not_yet("svc:")),
+            To::Name { .. } => return Err(not_yet("a host's name")),
+            To::Address { address, port } => Destination::Address { address: *address, port: *port },
+            To::Pod { name, port } => {
+                Destination::Owner { owner: From::Pod(name.clone()), port: number(port)? }
+            }
+            To::Node { name, port } => {
+                Destination::Owner { owner: From::Node(name.clone()), port: number(port)? }
+            }
+        };
+        let (Destination::Address { port, .. } | Destination::Owner { port, .. }) = &to;
+        match (echo, port) {
+            (true, Some(_)) => Err(usage("an echo has no port", "write the address alone")),
+            (false, None) => {
+                let v6 = matches!(to, Destination::Address { address: std::net::IpAddr::V6(_), .. });
+                let help = if v6 { "write [ADDRESS]:PORT" } else { "write ADDRESS:PORT, or --protocol icmp" };
+                Err(usage(&format!("`{}` has no port", self.to), help))
+            }
+            _ => Ok(Question {
+                from: self.from.clone(),
+                to,
+                protocol: self.protocol,
+                source_port: self.source_port,
+                uid: self.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw()),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Asks {
+        #[command(flatten)]
+        flow: FlowArgs,
+        #[command(flatten)]
+        probe: ProbeArgs,
+        #[command(flatten)]
+        explain: ExplainArgs,
+    }
+
+    fn ask(line: &str) -> Result<Question, String> {
+        let words = std::iter::once("diagnose").chain(line.split_whitespace());
+        let asks = Asks::try_parse_from(words).map_err(|e| e.to_string())?;
+        asks.flow.question().map_err(|e| {
+            assert_eq!(e.status(), crate::error::Status::Usage);
+            e.to_string()
+        })
+    }
+
+    #[test]
+    fn what_can_be_asked() {
+        let q =
+            ask("netns:client 10.0.2.2:8080 --uid 7 --source-port 4000 -o json --probe --explain").unwrap();
+        assert_eq!((q.uid, q.source_port, q.protocol), (7, Some(4000), FlowProtocol::Tcp));
+        assert_eq!(q.to, Destination::Address { address: "10.0.2.2".parse().unwrap(), port: Some(8080) });
+        let echo = ask("host fd00::1 --protocol icmp").unwrap();
+        assert_eq!(echo.ip_protocol(IpFamily::V6), Protocol::ICMPV6);
+        let pod = ask("pod:default/a pod:default/b:80 --protocol udp").unwrap();
+        assert!(matches!(pod.to, Destination::Owner { owner: From::Pod(_), port: Some(80) }));
+        assert!(ask("10.0.0.1 10.0.0.2:80 --connections 1").is_ok());
+    }
+
+    #[test]
+    fn what_cannot() {
+        for line in [
+            "host 10.0.0.1:80 --protocol sctp",
+            "host 10.0.0.1:80 --bytes 100",
+            "host 10.0.0.1:80 --connections 5",
+            "host 10.0.0.1:80 -o html",
+            "host svc:default/web:80",
+            "host example.org:80",
+            "host pod:default/web:http",
+        ] {
+            assert!(ask(line).unwrap_err().contains("not supported yet"), "{line}");
+        }
+        for line in [
+            "host 10.0.0.1",
+            "host fd00::1",
+            "host 10.0.0.1:80 --protocol icmp",
+            "host 10.0.0.1 --protocol icmp --source-port 5",
+            "host 10.0.0.1:80 --source-port 0",
+            "host 10.0.0.1:80 --probe --snapshot x",
+            "host",
+            "nowhere 10.0.0.1:80",
+        ] {
+            assert!(ask(line).is_err(), "{line}");
+        }
+    }
+}
