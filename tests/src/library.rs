@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Failure, Result};
-use crate::scenario::{Network, Scenario};
+use crate::scenario::{Network, Outcome, Scenario};
 
 /// The directory `scenarios/` of this source tree.
 pub fn directory() -> PathBuf {
@@ -46,12 +46,9 @@ fn scenario(file: &Path) -> Result<Scenario> {
         return refuse("with several flows each needs a `name`".into());
     }
     for flow in &scenario.flows {
-        let fails = flow.outcome != crate::scenario::Outcome::Connects;
-        if fails == flow.causes.is_empty() {
-            return refuse(format!(
-                "flow to {}: a flow that fails has causes, one that connects has none",
-                flow.to
-            ));
+        // One that connects may have causes too: what delays it.
+        if flow.outcome != Outcome::Connects && flow.causes.is_empty() {
+            return refuse(format!("flow to {}: a flow that fails has causes", flow.to));
         }
         for cause in &flow.causes {
             if cause.heal.trim().is_empty() && !cause.heal_servers {

@@ -171,7 +171,7 @@ pub struct Flow {
     /// The `id` of the server that answers.
     #[serde(default)]
     pub answered_by: Option<String>,
-    /// What is to blame, in the order of the walk; empty where it connects.
+    /// What is to blame, in the order of the walk; with `connects` only what delays it by a second or more.
     #[serde(default)]
     pub causes: Vec<Cause>,
 }
