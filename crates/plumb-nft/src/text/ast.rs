@@ -147,7 +147,32 @@ pub(super) struct Node<'a> {
     pub(super) len: u32,
 }
 
+/// More parts than any rule of the kernel's 128 expressions has, unless it is made to grow without bounds.
+const MAX_WEIGHT: usize = 2000;
+
 impl<'a> Node<'a> {
+    /// Number of parts, counted no further than needed.
+    fn weight(&self) -> usize {
+        let of = |all: &[&Node<'_>]| all.iter().map(|n| n.weight()).sum::<usize>();
+        1 + match &self.kind {
+            Kind::Jhash { of: inner, .. }
+            | Kind::Prefix(inner, _)
+            | Kind::Swap(inner)
+            | Kind::Timed(inner, _) => inner.weight(),
+            Kind::Range(a, b) | Kind::Binop(_, a, b) | Kind::Map(a, b) | Kind::Relation(_, a, b) => {
+                of(&[a, b])
+            }
+            Kind::Concat(all) | Kind::List(all) => all.iter().map(Node::weight).sum(),
+            Kind::Flags { of: inner, value, mask, .. } => of(&[inner, value, mask]),
+            _ => 0,
+        }
+    }
+
+    /// Itself, or a note in its place when it is out of all proportion (registers that feed each other).
+    pub(super) fn bounded(self) -> Self {
+        if self.weight() > MAX_WEIGHT { Self::text("(an expression too long to write)") } else { self }
+    }
+
     pub(super) fn new(kind: Kind<'a>, ty: Ty, order: Order, len: u32) -> Self {
         Self { kind, ty, order, len }
     }
@@ -194,6 +219,16 @@ impl<'a> Node<'a> {
             _ => None,
         }
     }
+}
+
+/// `v << n`, 0 when all bits are shifted out.
+pub(super) fn shl(v: u128, n: u32) -> u128 {
+    v.checked_shl(n).unwrap_or(0)
+}
+
+/// `v >> n`, 0 when all bits are shifted out.
+pub(super) fn shr(v: u128, n: u32) -> u128 {
+    v.checked_shr(n).unwrap_or(0)
 }
 
 /// All ones below bit `len`.

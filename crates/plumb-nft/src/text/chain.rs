@@ -6,10 +6,23 @@ use crate::types::*;
 
 /// The statements of a rule, and its comment.
 pub(super) fn rule(table: &Table, rule: &Rule, options: &Options) -> String {
+    rule_at(table, rule, options, 0)
+}
+
+/// Chains without a name within each other, deeper than the kernel's jump stack, are written by name.
+const MAX_DEPTH: usize = 16;
+
+fn rule_at(table: &Table, rule: &Rule, options: &Options, depth: usize) -> String {
     let statements = post::process(table.family, parse::statements(table, &rule.exprs));
     // nft writes no handles in there.
     let bare = Options { handles: false, ..options.clone() };
-    let inline = |chain: &Chain| rules(table, chain, &bare, "\t\t\t");
+    let inline = |chain: &Chain| {
+        if depth < MAX_DEPTH {
+            rules(table, chain, &bare, "\t\t\t", depth + 1)
+        } else {
+            format!("\t\t\t# {} again\n", chain.name)
+        }
+    };
     let mut out =
         statements.iter().map(|s| statement::text(options, s, &inline)).collect::<Vec<_>>().join(" ");
     if let Some(comment) = userdata::text(&rule.userdata, COMMENT) {
@@ -25,8 +38,9 @@ fn handle(options: &Options, handle: u64) -> String {
     if options.handles { format!(" # handle {handle}") } else { String::new() }
 }
 
-fn rules(table: &Table, chain: &Chain, options: &Options, indent: &str) -> String {
-    let line = |r: &Rule| format!("{indent}{}{}\n", rule(table, r, options), handle(options, r.handle));
+fn rules(table: &Table, chain: &Chain, options: &Options, indent: &str, depth: usize) -> String {
+    let line =
+        |r: &Rule| format!("{indent}{}{}\n", rule_at(table, r, options, depth), handle(options, r.handle));
     chain.rules.iter().map(line).collect()
 }
 
@@ -55,7 +69,7 @@ pub(super) fn chain(table: &Table, chain: &Chain, options: &Options) -> String {
             out.push_str("\t\tflags offload;\n");
         }
     }
-    out.push_str(&rules(table, chain, options, "\t\t"));
+    out.push_str(&rules(table, chain, options, "\t\t", 0));
     out.push_str("\t}\n");
     out
 }

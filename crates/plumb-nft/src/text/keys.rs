@@ -122,7 +122,7 @@ pub(super) fn exthdr<'a>(op: u32, kind: u8, offset: u32, len: u32, flags: u32) -
     } else {
         match option_field(op, kind, offset, len) {
             Some((_, Some(field))) => (field.2, len),
-            _ => (Ty::Hex, len),
+            _ => (Ty::Integer, len),
         }
     };
     let order = if present { Order::Host } else { Order::Big };
@@ -132,6 +132,28 @@ pub(super) fn exthdr<'a>(op: u32, kind: u8, offset: u32, len: u32, flags: u32) -
 /// Name, offset in bits and type.
 type OptionField = (&'static str, u32, Ty, u32);
 
+const I: Ty = Ty::Integer;
+
+const TCP_OPTIONS: &[(u8, &str, &[OptionField])] = &[
+    (0, "eol", &[]),
+    (1, "nop", &[]),
+    (2, "maxseg", &[("length", 8, I, 8), ("size", 16, I, 16)]),
+    (3, "window", &[("length", 8, I, 8), ("count", 16, I, 8)]),
+    (4, "sack-perm", &[("length", 8, I, 8)]),
+    (5, "sack", &[("length", 8, I, 8), ("left", 16, I, 32), ("right", 48, I, 32)]),
+    (8, "timestamp", &[("length", 8, I, 8), ("tsval", 16, I, 32), ("tsecr", 48, I, 32)]),
+    (19, "md5sig", &[("length", 8, I, 8)]),
+    (30, "mptcp", &[("length", 8, I, 8), ("subtype", 16, I, 4)]),
+    (34, "fastopen", &[("length", 8, I, 8)]),
+];
+
+/// The field number `index` of a TCP option (0 is its kind), as the user data of sets tells it.
+pub(super) fn tcp_option_field<'a>(kind: u8, index: usize) -> Option<Node<'a>> {
+    let (_, _, fields) = TCP_OPTIONS.iter().find(|(k, _, _)| *k == kind)?;
+    let (_, offset, _, len) = fields.get(index.checked_sub(1)?)?;
+    Some(exthdr(1, kind, offset / 8, len / 8, 0))
+}
+
 /// Name of an option or extension header, and of the field in it.
 pub(super) fn option_field(
     op: u32,
@@ -139,7 +161,6 @@ pub(super) fn option_field(
     offset: u32,
     len: u32,
 ) -> Option<(&'static str, Option<&'static OptionField>)> {
-    const I: Ty = Ty::Integer;
     let table: &[(u8, &str, &[OptionField])] = match op {
         0 => &[
             (0, "hbh", &[("nexthdr", 0, Ty::Proto, 8), ("hdrlength", 8, I, 8)]),
@@ -178,18 +199,7 @@ pub(super) fn option_field(
                 ],
             ),
         ],
-        1 => &[
-            (0, "eol", &[]),
-            (1, "nop", &[]),
-            (2, "maxseg", &[("length", 8, I, 8), ("size", 16, I, 16)]),
-            (3, "window", &[("length", 8, I, 8), ("count", 16, I, 8)]),
-            (4, "sack-perm", &[("length", 8, I, 8)]),
-            (5, "sack", &[("length", 8, I, 8), ("left", 16, I, 32), ("right", 48, I, 32)]),
-            (8, "timestamp", &[("length", 8, I, 8), ("tsval", 16, I, 32), ("tsecr", 48, I, 32)]),
-            (19, "md5sig", &[("length", 8, I, 8)]),
-            (30, "mptcp", &[("length", 8, I, 8), ("subtype", 16, I, 4)]),
-            (34, "fastopen", &[("length", 8, I, 8)]),
-        ],
+        1 => TCP_OPTIONS,
         2 => &[
             (
                 131,

@@ -1,6 +1,6 @@
 //! The kernel's expressions to statements: what each register holds, and who reads it.
 
-use super::ast::{Kind, Nat, Node, Op, Reject, Stmt, lowest_zero, ones};
+use super::ast::{Kind, Nat, Node, Op, Reject, Stmt, lowest_zero, ones, shl};
 use super::keys;
 use super::proto::{self, TRANSPORT};
 use super::sets;
@@ -15,7 +15,7 @@ struct Registers<'a> {
 impl<'a> Registers<'a> {
     fn put(&mut self, register: Register, node: Node<'a>) {
         if let Some(slot) = register.word().and_then(|w| self.words.get_mut(w)) {
-            *slot = Some(node);
+            *slot = Some(node.bounded());
         }
     }
 
@@ -39,7 +39,7 @@ impl<'a> Registers<'a> {
         let (mut parts, mut left) = (Vec::new(), len);
         while left > 0 {
             let Some(part) = self.at(word) else { break };
-            let padded = part.len.max(1).next_multiple_of(32);
+            let padded = part.len.max(1).div_ceil(32).saturating_mul(32);
             word += (padded / 32) as usize;
             left = left.saturating_sub(padded);
             parts.push(part);
@@ -277,7 +277,7 @@ impl<'a> Parser<'a> {
         if left.len > right.len && !left.ty.is_string() && left.len <= 128 {
             let len = right.len;
             if let Kind::Value(v) = right.kind {
-                right.kind = Kind::Value(v << (left.len - len));
+                right.kind = Kind::Value(shl(v, left.len - len));
             }
             right.len = left.len;
             let (ty, order) = (right.ty, right.order);
@@ -398,11 +398,7 @@ impl<'a> Parser<'a> {
             };
             if whole {
                 ports = false;
-                if prefix
-                    || matches!(&addr.kind, Kind::Map(_, to) if matches!(&to.kind, Kind::SetRef { set, .. } if sets::has_data_interval(set)))
-                {
-                    nat.family = family_word(family);
-                }
+                nat.family = family_word(family);
             }
             let max = range.addr_max.filter(|max| *max != min && !whole);
             nat.addr = Some(match max {
@@ -454,7 +450,12 @@ pub(super) fn relation<'a>(op: Op, left: Node<'a>, right: Node<'a>) -> Node<'a> 
 }
 
 fn set_ref(set: &Set) -> Node<'_> {
-    Node::new(Kind::SetRef { set, shift: 0, narrowed: None }, Ty::Integer, Order::Big, set.key_len * 8)
+    Node::new(
+        Kind::SetRef { set, shift: 0, narrowed: None },
+        Ty::Integer,
+        Order::Big,
+        set.key_len.saturating_mul(8),
+    )
 }
 
 fn map<'a>(left: Node<'a>, set: &'a Set) -> Node<'a> {

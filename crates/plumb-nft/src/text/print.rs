@@ -1,7 +1,7 @@
 //! Expressions to text.
 
 use super::Options;
-use super::ast::{Kind, Node, Op};
+use super::ast::{Kind, Node, Op, shr};
 use super::keys::{FIB_PRESENT, option_field};
 use super::types::Ty;
 use super::{sets, value};
@@ -114,7 +114,14 @@ pub(super) fn node(options: &Options, node_: &Node<'_>) -> String {
             format!("jhash {} mod {modulus}{seed}{}", show(of), offset_text(*offset))
         }
         Kind::Prefix(inner, length) => prefix(options, inner, *length),
-        Kind::Range(low, high) => format!("{}-{}", show(low), show(high)),
+        // Words have no order: the ends of a range are numbers.
+        Kind::Range(low, high) => {
+            let end = |n: &Node<'_>| match n.kind {
+                Kind::Value(v) => value::number(options, n.ty, v, n.len),
+                _ => show(n),
+            };
+            format!("{}-{}", end(low), end(high))
+        }
         Kind::Concat(parts) => parts.iter().map(show).collect::<Vec<_>>().join(" . "),
         Kind::List(all) => all.iter().map(show).collect::<Vec<_>>().join(","),
         Kind::Swap(inner) => show(inner),
@@ -170,7 +177,7 @@ fn prefix(options: &Options, inner: &Node<'_>, length: u32) -> String {
         && let Kind::Value(v) = inner.kind
     {
         let bytes = length / 8;
-        return value::string(v >> (inner.len - length.min(inner.len)), bytes * 8);
+        return value::string(shr(v, inner.len - length.min(inner.len)), bytes * 8);
     }
     if inner.ty.has_prefix() || inner.len == 0 {
         return format!("{}/{length}", node(options, inner));

@@ -1,6 +1,6 @@
 //! Sets and maps: their types, their elements, their declaration.
 
-use super::ast::{Kind, Node, swap};
+use super::ast::{Kind, Node, shr, swap};
 use super::types::{Order, Ty};
 use super::userdata::{self, set as udata};
 use super::{Options, print, range, statement, typeof_, value};
@@ -68,19 +68,19 @@ fn fields(userdata: &[u8], typeof_kind: u8, order_kind: u8, type_id: u32, len: u
     if let Some(described) = userdata::entry(userdata, typeof_kind).and_then(typeof_::describe) {
         let mut fields = described.fields;
         if let [only] = fields.as_mut_slice() {
-            only.2 = len * 8;
+            only.2 = len.saturating_mul(8);
         }
         return fields;
     }
     let types = split_type(type_id);
     if let [ty] = types.as_slice() {
         let order = order_of(userdata, order_kind).unwrap_or(ty.order());
-        return vec![(*ty, order, len * 8)];
+        return vec![(*ty, order, len.saturating_mul(8))];
     }
     if types.is_empty() {
-        return vec![(Ty::Hex, Order::Big, len * 8)];
+        return vec![(Ty::Hex, Order::Big, len.saturating_mul(8))];
     }
-    types.into_iter().map(|ty| (ty, ty.order(), ty.bits().max(8).next_multiple_of(8))).collect()
+    types.into_iter().map(|ty| (ty, ty.order(), ty.bits().max(8).div_ceil(8) * 8)).collect()
 }
 
 /// A constant of these bytes.
@@ -251,7 +251,7 @@ pub(super) fn elements(
 
 fn adjust(key: &mut Node<'_>, shift: u32, len: u32, ty: Ty) {
     match &mut key.kind {
-        Kind::Value(v) => *v >>= shift,
+        Kind::Value(v) => *v = shr(*v, shift),
         Kind::Range(low, high) => {
             adjust(low, shift, len, ty);
             adjust(high, shift, len, ty);
@@ -355,8 +355,9 @@ pub(super) fn declaration(options: &Options, set: &Set) -> String {
     if !flags.is_empty() {
         line(&format!("flags {}", flags.join(",")));
     }
-    for expr in &set.exprs {
-        line(&statement::plain(&Options { counters: false, ..options.clone() }, expr));
+    if !set.exprs.is_empty() {
+        let bare = Options { counters: false, ..options.clone() };
+        line(&set.exprs.iter().map(|e| statement::plain(&bare, e)).collect::<Vec<_>>().join(" "));
     }
     if userdata::number(&set.userdata, udata::MERGE).is_some_and(|n| n != 0) {
         line("auto-merge");

@@ -25,7 +25,7 @@ pub(super) fn describe(bytes: &[u8]) -> Option<Described> {
         return Some(Described { text, fields });
     }
     let node = single(kind, body)?;
-    let bits = node.len.next_multiple_of(8);
+    let bits = node.len.div_ceil(8).saturating_mul(8);
     let text = print::node(&Options::default(), &node);
     Some(Described { text, fields: vec![(node.ty, node.order, bits)] })
 }
@@ -52,9 +52,11 @@ fn single<'a>(kind: u32, body: &[u8]) -> Option<Node<'a>> {
             Node::new(kind, field.ty, field.order, field.len)
         }
         8 => {
-            let (number_of, field, op) = (number(body, 0)?, number(body, 1)?, number(body, 2)?);
-            let _ = (number_of, field, op);
-            return None;
+            // Of header options only TCP's are told by number and field; the others are not written this way.
+            let (kind, index, 1) = (number(body, 0)?, number(body, 1)?, number(body, 2)?) else {
+                return None;
+            };
+            return keys::tcp_option_field(u8::try_from(kind).ok()?, index as usize);
         }
         9 => keys::meta(MetaKey::from_number(number(body, 0)?)),
         10 => keys::socket(SocketKey::from_number(number(body, 0)?), number(body, 1)),

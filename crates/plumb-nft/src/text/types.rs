@@ -105,25 +105,20 @@ impl Ty {
     /// Elements that nft puts on one line of a set.
     pub(super) fn per_line(self) -> usize {
         match self {
-            Self::Ip => 2,
+            Self::Ip | Self::CtState | Self::CtDir | Self::CtStatus | Self::PktType => 2,
             Self::NfProto
             | Self::Integer
             | Self::Hex
-            | Self::EtherType
             | Self::ArpOp
             | Self::Proto
             | Self::Service
             | Self::TcpFlag
-            | Self::CtState
-            | Self::CtDir
-            | Self::CtStatus
+            | Self::DccpType
             | Self::Mark
-            | Self::Uid
-            | Self::Gid
-            | Self::PktType
             | Self::IfIndex
             | Self::ClassId
-            | Self::Realm => 5,
+            | Self::Uid
+            | Self::Gid => 5,
             _ => 1,
         }
     }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Options;
+use super::ast::shr;
 use super::symbols;
 use super::types::Ty;
 
@@ -21,7 +22,7 @@ pub(super) fn time(ms: u64) -> String {
 
 /// A text value of `len` bits: up to the first NUL; one that fills its bits without a NUL is a beginning.
 pub(super) fn string(v: u128, len: u32) -> String {
-    let bytes: Vec<u8> = (0..len / 8).rev().map(|i| (v >> (8 * i)) as u8).collect();
+    let bytes: Vec<u8> = (0..len / 8).rev().map(|i| shr(v, 8 * i) as u8).collect();
     let text = crate::nlattr::text(&bytes);
     if bytes.last().is_some_and(|b| *b != 0) {
         return format!("\"{text}*\"");
@@ -32,19 +33,32 @@ pub(super) fn string(v: u128, len: u32) -> String {
     }
 }
 
+/// As [`value`], but no word for it.
+pub(super) fn number(options: &Options, ty: Ty, v: u128, len: u32) -> String {
+    match ty {
+        Ty::Time => format!("{}s", v / 1000),
+        Ty::Day | Ty::DevGroup => v.to_string(),
+        _ => plain(options, ty, v, len),
+    }
+}
+
 /// A constant of `len` bits that was brought to the processor's byte order.
 pub(super) fn value(options: &Options, ty: Ty, v: u128, len: u32) -> String {
     let small = u64::try_from(v).ok();
     if let Some(word) = small.and_then(|n| symbols::find(ty.symbols(), n)) {
         return if ty == Ty::Day { format!("\"{word}\"") } else { word.to_owned() };
     }
+    plain(options, ty, v, len)
+}
+
+fn plain(options: &Options, ty: Ty, v: u128, len: u32) -> String {
+    let small = u64::try_from(v).ok();
     match ty {
         Ty::Ip => Ipv4Addr::from(v as u32).to_string(),
         Ty::Ip6 => Ipv6Addr::from(v).to_string(),
         Ty::Ether | Ty::LlAddr => {
             let bytes = len.div_ceil(8);
-            let hex: Vec<String> =
-                (0..bytes).rev().map(|i| format!("{:02x}", (v >> (8 * i)) as u8)).collect();
+            let hex: Vec<String> = (0..bytes).rev().map(|i| format!("{:02x}", shr(v, 8 * i) as u8)).collect();
             hex.join(":")
         }
         Ty::Mark => format!("0x{v:08x}"),
