@@ -1,3 +1,49 @@
-//! Clusters out of network namespaces: topologies, faults, the supervisor
+//! Clusters out of network namespaces: built, watched, broken on purpose and healed, on one machine and without
+//! Kubernetes.
+//!
+//! ```text
+//!  topology file ──► Topology ──► Plan ──► execute ──► namespaces, devices, routes, rules
+//!                                                 └──► supervisor ──► a server a pod
+//!  break ID ──► snapshot ──► fault: Vec<Change> ──► kernel or supervisor, remembered with what undoes it
+//! ```
+//!
+//! * [`topology`]: what a lab should be; checked, with line and column for whatever is wrong.
+//! * [`plan`]: a pure function from that to everything that must be built.
+//! * [`up`], [`down`], [`status`], [`exec`], [`probe`]: what is done with a lab.
+//! * [`faults`], [`break_`], [`heal`]: what goes wrong in clusters, made on purpose.
+//! * [`owners`]: whose namespaces are, so that a snapshot knows `pod:…` and `node:…`.
+//!
+//! A program that starts labs calls [`run_if_child`] first in its `main`: supervisors and servers are the same program,
+//! started again.
+//!
+//! ```
+//! let topology = plumb_lab::Topology::parse("small.yaml", "name: small\nnodes: [{name: node-1}]\n")?;
+//! assert_eq!(topology.node_namespace("node-1"), "small-node-1");
+//! # Ok::<(), plumb_lab::TopologyError>(())
+//! ```
 
+mod breaking;
+mod child;
+mod client;
+mod error;
+mod execute;
+pub mod faults;
+mod lab;
+pub mod plan;
+mod resolve;
+pub mod server;
+mod state;
+mod status;
+mod supervisor;
 pub mod topology;
+
+pub use breaking::{Broken, break_, heal};
+pub use child::run_if_child;
+pub use client::{Attempt, Outcome};
+pub use error::{LabError, Result};
+pub use lab::{ProbeOptions, ProbeReport, choose, down, exec, probe, topology, up};
+pub use plan::Plan;
+pub use resolve::{Destination, destination, namespace};
+pub use state::{ActiveFault, labs, owners};
+pub use status::{FaultStatus, NodeStatus, OutsideStatus, PodStatus, ServiceStatus, Status, status};
+pub use topology::{Topology, TopologyError};

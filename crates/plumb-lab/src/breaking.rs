@@ -1,0 +1,177 @@
+//! Making faults real, and undoing them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use plumb_kernel::{Options, Parts};
+use plumb_model::{Action, Change, Protocol, Snapshot};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{LabError, Result};
+use crate::faults::{self, Flow};
+use crate::lab::running;
+use crate::server::{Command, Listen};
+use crate::state::{self, ActiveFault, State};
+use crate::supervisor::{Request, Response, ask};
+use crate::topology::PortProtocol;
+
+/// What was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// The fault as it is remembered.
+    pub fault: ActiveFault,
+    /// A flow that it breaks.
+    pub flow: Flow,
+    /// The changes as commands that a person could have typed.
+    pub commands: Vec<String>,
+}
+
+/// Makes a fault, at `target` or where it fits first.
+///
+/// # Errors
+/// There is no such fault, it cannot be made here, or the kernel refused a change; then the changes before it are undone.
+pub fn break_(lab: &str, id: &str, target: Option<&str>) -> Result<Broken> {
+    let _edit = edit(lab)?;
+    let mut state = running(lab)?;
+    let fault = faults::find(id).ok_or_else(|| {
+        let known: Vec<_> = faults::all().iter().map(|f| f.id).collect();
+        LabError::Unknown(format!("the lab cannot make a fault `{id}`; it can make {}", known.join(", ")))
+    })?;
+    let refuse = |message: String| LabError::Fault { id: fault.id.to_owned(), message };
+    let before = snapshot(&state)?;
+    for namespace in &before.namespaces {
+        faults::readable(namespace).map_err(refuse)?;
+    }
+    let (target, made) = fault.plan(&state.topology, &before, target).map_err(refuse)?;
+    if state.faults.iter().any(|f| f.id == fault.id && f.target == target) {
+        return Err(refuse(format!("it is made at {target} already (`plumb lab heal {}`)", fault.id)));
+    }
+    let commands = made.changes.iter().flat_map(|c| c.commands(&before)).collect();
+    for (done, change) in made.changes.iter().enumerate() {
+        if let Err(error) = apply(lab, &state, change, &before) {
+            let made: Vec<_> = made.changes.iter().take(done).cloned().collect();
+            let after = snapshot(&state)?;
+            for change in faults::undo(&made, &before, &after) {
+                let _ = apply(lab, &state, &change, &after);
+            }
+            return Err(error);
+        }
+    }
+    let after = snapshot(&state)?;
+    let active = ActiveFault {
+        id: fault.id.to_owned(),
+        target,
+        effect: made.effect,
+        undo: faults::undo(&made.changes, &before, &after),
+        changes: made.changes,
+        since: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+    };
+    state.faults.push(active.clone());
+    state.write()?;
+    Ok(Broken { fault: active, flow: made.flow, commands })
+}
+
+/// Undoes a fault, or all where `id` is `None`; the last one made first. Gives those that were undone.
+///
+/// # Errors
+/// No such fault was made, or the kernel refused to undo a change.
+pub fn heal(lab: &str, id: Option<&str>) -> Result<Vec<ActiveFault>> {
+    let _edit = edit(lab)?;
+    let mut state = running(lab)?;
+    let meant = |f: &ActiveFault| id.is_none_or(|id| f.id.eq_ignore_ascii_case(id));
+    if let Some(id) = id
+        && !state.faults.iter().any(meant)
+    {
+        return Err(LabError::Unknown(format!("no fault `{id}` was made in the lab {lab}")));
+    }
+    let mut healed = Vec::new();
+    while let Some(index) = state.faults.iter().rposition(meant) {
+        let fault = state.faults.remove(index);
+        let now = snapshot(&state)?;
+        for change in &fault.undo {
+            undo_one(lab, &state, change, &now)?;
+        }
+        state.write()?;
+        healed.push(fault);
+    }
+    Ok(healed)
+}
+
+/// Undoes a change. What a remedy undid before is no error.
+fn undo_one(lab: &str, state: &State, change: &Change, now: &Snapshot) -> Result<()> {
+    match apply(lab, state, change, now) {
+        Err(LabError::Kernel(plumb_kernel::KernelError::Missing { .. })) if takes_away(&change.action) => Ok(()),
+        // EEXIST 17, ENOENT 2, ESRCH 3: as it should be already.
+        Err(LabError::Kernel(error)) if matches!(error.errno(), Some(17 | 2 | 3)) => Ok(()),
+        Err(LabError::Refused { .. }) if matches!(change.action, Action::StartListener { .. } | Action::StopListener { .. }) => {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn takes_away(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::DeleteRule { .. }
+            | Action::DeleteRoute(_)
+            | Action::DeletePolicyRule(_)
+            | Action::DeleteAddress { .. }
+            | Action::DeleteNeighbour { .. }
+            | Action::DeleteFdb { .. }
+    )
+}
+
+/// Makes a change real: in the kernel, or, for what listens, by telling the supervisor.
+fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Result<()> {
+    let command = match &change.action {
+        Action::StopListener { protocol, address, port, .. } => {
+            Command::Stop { protocol: *protocol, address: *address, port: *port }
+        }
+        Action::StartListener { protocol, address, port, .. } => Command::Start(Listen {
+            protocol: spoken(state, change, *protocol, *port),
+            address: *address,
+            port: *port,
+        }),
+        // Learnt entries come and go: one that is gone by now need not be deleted.
+        Action::DeleteNeighbour { .. } | Action::DeleteFdb { .. } => {
+            return match plumb_kernel::apply(change, snapshot) {
+                Err(plumb_kernel::KernelError::Missing { .. }) => Ok(()),
+                other => Ok(other?),
+            };
+        }
+        _ => return Ok(plumb_kernel::apply(change, snapshot)?),
+    };
+    let namespace = state
+        .namespace(change.namespace)
+        .ok_or_else(|| LabError::Unknown(format!("{} is no namespace of the lab", change.namespace)))?;
+    let what = format!("change what listens in {}", namespace.name);
+    match ask(lab, &Request::Listener { namespace: namespace.name.clone(), command })? {
+        Response::Done => Ok(()),
+        Response::Failed(message) => Err(LabError::Refused { what, message }),
+        Response::Servers(_) => Err(LabError::Refused { what, message: "an answer to another question".to_owned() }),
+    }
+}
+
+/// What the topology speaks on a port.
+fn spoken(state: &State, change: &Change, protocol: Protocol, port: u16) -> PortProtocol {
+    let namespace = state.namespace(change.namespace).map(|n| n.name.as_str());
+    let pods = state.topology.pods.iter().filter(|p| Some(state.topology.pod_namespace(p).as_str()) == namespace);
+    let known = pods.flat_map(|p| &p.ports).find(|p| p.port == port && p.protocol.transport() == protocol);
+    let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
+    known.map_or(usual, |p| p.protocol)
+}
+
+/// All that faults and their undoing need to know of the lab's namespaces.
+fn snapshot(state: &State) -> Result<Snapshot> {
+    let parts = Parts { conntrack: false, sockets: false, traffic_control: false, counters: false, ..Parts::default() };
+    let only = Some(state.namespaces.iter().map(|n| n.name.clone()).collect());
+    let owner = |id| state.namespace(id).map(|n| n.owner.clone());
+    Ok(plumb_kernel::snapshot(&Options { only, parts, owner: Some(&owner), ..Options::default() })?)
+}
+
+fn edit(lab: &str) -> Result<state::Lock> {
+    state::lock(lab, "edit", Duration::from_secs(30))?.ok_or_else(|| LabError::Refused {
+        what: format!("change the lab {lab}"),
+        message: "another command is changing it".to_owned(),
+    })
+}

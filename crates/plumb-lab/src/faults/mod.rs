@@ -1,0 +1,133 @@
+//! Faults: what breaks in real clusters, made on purpose.
+//!
+//! A fault is a list of [`Change`]s, worked out from a snapshot of the lab: the same type that a remedy is made of. Its
+//! number is that of the fault catalogue. Each names the flow that it breaks and what the client of that flow then sees,
+//! so that it can be tried: `plumb lab probe FROM TO` before and after.
+
+mod link;
+mod neighbour;
+mod netfilter;
+mod routing;
+mod scene;
+mod service;
+mod socket;
+mod undo;
+
+use plumb_model::{Change, Snapshot};
+use serde::{Deserialize, Serialize};
+
+pub use scene::Scene;
+pub(crate) use undo::{readable, undo};
+
+use crate::client::Outcome;
+use crate::topology::Topology;
+
+/// What a fault is made at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A pod that serves: `NAMESPACE/NAME`.
+    Server,
+    /// A pod whose own connections break: `NAMESPACE/NAME`.
+    Client,
+    /// A service: its name.
+    Service,
+}
+
+impl TargetKind {
+    /// What stands for it in `plumb lab break ID TARGET`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Server | Self::Client => "pod:NAMESPACE/NAME",
+            Self::Service => "svc:NAME",
+        }
+    }
+}
+
+/// A fault that can be made.
+#[derive(Clone, Copy)]
+pub struct Fault {
+    /// Number in the catalogue.
+    pub id: &'static str,
+    /// Name.
+    pub name: &'static str,
+    /// What it does.
+    pub does: &'static str,
+    /// What it is made at.
+    pub target: TargetKind,
+    make: fn(&Scene<'_>) -> Result<Made, String>,
+}
+
+impl std::fmt::Debug for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fault").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A flow that a fault breaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Who asks: `pod:NAMESPACE/NAME`.
+    pub from: String,
+    /// What is asked: `ADDRESS:PORT`.
+    pub to: String,
+    /// What the client sees while the fault is there.
+    pub outcome: Outcome,
+}
+
+/// What a fault comes to in one lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// What must be changed, in this order.
+    pub changes: Vec<Change>,
+    /// A flow that breaks.
+    pub flow: Flow,
+    /// What it does here, in words.
+    pub effect: String,
+}
+
+/// Every fault that this version can make, in the catalogue's order.
+#[must_use]
+pub fn all() -> Vec<Fault> {
+    let mut all = Vec::new();
+    all.extend_from_slice(link::FAULTS);
+    all.extend_from_slice(neighbour::FAULTS);
+    all.extend_from_slice(routing::FAULTS);
+    all.extend_from_slice(netfilter::FAULTS);
+    all.extend_from_slice(service::FAULTS);
+    all.extend_from_slice(socket::FAULTS);
+    all
+}
+
+/// The fault with this number, however it is written.
+#[must_use]
+pub fn find(id: &str) -> Option<Fault> {
+    all().into_iter().find(|f| f.id.eq_ignore_ascii_case(id))
+}
+
+impl Fault {
+    /// Works out what must be changed in this lab. `target` is a pod's or service's name, with or without `pod:` and
+    /// `svc:`; the first that fits where it is `None`.
+    ///
+    /// # Errors
+    /// Why it cannot be made here: no such target, nothing there to break.
+    pub fn plan(&self, topology: &Topology, snapshot: &Snapshot, target: Option<&str>) -> Result<(String, Made), String> {
+        let scene = Scene::new(topology, snapshot, self.target, target)?;
+        Ok((scene.target(), (self.make)(&scene)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_number_is_there_once() {
+        let all = super::all();
+        let ids: BTreeSet<_> = all.iter().map(|f| f.id).collect();
+        assert_eq!(ids.len(), all.len());
+        assert!(all.len() >= 14);
+        assert_eq!(super::find("f01").map(|f| f.id), Some("F01"));
+    }
+}

@@ -1,0 +1,231 @@
+//! Routes, policy rules and what forwards.
+
+use std::net::IpAddr;
+
+use plumb_model::{Action, Change, IpFamily, Namespace, PolicyAction, PolicyRule, Prefix, Route, RouteKind};
+
+use super::scene::{change, default_route, device, made, route, serves, sysctl};
+use super::{Fault, Made, Scene, TargetKind};
+use crate::client::Outcome;
+use crate::plan::bridge::{CNI0, ETH0};
+use crate::plan::of_family;
+use crate::topology::ranges;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        id: "R01",
+        name: "no route to the destination",
+        does: "deletes the pod's default route; its own connections to other nodes fail at once",
+        target: TargetKind::Client,
+        make: no_route,
+    },
+    Fault {
+        id: "R02",
+        name: "no return route",
+        does: "deletes the default route of a pod that serves: requests of other nodes arrive, answers do not leave",
+        target: TargetKind::Server,
+        make: no_return,
+    },
+    Fault {
+        id: "R03",
+        name: "blackhole route",
+        does: "adds a blackhole route for the pod's address on another node",
+        target: TargetKind::Server,
+        make: blackhole,
+    },
+    Fault {
+        id: "R04",
+        name: "policy rule diverts",
+        does: "adds a policy rule on the pod's node that sends what it sends to a table that says unreachable",
+        target: TargetKind::Client,
+        make: policy,
+    },
+    Fault {
+        id: "R05",
+        name: "stale host route",
+        does: "adds a route for the pod's address on another node by a next hop that is gone",
+        target: TargetKind::Server,
+        make: stale,
+    },
+    Fault {
+        id: "R06",
+        name: "routing loop",
+        does: "makes another node and the router outside send what is for the pod to each other",
+        target: TargetKind::Server,
+        make: looped,
+    },
+    Fault {
+        id: "R07",
+        name: "rp_filter drops asymmetric traffic",
+        does: "routes the client's range to cni0 on the pod's node, answers by a policy rule of their own, and sets rp_filter=1",
+        target: TargetKind::Server,
+        make: reverse_path,
+    },
+    Fault {
+        id: "R10",
+        name: "ip_forward off",
+        does: "turns forwarding off on the pod's node",
+        target: TargetKind::Client,
+        make: no_forwarding,
+    },
+    Fault {
+        id: "R11",
+        name: "forwarding off on one interface",
+        does: "turns IPv4 forwarding off on cni0 of the pod's node alone",
+        target: TargetKind::Client,
+        make: no_forwarding_on_bridge,
+    },
+];
+
+fn no_route(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.pod_namespace(pod)?;
+    let gone = default_route(ns, scene.family())?;
+    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
+    made(vec![change(ns, Action::DeleteRoute(gone.clone()))], flow, format!("{} has no default route", pod.full_name()))
+}
+
+fn no_return(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.pod_namespace(pod)?;
+    let gone = default_route(ns, scene.family())?;
+    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
+    made(
+        vec![change(ns, Action::DeleteRoute(gone.clone()))],
+        flow,
+        format!("{} has no default route: it cannot answer other nodes", pod.full_name()),
+    )
+}
+
+/// A route for the pod's address on the node of the client that the fault is shown with.
+fn host_route(scene: &Scene<'_>, kind: RouteKind, via: Option<IpAddr>) -> Result<(Change, String), String> {
+    let pod = scene.pod()?;
+    let client = scene.remote(pod, |_| true)?;
+    let ns = scene.node_namespace(client)?;
+    let dst = Prefix::host(scene.address(pod, scene.family())?);
+    let oif = via.is_some().then(|| device(ns, ETH0).map(|l| l.index)).transpose()?;
+    Ok((change(ns, Action::AddRoute(route(kind, dst, via, oif))), client.node.clone()))
+}
+
+fn blackhole(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let (change, node) = host_route(scene, RouteKind::Blackhole, None)?;
+    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
+    made(vec![change], flow, format!("{node} discards what is for {}", pod.full_name()))
+}
+
+fn stale(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let underlay =
+        scene.topology.network.underlay.iter().find(|r| r.family() == scene.family()).ok_or("no underlay")?;
+    // The last address but one: the last may be the broadcast address.
+    let gone = ranges::nth(*underlay, ranges::size(*underlay).saturating_sub(2)).ok_or("the underlay is too small")?;
+    let (change, node) = host_route(scene, RouteKind::Unicast, Some(gone))?;
+    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Unreachable)?;
+    made(vec![change], flow, format!("{node} sends what is for {} to {gone}, which is gone", pod.full_name()))
+}
+
+fn looped(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let family = scene.family();
+    let client = scene.remote(pod, |_| true)?;
+    let router = of_family(&scene.topology.router_addresses(), family).ok_or("the router has no address")?;
+    let (there, node) = host_route(scene, RouteKind::Unicast, Some(router))?;
+    let outside = scene.namespace(&scene.topology.outside_namespace())?;
+    let back = of_family(&scene.topology.node_addresses(&client.node), family).ok_or("the node has no address")?;
+    let dst = Prefix::host(scene.address(pod, family)?);
+    let back = route(RouteKind::Unicast, dst, Some(back), Some(device(outside, ETH0)?.index));
+    let changes = vec![there, change(outside, Action::AddRoute(back))];
+    let flow = scene.to_pod(client, pod, Outcome::Unreachable)?;
+    made(changes, flow, format!("{node} and outside send what is for {} to each other", pod.full_name()))
+}
+
+fn rule(family: IpFamily, priority: u32, table: u32) -> PolicyRule {
+    PolicyRule {
+        family,
+        priority,
+        action: PolicyAction::ToTable(table),
+        invert: false,
+        src: None,
+        dst: None,
+        iifname: None,
+        oifname: None,
+        fwmark: None,
+        tos: 0,
+        uid_range: None,
+        ip_proto: None,
+        sport: None,
+        dport: None,
+        suppress_prefixlen: None,
+        suppress_ifgroup: None,
+        l3mdev: false,
+        // RTPROT_STATIC
+        protocol: 4,
+        unknown_attributes: Vec::new(),
+    }
+}
+
+fn policy(scene: &Scene<'_>) -> Result<Made, String> {
+    const TABLE: u32 = 404;
+    let pod = scene.pod()?;
+    let family = scene.family();
+    let ns = scene.node_namespace(pod)?;
+    let source = Prefix::host(scene.address(pod, family)?);
+    let mut dead = route(RouteKind::Unreachable, Prefix::any(family), None, None);
+    dead.table = TABLE;
+    let mut rule = rule(family, 100, TABLE);
+    rule.src = Some(source);
+    let changes = vec![change(ns, Action::AddRoute(dead)), change(ns, Action::AddPolicyRule(rule))];
+    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
+    made(changes, flow, format!("a policy rule of {} sends what is from {} to table {TABLE}", pod.node, pod.full_name()))
+}
+
+fn reverse_path(scene: &Scene<'_>) -> Result<Made, String> {
+    const TABLE: u32 = 407;
+    let pod = scene.pod()?;
+    let client = scene.remote(pod, |_| true)?;
+    let ns = scene.node_namespace(pod)?;
+    let from = scene.address(client, IpFamily::V4)?;
+    let right = by_main(ns, from)?;
+    let mut wrong = route(RouteKind::Unicast, right.dst, None, Some(device(ns, CNI0)?.index));
+    wrong.priority = right.priority;
+    let mut answers = right.clone();
+    answers.table = TABLE;
+    let mut rule = rule(IpFamily::V4, 100, TABLE);
+    rule.iifname = Some(CNI0.to_owned());
+    let changes = vec![
+        change(ns, Action::AddRoute(answers)),
+        change(ns, Action::AddPolicyRule(rule)),
+        change(ns, Action::DeleteRoute(right.clone())),
+        change(ns, Action::AddRoute(wrong)),
+        sysctl(ns, &format!("net.ipv4.conf.{ETH0}.rp_filter"), "1"),
+    ];
+    let flow = scene.to_pod_of(client, pod, IpFamily::V4, Outcome::TimesOut)?;
+    made(changes, flow, format!("{} expects {} by {CNI0}, gets them by {ETH0} and drops them", pod.node, right.dst))
+}
+
+/// The route of the main table with the longest prefix.
+fn by_main(ns: &Namespace, to: IpAddr) -> Result<&Route, String> {
+    let fits = |r: &&Route| r.table == Route::TABLE_MAIN && r.dst.contains(to);
+    let best = ns.routes.items().iter().filter(fits).max_by_key(|r| r.dst.len);
+    best.ok_or_else(|| format!("{} has no route to {to}", ns.name))
+}
+
+fn no_forwarding(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let name = match scene.family() {
+        IpFamily::V4 => "net.ipv4.ip_forward",
+        IpFamily::V6 => "net.ipv6.conf.all.forwarding",
+    };
+    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut)?;
+    made(vec![sysctl(ns, name, "0")], flow, format!("{} does not forward", pod.node))
+}
+
+fn no_forwarding_on_bridge(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let off = sysctl(ns, &format!("net.ipv4.conf.{CNI0}.forwarding"), "0");
+    let flow = scene.to_pod_of(pod, scene.remote(pod, serves)?, IpFamily::V4, Outcome::TimesOut)?;
+    made(vec![off], flow, format!("{} does not forward what comes in by {CNI0}", pod.node))
+}

@@ -1,0 +1,140 @@
+//! Services and source translation.
+
+use plumb_model::{Action, IpFamily, Prefix};
+use plumb_nft::{Expr, Family};
+
+use super::scene::{add_rule, change, device, made, serves, sysctl};
+use super::{Fault, Made, Scene, TargetKind, socket};
+use crate::client::Outcome;
+use crate::plan::nat::MASQUERADE;
+use crate::plan::rules::{self, Side};
+use crate::topology::{NatService, Pod};
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        id: "L08",
+        name: "hairpin off",
+        does: "turns hairpin off for the service's first endpoint: it cannot reach itself through the service",
+        target: TargetKind::Service,
+        make: no_hairpin,
+    },
+    Fault {
+        id: "S07",
+        name: "one dead backend among n",
+        does: "closes the port of the service's last endpoint; its address stays in the rules",
+        target: TargetKind::Service,
+        make: dead_backend,
+    },
+    Fault {
+        id: "S08",
+        name: "SNAT to an unowned address",
+        does: "translates what the pod sends to outside to an address that nobody owns",
+        target: TargetKind::Client,
+        make: unowned,
+    },
+    Fault {
+        id: "S09",
+        name: "masquerade missing",
+        does: "deletes the masquerade rule of the pod's node: its pods reach outside with their own addresses",
+        target: TargetKind::Client,
+        make: no_masquerade,
+    },
+    Fault {
+        id: "S12",
+        name: "bridge-nf-call-iptables off",
+        does: "keeps bridged answers from the rules: a service whose endpoint is on the client's own node does not connect",
+        target: TargetKind::Service,
+        make: no_bridge_call,
+    },
+];
+
+fn endpoint<'a>(scene: &Scene<'a>, service: &NatService, last: bool) -> Result<(&'a Pod, u16), String> {
+    let endpoint = if last { service.endpoints.last() } else { service.endpoints.first() };
+    let endpoint = endpoint.ok_or_else(|| format!("service `{}` has no endpoint", service.name))?;
+    let pod = scene.topology.pod(&endpoint.pod).ok_or_else(|| format!("there is no pod `{}`", endpoint.pod))?;
+    Ok((pod, endpoint.port))
+}
+
+/// What a client of a service sees when one of its endpoints fails in this way.
+fn share(service: &NatService, alone: Outcome) -> Outcome {
+    if service.endpoints.len() > 1 { Outcome::Intermittent } else { alone }
+}
+
+fn dead_backend(scene: &Scene<'_>) -> Result<Made, String> {
+    let service = scene.service()?;
+    let (pod, port) = endpoint(scene, service, true)?;
+    let client = scene.topology.pods.iter().find(|p| p.full_name() != pod.full_name()).ok_or("no other pod")?;
+    let flow = scene.to_service(client, service, share(service, Outcome::Refused))?;
+    let n = service.endpoints.len();
+    made(vec![socket::stop(scene, pod, port)?], flow, format!("{}, one of {n} endpoints of {}, is dead", pod.full_name(), service.name))
+}
+
+fn no_hairpin(scene: &Scene<'_>) -> Result<Made, String> {
+    let service = scene.service()?;
+    let (pod, _) = endpoint(scene, service, false)?;
+    let veth = scene.topology.pod_veth(pod);
+    let ns = scene.node_namespace(pod)?;
+    if !device(ns, &veth)?.port.as_ref().is_some_and(|p| p.hairpin) {
+        return Err(format!("hairpin is off for {} already", pod.full_name()));
+    }
+    let off = Action::SetBridgePort { device: veth, attribute: "hairpin".to_owned(), value: "off".to_owned() };
+    let flow = scene.to_service(pod, service, share(service, Outcome::TimesOut))?;
+    made(vec![change(ns, off)], flow, format!("{} cannot reach itself through {}", pod.full_name(), service.name))
+}
+
+fn unowned(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let (outside, _) = scene.outside()?;
+    // From the ranges for documentation (RFC 5737, RFC 3849).
+    let text = if scene.family() == IpFamily::V4 { "198.51.100.9" } else { "2001:db8:51::9" };
+    let nobody = text.parse().map_err(|_| "no address".to_owned())?;
+    if ns.nft.value().and_then(|r| r.table(Family::Inet, MASQUERADE)).is_none() {
+        return Err("the lab does not masquerade".to_owned());
+    }
+    let rule = rules::rule(Family::Inet)
+        .address(Side::Source, Prefix::host(scene.address(pod, scene.family())?), true)
+        .address(Side::Destination, Prefix::host(outside), true)
+        .counter()
+        .snat(nobody);
+    let flow = scene.to_outside(pod, Outcome::TimesOut)?;
+    let snat = add_rule(ns, Family::Inet, MASQUERADE, "postrouting", rule);
+    made(vec![snat], flow, format!("{} reaches outside as {nobody}, which nobody owns", pod.full_name()))
+}
+
+fn no_masquerade(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let table = ns.nft.value().and_then(|r| r.table(Family::Inet, MASQUERADE)).ok_or("the lab does not masquerade")?;
+    let chain = table.chain("postrouting").ok_or("the lab does not masquerade")?;
+    // NFPROTO_IPV4, NFPROTO_IPV6
+    let number = if scene.family() == IpFamily::V4 { 2u8 } else { 10 };
+    let of_family = |e: &Expr| matches!(e, Expr::Cmp { data, .. } if data.0 == [number]);
+    let masquerades = |e: &Expr| matches!(e, Expr::Masq { .. });
+    let rule = chain
+        .rules
+        .iter()
+        .find(|r| r.exprs.iter().any(masquerades) && r.exprs.iter().any(of_family))
+        .ok_or("the rule is gone already")?;
+    let delete = Action::DeleteRule {
+        family: Family::Inet,
+        table: MASQUERADE.to_owned(),
+        chain: chain.name.clone(),
+        handle: rule.handle,
+    };
+    let flow = scene.to_outside(pod, Outcome::TimesOut)?;
+    made(vec![change(ns, delete)], flow, format!("{} does not masquerade", pod.node))
+}
+
+fn no_bridge_call(scene: &Scene<'_>) -> Result<Made, String> {
+    let service = scene.service()?;
+    let (pod, _) = endpoint(scene, service, false)?;
+    let client = scene.neighbour(pod, |p| !serves(p)).or_else(|_| scene.neighbour(pod, |_| true))?;
+    let ns = scene.node_namespace(pod)?;
+    let name = match scene.family() {
+        IpFamily::V4 => "net.bridge.bridge-nf-call-iptables",
+        IpFamily::V6 => "net.bridge.bridge-nf-call-ip6tables",
+    };
+    let flow = scene.to_service(client, service, share(service, Outcome::TimesOut))?;
+    made(vec![sysctl(ns, name, "0")], flow, format!("what is bridged on {} passes its rules by", pod.node))
+}

@@ -1,0 +1,142 @@
+//! The supervisor: the process that holds a lab.
+//!
+//! It builds the network, starts a server a pod and waits for commands. Its main thread starts the servers and lives as
+//! long as the process: when it ends, however it ends, the kernel kills every server (`PR_SET_PDEATHSIG` goes off with
+//! the thread that started a process). What it leaves behind then are pinned namespaces without any process in them,
+//! which the next `up` or `down` removes.
+
+mod pods;
+mod protocol;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+use pods::Pods;
+pub(crate) use protocol::{Message, Request, Response, ServerStatus, ask};
+
+use crate::error::{LabError, Result};
+use crate::execute;
+use crate::plan::Plan;
+use crate::state::{self, LabNamespace, Phase, State};
+use crate::topology::Topology;
+
+/// Runs a supervisor: reads a topology from standard input, tells on standard output how far it is, and stays.
+///
+/// # Errors
+/// The lab cannot be built; whoever started it was told, too.
+pub fn run() -> std::result::Result<(), String> {
+    let _ = rustix::process::setsid();
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(|e| format!("read the topology: {e}"))?;
+    let topology: Topology = serde_json::from_str(&line).map_err(|e| format!("read the topology: {e}"))?;
+    let lab = topology.name.clone();
+    match start(topology) {
+        Ok((pods, listener, _lock)) => {
+            say(&Message::Ready).map_err(|e| e.to_string())?;
+            detach();
+            serve(pods, &listener);
+            Ok(())
+        }
+        Err((error, mine)) => {
+            if mine {
+                let _ = execute::remove(&lab);
+            }
+            let _ = say(&Message::Failed(error.to_string()));
+            Err(error.to_string())
+        }
+    }
+}
+
+/// Tells whoever started the lab; an error when nobody listens any more, which ends the attempt.
+fn say(message: &Message) -> Result<()> {
+    let mut text = serde_json::to_string(message).unwrap_or_default();
+    text.push('\n');
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(LabError::io("tell how far the lab is"))
+}
+
+/// Lets go of whoever started the lab.
+fn detach() {
+    if let Ok(null) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stdin(&null);
+    }
+    let _ = std::env::set_current_dir("/");
+}
+
+type Started = (Pods, UnixListener, state::Lock);
+
+/// Builds everything. An error says also whether this process had begun to build.
+fn start(topology: Topology) -> std::result::Result<Started, (LabError, bool)> {
+    let lab = topology.name.clone();
+    let lock = match state::lock(&lab, "lock", Duration::ZERO) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => return Err((LabError::Running(lab), false)),
+        Err(e) => return Err((e, false)),
+    };
+    let plan = Plan::of(&topology);
+    if let Some(taken) = plan.namespaces.iter().find(|n| state::pinned(&n.name).is_some()) {
+        return Err((LabError::InTheWay(taken.name.clone()), false));
+    }
+    build(topology, &plan).map(|(pods, listener)| (pods, listener, lock)).map_err(|e| (e, true))
+}
+
+fn build(topology: Topology, plan: &Plan) -> Result<(Pods, UnixListener)> {
+    let lab = topology.name.clone();
+    let me = std::process::id();
+    let namespaces = plan.namespaces.iter().map(|n| LabNamespace { name: n.name.clone(), owner: n.owner.clone(), id: None });
+    let mut state = State {
+        version: State::VERSION,
+        topology,
+        phase: Phase::Starting,
+        supervisor: me,
+        started: state::process_start(me).unwrap_or(0),
+        namespaces: namespaces.collect(),
+        faults: Vec::new(),
+    };
+    // Before anything is made: whatever happens from here on, what is left can be found.
+    state.write()?;
+    execute::build(plan, &mut |step| say(&Message::Progress(step.to_owned())))?;
+    for namespace in &mut state.namespaces {
+        namespace.id = state::pinned(&namespace.name);
+    }
+    say(&Message::Progress("starting servers".to_owned()))?;
+    let pods = Pods::start(&lab, plan)?;
+    let socket = state::file(&lab, "sock");
+    let _ = std::fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket).map_err(LabError::io(format!("listen on {}", socket.display())))?;
+    state.phase = Phase::Ready;
+    state.write()?;
+    Ok((pods, listener))
+}
+
+fn serve(mut pods: Pods, listener: &UnixListener) {
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else {
+            std::thread::sleep(Duration::from_millis(10));
+            continue;
+        };
+        if let Err(e) = converse(&mut pods, &stream) {
+            eprintln!("supervisor: {e}");
+        }
+    }
+}
+
+fn converse(pods: &mut Pods, mut stream: &UnixStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(2)))?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    let response = match serde_json::from_str(&line) {
+        Err(e) => Response::Failed(format!("not understood: {e}")),
+        Ok(Request::Servers) => Response::Servers(pods.status()),
+        Ok(Request::Listener { namespace, command }) => match pods.command(&namespace, &command) {
+            Ok(()) => Response::Done,
+            Err(message) => Response::Failed(message),
+        },
+    };
+    let mut text = serde_json::to_string(&response).unwrap_or_default();
+    text.push('\n');
+    stream.write_all(text.as_bytes())
+}
