@@ -23,20 +23,22 @@ const KNOWN: &[(&str, &str)] = &[
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Features {
     present: BTreeSet<&'static str>,
+    /// BPF programs that every process of the machine passes.
+    pub(crate) programs: Vec<String>,
 }
 
 impl Features {
     /// Looks once.
     pub(crate) fn detect() -> Self {
         if loads_nothing() {
-            return Self { present: KNOWN.iter().map(|(name, _)| *name).collect() };
+            return Self { present: KNOWN.iter().map(|(name, _)| *name).collect(), programs: Vec::new() };
         }
         let mut present: BTreeSet<_> =
             KNOWN.iter().map(|(name, _)| *name).filter(|name| is_loaded(name)).collect();
         if present.len() < KNOWN.len() {
             present.extend(built_in());
         }
-        Self { present }
+        Self { present, programs: Vec::new() }
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

@@ -88,3 +88,37 @@ pub(crate) fn enter_before_exec(command: &mut Command, namespace: BorrowedFd<'_>
         });
     }
 }
+
+/// Ids of the BPF programs that are attached to a device (by index) or a cgroup (by file descriptor): the command
+/// `BPF_PROG_QUERY`. At most 64.
+pub(crate) fn bpf_programs(target: u32, attach_type: u32) -> io::Result<Vec<u32>> {
+    const BPF_PROG_QUERY: libc::c_long = 16;
+    /// The part of `union bpf_attr` that the command uses (include/uapi/linux/bpf.h).
+    #[repr(C)]
+    struct Query {
+        target: u32,
+        attach_type: u32,
+        query_flags: u32,
+        attach_flags: u32,
+        prog_ids: u64,
+        count: u32,
+        reserved: u32,
+    }
+    let mut ids = [0_u32; 64];
+    let mut query = Query {
+        target,
+        attach_type,
+        query_flags: 0,
+        attach_flags: 0,
+        prog_ids: ids.as_mut_ptr() as u64,
+        count: ids.len() as u32,
+        reserved: 0,
+    };
+    // SAFETY: the kernel reads `query`, whose size is given, writes `count` and `attach_flags` in it, and at most
+    // `count` numbers to `ids`, which outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_QUERY, &raw mut query, size_of::<Query>()) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(ids.into_iter().take(query.count as usize).collect())
+}

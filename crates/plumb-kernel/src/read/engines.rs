@@ -1,14 +1,38 @@
 //! Other engines that hold something in a namespace and that are not read: named, so that they are not passed over.
 
 use std::fs;
+use std::os::fd::{AsRawFd, RawFd};
+
+use plumb_model::Link;
+use plumb_nft::DecodeError;
+use plumb_nft::nlattr::{Attrs, Writer};
+
+use crate::error::{KernelError, Result};
+use crate::netlink::{Message, Socket};
+use crate::sys;
+
+/// `BPF_TCX_INGRESS` and what else hangs on a device (include/uapi/linux/bpf.h).
+const ON_DEVICE: &[(u32, &str)] =
+    &[(46, "tcx ingress"), (47, "tcx egress"), (54, "netkit primary"), (55, "netkit peer")];
+/// `BPF_CGROUP_INET_INGRESS` and what else may drop or redirect on a socket.
+const ON_CGROUP: &[(u32, &str)] = &[
+    (0, "ingress"),
+    (1, "egress"),
+    (10, "connect4"),
+    (11, "connect6"),
+    (14, "sendmsg4"),
+    (15, "sendmsg6"),
+    (19, "recvmsg4"),
+    (20, "recvmsg6"),
+];
 
 /// Of the calling thread's namespace.
-pub(super) fn read() -> Vec<String> {
+pub(super) fn read(links: &[Link], gaps: &mut Vec<String>) -> Vec<String> {
     let mut engines = Vec::new();
     if let Ok(names) = fs::read_to_string("/proc/thread-self/net/arp_tables_names") {
         engines.extend(names.split_ascii_whitespace().map(|name| format!("arptables {name}")));
     }
-    // Two lines of head, then a line for each service and each destination.
+    // Two lines of head and one of columns, then a line for each service and each destination.
     if let Ok(services) = fs::read_to_string("/proc/thread-self/net/ip_vs") {
         let count = services.lines().skip(3).filter(|l| !l.trim_start().starts_with("->")).count();
         if count > 0 {
@@ -21,5 +45,92 @@ pub(super) fn read() -> Vec<String> {
             engines.push(format!("ebtables-legacy ({table} is loaded)"));
         }
     }
+    for link in links {
+        for (attach_type, what) in ON_DEVICE {
+            match sys::bpf_programs(link.index, *attach_type) {
+                Ok(ids) => {
+                    engines.extend(ids.iter().map(|id| format!("{what} of {}: BPF program {id}", link.name)))
+                }
+                Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
+                    gaps.push("BPF programs on devices cannot be seen: CAP_NET_ADMIN is missing".into());
+                    return engines;
+                }
+                // The kernel has no BPF, not this hook, or not on this kind of device.
+                Err(_) => {}
+            }
+        }
+    }
     engines
+}
+
+/// Programs on the root of the cgroup tree, which every process of the machine passes.
+pub(super) fn on_root_cgroup() -> Vec<String> {
+    let Some(root) = fs::read_to_string("/proc/self/mountinfo").ok().and_then(|m| cgroup_root(&m)) else {
+        return Vec::new();
+    };
+    let Ok(folder) = fs::File::open(root) else { return Vec::new() };
+    let fd: RawFd = folder.as_raw_fd();
+    let mut engines = Vec::new();
+    for (attach_type, what) in ON_CGROUP {
+        let ids = sys::bpf_programs(fd.cast_unsigned(), *attach_type).unwrap_or_default();
+        engines.extend(ids.iter().map(|id| format!("cgroup {what}: BPF program {id}")));
+    }
+    engines
+}
+
+/// Where the root of the cgroup2 tree is mounted.
+fn cgroup_root(mountinfo: &str) -> Option<String> {
+    mountinfo.lines().find_map(|line| {
+        let (place, kind) = line.split_once(" - ")?;
+        let mut fields = place.split(' ').skip(3);
+        let (root, path) = (fields.next()?, fields.next()?);
+        (kind.starts_with("cgroup2 ") && root == "/").then(|| path.to_owned())
+    })
+}
+
+/// Names of the ipsets, by the index that rules use for them (`IPSET_CMD_LIST`, headers alone).
+pub(super) fn ipsets(socket: &mut Socket) -> Result<Vec<(u16, String)>> {
+    const WHAT: &str = "list the ipsets";
+    const IPSET_CMD_LIST: u16 = 6 << 8 | 7;
+    const LIST_HEADER: u32 = 1 << 2;
+    let mut request = Writer::new();
+    request.raw(&[0; 4]);
+    // IPSET_ATTR_PROTOCOL: the 7th is the first that tells the index.
+    request.u8(1, 7);
+    request.be32(6, LIST_HEADER);
+    let list = socket.dump_list(WHAT, IPSET_CMD_LIST, &request.into_bytes(), ipset);
+    match list {
+        Ok(list) => Ok(list.items().to_vec()),
+        Err(KernelError::Refused { errno: libc::ENOENT, .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn ipset(message: &Message<'_>) -> std::result::Result<Option<(u16, String)>, DecodeError> {
+    const WHAT: &str = "ipset";
+    let rest = message.payload.get(4..).unwrap_or_default();
+    let (mut name, mut kind, mut index) = (None, String::new(), 0);
+    for attr in Attrs::new(rest, WHAT) {
+        let attr = attr?;
+        match attr.number {
+            2 => name = Some(attr.text()),
+            3 => kind = attr.text(),
+            11 => index = attr.be16(WHAT)?,
+            _ => {}
+        }
+    }
+    Ok(name.map(|name| (index, format!("{name} ({kind})"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_of_the_cgroup_tree() {
+        let text = "30 23 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+            31 23 0:27 /docker/x /sys/fs/cgroup/part rw - cgroup2 cgroup2 rw\n\
+            32 23 0:27 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+        assert_eq!(cgroup_root(text).as_deref(), Some("/sys/fs/cgroup/unified"));
+    }
 }

@@ -119,7 +119,8 @@ impl fmt::Debug for Options<'_> {
 pub fn snapshot(options: &Options<'_>) -> Result<Snapshot> {
     let (found, mut gaps) = discover::namespaces(&options.extra)?;
     let selected = select(found, options.only.as_deref(), &mut gaps);
-    let features = Features::detect();
+    let mut features = Features::detect();
+    features.programs = engines::on_root_cgroup();
 
     let queue: Mutex<VecDeque<usize>> = Mutex::new((0..selected.len()).collect());
     let done = Mutex::new(Vec::with_capacity(selected.len()));

@@ -95,7 +95,8 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
     }
     if parts.filters {
         n.legacy = absence(legacy::read(), "tables of iptables-legacy", "ip_tables", gaps);
-        n.other_engines = engines::read();
+        n.other_engines.extend(engines::read(n.links.items(), gaps));
+        n.other_engines.extend(features.programs.iter().cloned());
     }
     if parts.sockets {
         n.sockets = absence(socket_list(features), "sockets", "inet_diag", gaps);
@@ -129,6 +130,14 @@ fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, opt
         } else {
             Read::Absent { feature: absent("nf_tables") }
         };
+        if features.has("ip_set") {
+            match engines::ipsets(&mut socket) {
+                Ok(sets) => n.other_engines.extend(sets.iter().map(|(i, s)| format!("ipset {i}: {s}"))),
+                // Without the right to ask, nftables says so already.
+                Err(error) if error.is_denied() => {}
+                Err(error) => gaps.push(error.to_string()),
+            }
+        }
     }
     if options.parts.conntrack {
         n.conntrack = if !Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists() {
