@@ -99,10 +99,14 @@ pub fn heal(lab: &str, id: Option<&str>) -> Result<Vec<ActiveFault>> {
 /// Undoes a change. What a remedy undid before is no error.
 fn undo_one(lab: &str, state: &State, change: &Change, now: &Snapshot) -> Result<()> {
     match apply(lab, state, change, now) {
-        Err(LabError::Kernel(plumb_kernel::KernelError::Missing { .. })) if takes_away(&change.action) => Ok(()),
+        Err(LabError::Kernel(plumb_kernel::KernelError::Missing { .. })) if takes_away(&change.action) => {
+            Ok(())
+        }
         // EEXIST 17, ENOENT 2, ESRCH 3: as it should be already.
         Err(LabError::Kernel(error)) if matches!(error.errno(), Some(17 | 2 | 3)) => Ok(()),
-        Err(LabError::Refused { .. }) if matches!(change.action, Action::StartListener { .. } | Action::StopListener { .. }) => {
+        Err(LabError::Refused { .. })
+            if matches!(change.action, Action::StartListener { .. } | Action::StopListener { .. }) =>
+        {
             Ok(())
         }
         other => other,
@@ -148,14 +152,17 @@ fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Resu
     match ask(lab, &Request::Listener { namespace: namespace.name.clone(), command })? {
         Response::Done => Ok(()),
         Response::Failed(message) => Err(LabError::Refused { what, message }),
-        Response::Servers(_) => Err(LabError::Refused { what, message: "an answer to another question".to_owned() }),
+        Response::Servers(_) => {
+            Err(LabError::Refused { what, message: "an answer to another question".to_owned() })
+        }
     }
 }
 
 /// What the topology speaks on a port.
 fn spoken(state: &State, change: &Change, protocol: Protocol, port: u16) -> PortProtocol {
     let namespace = state.namespace(change.namespace).map(|n| n.name.as_str());
-    let pods = state.topology.pods.iter().filter(|p| Some(state.topology.pod_namespace(p).as_str()) == namespace);
+    let pods =
+        state.topology.pods.iter().filter(|p| Some(state.topology.pod_namespace(p).as_str()) == namespace);
     let known = pods.flat_map(|p| &p.ports).find(|p| p.port == port && p.protocol.transport() == protocol);
     let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
     known.map_or(usual, |p| p.protocol)
@@ -163,7 +170,13 @@ fn spoken(state: &State, change: &Change, protocol: Protocol, port: u16) -> Port
 
 /// All that faults and their undoing need to know of the lab's namespaces.
 fn snapshot(state: &State) -> Result<Snapshot> {
-    let parts = Parts { conntrack: false, sockets: false, traffic_control: false, counters: false, ..Parts::default() };
+    let parts = Parts {
+        conntrack: false,
+        sockets: false,
+        traffic_control: false,
+        counters: false,
+        ..Parts::default()
+    };
     let only = Some(state.namespaces.iter().map(|n| n.name.clone()).collect());
     let owner = |id| state.namespace(id).map(|n| n.owner.clone());
     Ok(plumb_kernel::snapshot(&Options { only, parts, owner: Some(&owner), ..Options::default() })?)

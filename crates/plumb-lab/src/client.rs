@@ -102,13 +102,19 @@ pub struct Attempt {
 ///
 /// # Errors
 /// The namespace cannot be entered. A connection that fails is no error.
-pub(crate) fn attempt(namespace: &NamespaceHandle, protocol: Protocol, to: SocketAddr, patience: Duration) -> Result<Attempt> {
+pub(crate) fn attempt(
+    namespace: &NamespaceHandle,
+    protocol: Protocol,
+    to: SocketAddr,
+    patience: Duration,
+) -> Result<Attempt> {
     let mut flow = probe::Flow::new(protocol, to.ip(), to.port());
     if protocol == Protocol::TCP {
         // A server that speaks first takes it for something to repeat, one of HTTP answers it: either says who it is.
         flow.payload = b"GET / HTTP/1.1\r\nhost: lab\r\nconnection: close\r\n\r\n".to_vec();
     }
-    let waits = Patience { handshake: patience, data: patience, datagram: patience.min(Duration::from_secs(2)) };
+    let waits =
+        Patience { handshake: patience, data: patience, datagram: patience.min(Duration::from_secs(2)) };
     let result = probe::connect(namespace, &flow, &waits)?;
     let outcome = Outcome::of(&result, protocol);
     let stage = match result.stage {

@@ -26,7 +26,9 @@ pub enum LabError {
         source: io::Error,
     },
     /// The lab's state file cannot be understood.
-    #[error("{path} cannot be understood: {message}. `plumb lab down {lab}` removes it and what it stands for")]
+    #[error(
+        "{path} cannot be understood: {message}. `plumb lab down {lab}` removes it and what it stands for"
+    )]
     State {
         /// The lab.
         lab: String,
@@ -50,7 +52,9 @@ pub enum LabError {
     #[error("the lab `{0}` runs already (`plumb lab status {0}`); `plumb lab down {0}` ends it")]
     Running(String),
     /// The supervisor is dead.
-    #[error("the supervisor of the lab `{0}` is dead; `plumb lab up` or `plumb lab down {0}` removes what is left")]
+    #[error(
+        "the supervisor of the lab `{0}` is dead; `plumb lab up` or `plumb lab down {0}` removes what is left"
+    )]
     Dead(String),
     /// A namespace in the way that the lab did not make.
     #[error(

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use plumb_kernel::{KernelError, NamespaceHandle, NamespaceWriter, NewLink, NewLinkKind, VethPeer, create_named, delete_named};
+use plumb_kernel::{
+    KernelError, NamespaceHandle, NamespaceWriter, NewLink, NewLinkKind, VethPeer, create_named, delete_named,
+};
 use plumb_model::{Address, IpFamily, NextHop, Prefix, Route, RouteKind};
 use plumb_nft::Batch;
 
@@ -183,7 +185,10 @@ fn ours(namespace: &state::LabNamespace) -> bool {
 fn named_after(lab: &str) -> Vec<String> {
     let prefix = format!("{lab}-");
     let Ok(entries) = std::fs::read_dir(state::NETNS) else { return Vec::new() };
-    entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).filter(|n| n.starts_with(&prefix)).collect()
+    entries
+        .filter_map(|e| e.ok()?.file_name().into_string().ok())
+        .filter(|n| n.starts_with(&prefix))
+        .collect()
 }
 
 /// A handle on a namespace of a lab.

@@ -87,6 +87,11 @@ pub fn up(topology: &Topology, progress: &mut dyn FnMut(&str)) -> Result<()> {
     if State::read(lab)?.is_some() {
         execute::remove(lab)?;
     }
+    if !matches!(failed, LabError::Deadline { .. }) {
+        for extension in ["log", "lock", "edit"] {
+            let _ = std::fs::remove_file(state::file(lab, extension));
+        }
+    }
     Err(failed)
 }
 
@@ -106,7 +111,8 @@ pub fn down(lab: &str) -> Result<()> {
     if state::lock(lab, "lock", Duration::from_secs(5))?.is_none() {
         return Err(LabError::Refused {
             what: format!("end the lab {lab}"),
-            message: "its supervisor lives on, and its state file does not say which process that is".to_owned(),
+            message: "its supervisor lives on, and its state file does not say which process that is"
+                .to_owned(),
         });
     }
     execute::remove(lab)?;
@@ -194,7 +200,9 @@ pub fn exec(lab: &str, name: &str, command: &[OsString]) -> Result<ExitStatus> {
     };
     let what = format!("run {} in {namespace}", PathBuf::from(program).display());
     // A process starts in the namespace of the thread that starts it.
-    execute::open(&namespace)?.run(|| Command::new(program).args(arguments).status())?.map_err(LabError::io(what))
+    execute::open(&namespace)?
+        .run(|| Command::new(program).args(arguments).status())?
+        .map_err(LabError::io(what))
 }
 
 /// How a probe is made.

@@ -36,7 +36,10 @@ pub fn namespace(topology: &Topology, name: &str) -> Result<String> {
         return topology.pod(pod).map(|p| topology.pod_namespace(p)).ok_or_else(|| unknown(topology, name));
     }
     if let Some(node) = name.strip_prefix("node:") {
-        return topology.node(node).map(|n| topology.node_namespace(&n.name)).ok_or_else(|| unknown(topology, name));
+        return topology
+            .node(node)
+            .map(|n| topology.node_namespace(&n.name))
+            .ok_or_else(|| unknown(topology, name));
     }
     let own = name.strip_prefix("netns:").unwrap_or(name);
     let all = all_namespaces(topology);
@@ -55,7 +58,8 @@ pub fn namespace(topology: &Topology, name: &str) -> Result<String> {
         return Ok(topology.pod_namespace(pod));
     }
     if let Ok(address) = name.parse() {
-        return owner(topology, address).ok_or_else(|| LabError::Unknown(format!("nobody in the lab has {address}")));
+        return owner(topology, address)
+            .ok_or_else(|| LabError::Unknown(format!("nobody in the lab has {address}")));
     }
     Err(unknown(topology, name))
 }
@@ -86,7 +90,8 @@ fn owner(topology: &Topology, address: IpAddr) -> Option<String> {
     if let Some(node) = topology.nodes.iter().find(|n| has(&n.name)) {
         return Some(topology.node_namespace(&node.name));
     }
-    let outside = topology.outside.addresses.contains(&address) || topology.router_addresses().contains(&address);
+    let outside =
+        topology.outside.addresses.contains(&address) || topology.router_addresses().contains(&address);
     outside.then(|| topology.outside_namespace())
 }
 
@@ -114,7 +119,10 @@ pub fn destination(topology: &Topology, text: &str, family: Option<IpFamily>) ->
     let number = |port: Option<&str>| port.map(|p| p.parse::<u16>().map_err(|_| bad_port(p))).transpose();
     let pick = |all: &[IpAddr]| {
         let fits = |a: &&IpAddr| family.is_none_or(|f| IpFamily::of(**a) == f);
-        all.iter().find(fits).copied().ok_or_else(|| LabError::Unknown(format!("`{text}` has no address of that family")))
+        all.iter()
+            .find(fits)
+            .copied()
+            .ok_or_else(|| LabError::Unknown(format!("`{text}` has no address of that family")))
     };
     if matches!(kind, "svc" | "")
         && let Some(service) = topology.service(name.strip_prefix("default/").unwrap_or(name))
@@ -127,12 +135,20 @@ pub fn destination(topology: &Topology, text: &str, family: Option<IpFamily>) ->
         let (port, protocol) = pod_port(pod, port).ok_or_else(|| {
             let names: Vec<_> = pod.ports.iter().map(|p| format!("{} ({})", p.port, p.name)).collect();
             let named = port.map(|p| format!(" `{p}`")).unwrap_or_default();
-            LabError::Unknown(format!("{} has no port{named}; its ports are {}", pod.full_name(), names.join(", ")))
+            LabError::Unknown(format!(
+                "{} has no port{named}; its ports are {}",
+                pod.full_name(),
+                names.join(", ")
+            ))
         })?;
         return Ok(Destination { address: pick(&topology.pod_addresses(pod))?, port: Some(port), protocol });
     }
     if matches!(kind, "node" | "") && topology.node(name).is_some() {
-        return Ok(Destination { address: pick(&topology.node_addresses(name))?, port: number(port)?, protocol: None });
+        return Ok(Destination {
+            address: pick(&topology.node_addresses(name))?,
+            port: number(port)?,
+            protocol: None,
+        });
     }
     if kind.is_empty() && name == "outside" {
         let address = pick(&topology.outside.addresses)?;
@@ -152,9 +168,7 @@ fn pod_port(pod: &Pod, port: Option<&str>) -> Option<(u16, Option<Protocol>)> {
     match port {
         None => pod.ports.first().map(known),
         Some(text) => match text.parse::<u16>() {
-            Ok(number) => {
-                Some(pod.ports.iter().find(|p| p.port == number).map_or((number, None), known))
-            }
+            Ok(number) => Some(pod.ports.iter().find(|p| p.port == number).map_or((number, None), known)),
             Err(_) => pod.ports.iter().find(|p| p.name == text).map(known),
         },
     }

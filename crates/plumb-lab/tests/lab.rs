@@ -25,15 +25,20 @@ fn main() {
         Trial::test("every_pod_reaches_every_pod", every_pod_reaches_every_pod),
         Trial::test("services_choose_every_endpoint", services_choose_every_endpoint),
         Trial::test("pods_reach_outside_as_their_node", pods_reach_outside_as_their_node),
-        Trial::test("a_killed_supervisor_takes_its_servers_along", a_killed_supervisor_takes_its_servers_along),
+        Trial::test(
+            "a_killed_supervisor_takes_its_servers_along",
+            a_killed_supervisor_takes_its_servers_along,
+        ),
         Trial::test("what_is_in_the_way_stays", what_is_in_the_way_stays),
         Trial::test("a_small_lab_of_one_family", a_small_lab_of_one_family),
         Trial::test("commands_run_inside", commands_run_inside),
         Trial::test("rules_read_back_as_planned", rules_read_back_as_planned),
     ];
-    trials.extend(faults::all().into_iter().map(|fault| {
-        Trial::test(format!("fault::{}", fault.id), move || fault_breaks_and_heals(&fault))
-    }));
+    trials.extend(
+        faults::all()
+            .into_iter()
+            .map(|fault| Trial::test(format!("fault::{}", fault.id), move || fault_breaks_and_heals(&fault))),
+    );
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -48,7 +53,12 @@ fn up_and_down() -> Result<(), Failed> {
     let status = plumb_lab::status(&lab.name)?;
     assert!(status.ready && status.pods.iter().all(|p| p.pid.is_some()));
     assert_eq!((status.nodes.len(), status.pods.len()), (3, 12));
-    assert!(plumb_lab::up(&Topology::standard(&lab.name)?, &mut |_| {}).unwrap_err().to_string().contains("runs already"));
+    assert!(
+        plumb_lab::up(&Topology::standard(&lab.name)?, &mut |_| {})
+            .unwrap_err()
+            .to_string()
+            .contains("runs already")
+    );
     let owners = plumb_lab::owners();
     assert!(owners.len() >= 17);
     let name = lab.name.clone();
@@ -75,7 +85,12 @@ fn every_pod_reaches_every_pod() -> Result<(), Failed> {
                 let report = lab.probe(&format!("pod:{}", from.full_name()), &target)?;
                 let answer = report.attempts[0].answer.as_ref();
                 let who = answer.map(|a| a.server.clone());
-                assert_eq!((report.outcome, who), (Outcome::Connects, Some(to.full_name())), "{} to {target}", from.name);
+                assert_eq!(
+                    (report.outcome, who),
+                    (Outcome::Connects, Some(to.full_name())),
+                    "{} to {target}",
+                    from.name
+                );
                 let seen = answer.unwrap().client.ip();
                 assert!(sources.contains(&seen), "{} is seen as {seen}", from.name);
                 pairs += 1;
@@ -93,7 +108,8 @@ fn services_choose_every_endpoint() -> Result<(), Failed> {
         for from in ["client-0", "web-0", "node-2"] {
             let options = ProbeOptions { connections: 60, ..support::options() };
             let report = plumb_lab::probe(&lab.name, from, service, &options)?;
-            let servers: BTreeSet<_> = report.attempts.iter().filter_map(|a| a.answer.as_ref()).map(|a| &a.server).collect();
+            let servers: BTreeSet<_> =
+                report.attempts.iter().filter_map(|a| a.answer.as_ref()).map(|a| &a.server).collect();
             assert_eq!((report.outcome, servers.len()), (Outcome::Connects, 3), "{from} to {service}");
         }
     }
@@ -167,7 +183,11 @@ fn a_small_lab_of_one_family() -> Result<(), Failed> {
 
 fn commands_run_inside() -> Result<(), Failed> {
     let lab = Lab::standard()?;
-    let ok = plumb_lab::exec(&lab.name, "web-0", &["test".into(), "-e".into(), "/proc/thread-self/ns/net".into()])?;
+    let ok = plumb_lab::exec(
+        &lab.name,
+        "web-0",
+        &["test".into(), "-e".into(), "/proc/thread-self/ns/net".into()],
+    )?;
     assert!(ok.success());
     let device = ["grep", "-q", "cni0", "/proc/net/dev"].map(Into::into);
     assert!(plumb_lab::exec(&lab.name, "node:node-1", &device)?.success());
@@ -183,7 +203,8 @@ fn rules_read_back_as_planned() -> Result<(), Failed> {
     let plan = plumb_lab::Plan::of(&topology);
     let node = topology.node_namespace("node-1");
     let only = Some(vec![node.clone()]);
-    let snapshot = plumb_kernel::snapshot(&plumb_kernel::Options { only, ..plumb_kernel::Options::default() })?;
+    let snapshot =
+        plumb_kernel::snapshot(&plumb_kernel::Options { only, ..plumb_kernel::Options::default() })?;
     let read = snapshot.namespace_by_name(&node).unwrap().nft.value().unwrap();
     for table in &plan.namespace(&node).unwrap().nft {
         let there = read.table(table.family, &table.name).unwrap();
@@ -200,7 +221,11 @@ fn fault_breaks_and_heals(fault: &faults::Fault) -> Result<(), Failed> {
     let broken = plumb_lab::break_(&lab.name, fault.id, None)?;
     let flow = &broken.flow;
     // A choice for a whole attempt is only seen over many: with 1 of 3 failing, 40 that all end alike are 1 in 10⁷.
-    let connections = if flow.outcome == Outcome::Intermittent { 40 } else { 1 };
+    let connections = match flow.outcome {
+        Outcome::Intermittent => 40,
+        Outcome::Connects => 12,
+        _ => 1,
+    };
     let patience = match flow.outcome {
         Outcome::Intermittent => Duration::from_millis(300),
         Outcome::TimesOut => Duration::from_millis(2500),
@@ -208,12 +233,27 @@ fn fault_breaks_and_heals(fault: &faults::Fault) -> Result<(), Failed> {
     };
     let options = ProbeOptions { connections, patience, ..support::options() };
     let seen = plumb_lab::probe(&lab.name, &flow.from, &flow.to, &options)?;
-    let detail: BTreeSet<_> = seen.attempts.iter().map(|a| a.errno.clone().unwrap_or_else(|| "connects".to_owned())).collect();
+    let detail: BTreeSet<_> =
+        seen.attempts.iter().map(|a| a.errno.clone().unwrap_or_else(|| "connects".to_owned())).collect();
     let longest = seen.attempts.iter().map(|a| a.seconds).fold(0.0, f64::max);
-    say(&format!("{} {:?}: {} {detail:?}, at most {longest:.3} s", fault.id, fault.name, seen.outcome.word()));
+    say(&format!(
+        "{} {:?}: {} {detail:?}, at most {longest:.3} s",
+        fault.id,
+        fault.name,
+        seen.outcome.word()
+    ));
     assert_eq!(seen.outcome, flow.outcome, "{} to {}: {}", flow.from, flow.to, broken.fault.effect);
+    // A fault that only delays: the kernel waits 0.2 s before it sends data again, 1 s before a SYN.
+    assert!(flow.outcome != Outcome::Connects || longest > 0.19, "nothing was delayed");
     assert_eq!(plumb_lab::status(&lab.name)?.faults.len(), 1);
-    assert!(!broken.commands.is_empty());
+    // Listeners are programs: no command stands for them.
+    let listener = |c: &plumb_model::Change| {
+        matches!(
+            c.action,
+            plumb_model::Action::StopListener { .. } | plumb_model::Action::StartListener { .. }
+        )
+    };
+    assert!(broken.fault.changes.iter().any(listener) || !broken.commands.is_empty());
     plumb_lab::heal(&lab.name, None)?;
     assert!(plumb_lab::status(&lab.name)?.faults.is_empty());
     let healed = lab.settled(&flow.from, &flow.to)?;

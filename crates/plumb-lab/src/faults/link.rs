@@ -33,9 +33,9 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "L05",
         name: "bridge port not forwarding",
-        does: "puts the pod's port of cni0 into the state blocking",
+        does: "puts the pod's port of cni0 into the state listening, in which it stays",
         target: TargetKind::Client,
-        make: blocking,
+        make: not_forwarding,
     },
     Fault {
         id: "L06",
@@ -101,7 +101,11 @@ fn peer_down(scene: &Scene<'_>) -> Result<Made, String> {
     device(ns, &veth)?;
     let down = change(ns, Action::SetLinkUp { device: veth.clone(), up: false });
     let flow = scene.to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
-    made(vec![down], flow, format!("{veth} of {}, the other end of eth0 of {}, is down", pod.node, pod.full_name()))
+    made(
+        vec![down],
+        flow,
+        format!("{veth} of {}, the other end of eth0 of {}, is down", pod.node, pod.full_name()),
+    )
 }
 
 fn off_bridge(scene: &Scene<'_>) -> Result<Made, String> {
@@ -110,7 +114,12 @@ fn off_bridge(scene: &Scene<'_>) -> Result<Made, String> {
     let ns = scene.node_namespace(pod)?;
     device(ns, &veth)?;
     let off = change(ns, Action::SetMaster { device: veth.clone(), master: None });
-    let flow = scene.to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
+    // The node answers ARP for its own addresses on any device: what is for other nodes leaves, and answers find no way
+    // back to the pod.
+    let flow = scene
+        .neighbour(pod, serves)
+        .and_then(|other| scene.to_pod(pod, other, Outcome::Unreachable))
+        .or_else(|_| scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut))?;
     made(vec![off], flow, format!("{veth} of {} is no port of {CNI0}", pod.node))
 }
 
@@ -122,11 +131,16 @@ fn port(scene: &Scene<'_>, pod: &Pod, attribute: &str, value: &str) -> Result<Ch
     Ok(change(ns, Action::SetBridgePort { device: veth, attribute, value }))
 }
 
-fn blocking(scene: &Scene<'_>) -> Result<Made, String> {
+fn not_forwarding(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
-    let change = port(scene, pod, "state", "blocking")?;
+    // Without STP the kernel turns a blocking port to forwarding at once (br_make_forwarding), a listening one never.
+    let change = port(scene, pod, "state", "listening")?;
     let flow = scene.to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
-    made(vec![change], flow, format!("the port of {} on {CNI0} is blocking", pod.full_name()))
+    made(
+        vec![change],
+        flow,
+        format!("the port of {} on {CNI0} is listening, not forwarding", pod.full_name()),
+    )
 }
 
 fn isolated(scene: &Scene<'_>) -> Result<Made, String> {
@@ -171,7 +185,11 @@ fn wrong_length(scene: &Scene<'_>) -> Result<Made, String> {
         change(ns, Action::DeleteAddress { device, address: right.clone() }),
     ];
     let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
-    made(changes, flow, format!("eth0 of {} has {} in place of {}", pod.full_name(), wrong.prefix, right.prefix))
+    made(
+        changes,
+        flow,
+        format!("eth0 of {} has {} in place of {}", pod.full_name(), wrong.prefix, right.prefix),
+    )
 }
 
 fn wrong_source(scene: &Scene<'_>) -> Result<Made, String> {

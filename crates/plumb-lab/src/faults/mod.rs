@@ -112,7 +112,12 @@ impl Fault {
     ///
     /// # Errors
     /// Why it cannot be made here: no such target, nothing there to break.
-    pub fn plan(&self, topology: &Topology, snapshot: &Snapshot, target: Option<&str>) -> Result<(String, Made), String> {
+    pub fn plan(
+        &self,
+        topology: &Topology,
+        snapshot: &Snapshot,
+        target: Option<&str>,
+    ) -> Result<(String, Made), String> {
         let scene = Scene::new(topology, snapshot, self.target, target)?;
         Ok((scene.target(), (self.make)(&scene)?))
     }

@@ -33,7 +33,9 @@ pub(super) fn forget(scene: &Scene<'_>, pod: &Pod) -> Result<Vec<Change>, String
     let mut changes = Vec::new();
     for ns in &scene.snapshot.namespaces {
         let known = ns.neighbours.items().iter().filter(|n| {
-            addresses.contains(&n.addr) && n.flags & Neighbour::PROXY == 0 && n.state != NeighbourState::PERMANENT
+            addresses.contains(&n.addr)
+                && n.flags & Neighbour::PROXY == 0
+                && n.state != NeighbourState::PERMANENT
         });
         for entry in known {
             let device = ns.link_name(entry.index);
@@ -46,7 +48,8 @@ pub(super) fn forget(scene: &Scene<'_>, pod: &Pod) -> Result<Vec<Change>, String
 fn stale(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
-    let gateway = of_family(&scene.topology.gateways(&pod.node), scene.family()).ok_or("the pod has no gateway")?;
+    let gateway =
+        of_family(&scene.topology.gateways(&pod.node), scene.family()).ok_or("the pod has no gateway")?;
     let neighbour = Neighbour {
         index: device(ns, ETH0)?.index,
         addr: gateway,

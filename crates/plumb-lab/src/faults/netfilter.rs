@@ -35,7 +35,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "F10",
         name: "probabilistic drop",
-        does: "drops three of four packets to the pod's first TCP port: connections are slow by whole seconds",
+        does: "drops one of three packets to the pod's first TCP port: many connections are slow, some by whole seconds",
         target: TargetKind::Server,
         make: lossy,
     },
@@ -99,7 +99,11 @@ fn marked(scene: &Scene<'_>) -> Result<Made, String> {
         add_rule(ns, Family::Inet, FILTER, "forward", drop),
     ];
     let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
-    made(changes, flow, format!("{} marks what is for TCP port {port} of {} and drops it", pod.node, pod.full_name()))
+    made(
+        changes,
+        flow,
+        format!("{} marks what is for TCP port {port} of {} and drops it", pod.node, pod.full_name()),
+    )
 }
 
 fn lossy(scene: &Scene<'_>) -> Result<Made, String> {
@@ -109,19 +113,24 @@ fn lossy(scene: &Scene<'_>) -> Result<Made, String> {
     let rule = rules::rule(Family::Inet)
         .address(Side::Destination, Prefix::host(scene.address(pod, scene.family())?), true)
         .destination_port(Protocol::TCP, port)
-        .one_of(4, 3)
+        .one_of(3, 1)
         .counter()
         .verdict(Verdict::Drop);
     let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Connects)?;
     let drop = add_rule(ns, Family::Inet, FILTER, "forward", rule);
-    made(vec![drop], flow, format!("{} drops three of four packets to TCP port {port} of {}", pod.node, pod.full_name()))
+    made(
+        vec![drop],
+        flow,
+        format!("{} drops one of three packets to TCP port {port} of {}", pod.node, pod.full_name()),
+    )
 }
 
 fn redirect(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let family = table_family(scene.family());
     let ns = scene.node_namespace(pod)?;
-    let there = ns.nft.value().and_then(|r| r.table(family, SERVICES)).and_then(|t| t.chain("prerouting")).is_some();
+    let there =
+        ns.nft.value().and_then(|r| r.table(family, SERVICES)).and_then(|t| t.chain("prerouting")).is_some();
     if !there {
         return Err("it needs the NAT chains of a service (nat_services)".to_owned());
     }
@@ -132,20 +141,26 @@ fn redirect(scene: &Scene<'_>) -> Result<Made, String> {
         .redirect(15001);
     let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Refused)?;
     let redirect = add_rule(ns, family, SERVICES, "prerouting", rule);
-    made(vec![redirect], flow, format!("{} redirects what {} sends to its own port 15001", pod.node, pod.full_name()))
+    made(
+        vec![redirect],
+        flow,
+        format!("{} redirects what {} sends to its own port 15001", pod.node, pod.full_name()),
+    )
 }
 
 fn untracked(scene: &Scene<'_>) -> Result<Made, String> {
     let service = scene.service()?;
     let client = scene.topology.pods.first().ok_or("the lab has no pod")?;
     let ns = scene.node_namespace(client)?;
-    let address = of_family(&service.addresses, scene.family()).ok_or("the service has no address of that family")?;
+    let address =
+        of_family(&service.addresses, scene.family()).ok_or("the service has no address of that family")?;
     let rule = rules::rule(Family::Inet)
         .address(Side::Destination, Prefix::host(address), true)
         .destination_port(service.protocol.transport(), service.port)
         .counter()
         .notrack();
-    let flow = scene.to_service(client, service, Outcome::Unreachable)?;
+    // Untracked, the pod's address is not masqueraded either: the router has no route to tell the pod so.
+    let flow = scene.to_service(client, service, Outcome::TimesOut)?;
     let skip = add_rule(ns, Family::Inet, FILTER, "prerouting", rule);
     made(vec![skip], flow, format!("{} does not track what is for service {}", client.node, service.name))
 }

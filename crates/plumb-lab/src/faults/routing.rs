@@ -3,12 +3,15 @@
 use std::net::IpAddr;
 
 use plumb_model::{Action, Change, IpFamily, Namespace, PolicyAction, PolicyRule, Prefix, Route, RouteKind};
+use plumb_nft::Family;
 
-use super::scene::{change, default_route, device, made, route, serves, sysctl};
+use super::scene::{add_rule, change, default_route, device, made, route, serves, sysctl};
 use super::{Fault, Made, Scene, TargetKind};
 use crate::client::Outcome;
 use crate::plan::bridge::{CNI0, ETH0};
+use crate::plan::nat::FILTER;
 use crate::plan::of_family;
+use crate::plan::rules::{self, Side};
 use crate::topology::ranges;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -50,14 +53,14 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "R06",
         name: "routing loop",
-        does: "makes another node and the router outside send what is for the pod to each other",
+        does: "makes two other nodes (or one and the router outside) send what is for the pod to each other",
         target: TargetKind::Server,
         make: looped,
     },
     Fault {
         id: "R07",
         name: "rp_filter drops asymmetric traffic",
-        does: "routes the client's range to cni0 on the pod's node, answers by a policy rule of their own, and sets rp_filter=1",
+        does: "routes the client's range to cni0 on the pod's node, the pod's answers by a mark and a policy rule, and sets rp_filter=1",
         target: TargetKind::Server,
         make: reverse_path,
     },
@@ -82,7 +85,11 @@ fn no_route(scene: &Scene<'_>) -> Result<Made, String> {
     let ns = scene.pod_namespace(pod)?;
     let gone = default_route(ns, scene.family())?;
     let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
-    made(vec![change(ns, Action::DeleteRoute(gone.clone()))], flow, format!("{} has no default route", pod.full_name()))
+    made(
+        vec![change(ns, Action::DeleteRoute(gone.clone()))],
+        flow,
+        format!("{} has no default route", pod.full_name()),
+    )
 }
 
 fn no_return(scene: &Scene<'_>) -> Result<Made, String> {
@@ -119,7 +126,8 @@ fn stale(scene: &Scene<'_>) -> Result<Made, String> {
     let underlay =
         scene.topology.network.underlay.iter().find(|r| r.family() == scene.family()).ok_or("no underlay")?;
     // The last address but one: the last may be the broadcast address.
-    let gone = ranges::nth(*underlay, ranges::size(*underlay).saturating_sub(2)).ok_or("the underlay is too small")?;
+    let gone = ranges::nth(*underlay, ranges::size(*underlay).saturating_sub(2))
+        .ok_or("the underlay is too small")?;
     let (change, node) = host_route(scene, RouteKind::Unicast, Some(gone))?;
     let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Unreachable)?;
     made(vec![change], flow, format!("{node} sends what is for {} to {gone}, which is gone", pod.full_name()))
@@ -129,15 +137,28 @@ fn looped(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let family = scene.family();
     let client = scene.remote(pod, |_| true)?;
-    let router = of_family(&scene.topology.router_addresses(), family).ok_or("the router has no address")?;
-    let (there, node) = host_route(scene, RouteKind::Unicast, Some(router))?;
-    let outside = scene.namespace(&scene.topology.outside_namespace())?;
-    let back = of_family(&scene.topology.node_addresses(&client.node), family).ok_or("the node has no address")?;
+    let third = scene.topology.nodes.iter().find(|n| n.name != pod.node && n.name != client.node);
+    // The router has no route to pods: it cannot tell the client that the packet's life is over.
+    let (name, namespace, addresses, outcome) = match third {
+        Some(node) => {
+            let namespace = scene.topology.node_namespace(&node.name);
+            (node.name.as_str(), namespace, scene.topology.node_addresses(&node.name), Outcome::Unreachable)
+        }
+        None => {
+            let namespace = scene.topology.outside_namespace();
+            ("outside", namespace, scene.topology.router_addresses(), Outcome::TimesOut)
+        }
+    };
+    let partner = of_family(&addresses, family).ok_or_else(|| format!("{name} has no address"))?;
+    let (there, node) = host_route(scene, RouteKind::Unicast, Some(partner))?;
+    let other = scene.namespace(&namespace)?;
+    let back =
+        of_family(&scene.topology.node_addresses(&client.node), family).ok_or("the node has no address")?;
     let dst = Prefix::host(scene.address(pod, family)?);
-    let back = route(RouteKind::Unicast, dst, Some(back), Some(device(outside, ETH0)?.index));
-    let changes = vec![there, change(outside, Action::AddRoute(back))];
-    let flow = scene.to_pod(client, pod, Outcome::Unreachable)?;
-    made(changes, flow, format!("{node} and outside send what is for {} to each other", pod.full_name()))
+    let back = route(RouteKind::Unicast, dst, Some(back), Some(device(other, ETH0)?.index));
+    let changes = vec![there, change(other, Action::AddRoute(back))];
+    let flow = scene.to_pod(client, pod, outcome)?;
+    made(changes, flow, format!("{node} and {name} send what is for {} to each other", pod.full_name()))
 }
 
 fn rule(family: IpFamily, priority: u32, table: u32) -> PolicyRule {
@@ -177,7 +198,11 @@ fn policy(scene: &Scene<'_>) -> Result<Made, String> {
     rule.src = Some(source);
     let changes = vec![change(ns, Action::AddRoute(dead)), change(ns, Action::AddPolicyRule(rule))];
     let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
-    made(changes, flow, format!("a policy rule of {} sends what is from {} to table {TABLE}", pod.node, pod.full_name()))
+    made(
+        changes,
+        flow,
+        format!("a policy rule of {} sends what is from {} to table {TABLE}", pod.node, pod.full_name()),
+    )
 }
 
 fn reverse_path(scene: &Scene<'_>) -> Result<Made, String> {
@@ -191,9 +216,16 @@ fn reverse_path(scene: &Scene<'_>) -> Result<Made, String> {
     wrong.priority = right.priority;
     let mut answers = right.clone();
     answers.table = TABLE;
+    // By mark: the reverse look-up asks with the device that the packet would leave by, but without a mark (unless
+    // src_valid_mark is set), so this rule is not met by it (__fib_validate_source).
     let mut rule = rule(IpFamily::V4, 100, TABLE);
-    rule.iifname = Some(CNI0.to_owned());
+    rule.fwmark = Some((TABLE, u32::MAX));
+    let mark = rules::rule(Family::Inet)
+        .address(Side::Source, Prefix::host(scene.address(pod, IpFamily::V4)?), true)
+        .counter()
+        .set_mark(TABLE);
     let changes = vec![
+        add_rule(ns, Family::Inet, FILTER, "prerouting", mark),
         change(ns, Action::AddRoute(answers)),
         change(ns, Action::AddPolicyRule(rule)),
         change(ns, Action::DeleteRoute(right.clone())),
@@ -201,7 +233,11 @@ fn reverse_path(scene: &Scene<'_>) -> Result<Made, String> {
         sysctl(ns, &format!("net.ipv4.conf.{ETH0}.rp_filter"), "1"),
     ];
     let flow = scene.to_pod_of(client, pod, IpFamily::V4, Outcome::TimesOut)?;
-    made(changes, flow, format!("{} expects {} by {CNI0}, gets them by {ETH0} and drops them", pod.node, right.dst))
+    made(
+        changes,
+        flow,
+        format!("{} expects {} by {CNI0}, gets them by {ETH0} and drops them", pod.node, right.dst),
+    )
 }
 
 /// The route of the main table with the longest prefix.

@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use plumb_model::{Action, Address, Change, IpFamily, Link, Namespace, NextHop, Prefix, Route, RouteKind, Snapshot};
+use plumb_model::{
+    Action, Address, Change, IpFamily, Link, Namespace, NextHop, Prefix, Route, RouteKind, Snapshot,
+};
 use plumb_nft::{Family, Rule};
 
 use super::{Flow, Made, TargetKind};
@@ -32,20 +34,26 @@ enum Target<'a> {
 type Try<T> = Result<T, String>;
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(topology: &'a Topology, snapshot: &'a Snapshot, kind: TargetKind, name: Option<&str>) -> Try<Self> {
+    pub(super) fn new(
+        topology: &'a Topology,
+        snapshot: &'a Snapshot,
+        kind: TargetKind,
+        name: Option<&str>,
+    ) -> Try<Self> {
         let strip = |prefix: &str| name.map(|n| n.strip_prefix(prefix).unwrap_or(n));
         let pod = |fits: &dyn Fn(&Pod) -> bool, what: &str| match strip("pod:") {
-            Some(name) => topology
-                .pod(name)
-                .filter(|p| fits(p))
-                .ok_or_else(|| format!("`{name}` is not a pod{what}")),
+            Some(name) => {
+                topology.pod(name).filter(|p| fits(p)).ok_or_else(|| format!("`{name}` is not a pod{what}"))
+            }
             None => topology.pods.iter().find(|p| fits(p)).ok_or_else(|| format!("the lab has no pod{what}")),
         };
         let target = match kind {
             TargetKind::Server => Target::Pod(pod(&|p| stream_port(p).is_some(), " that serves a TCP port")?),
             TargetKind::Client => Target::Pod(pod(&|_| true, "")?),
             TargetKind::Service => Target::Service(match strip("svc:") {
-                Some(name) => topology.service(name).ok_or_else(|| format!("`{name}` is not a service of this lab"))?,
+                Some(name) => {
+                    topology.service(name).ok_or_else(|| format!("`{name}` is not a service of this lab"))?
+                }
                 None => topology.nat_services.first().ok_or("the lab has no service (nat_services)")?,
             }),
         };
@@ -77,9 +85,11 @@ impl<'a> Scene<'a> {
 
     /// The first pod on another node that fits.
     pub(super) fn remote(&self, pod: &Pod, fits: impl Fn(&Pod) -> bool) -> Try<&'a Pod> {
-        self.topology.pods.iter().find(|p| p.node != pod.node && fits(p)).ok_or_else(|| {
-            format!("it needs a pod on another node than `{}` that fits", pod.node)
-        })
+        self.topology
+            .pods
+            .iter()
+            .find(|p| p.node != pod.node && fits(p))
+            .ok_or_else(|| format!("it needs a pod on another node than `{}` that fits", pod.node))
     }
 
     /// The first other pod on the same node that fits.
@@ -143,7 +153,8 @@ impl<'a> Scene<'a> {
     /// Address and TCP port of the server outside.
     pub(super) fn outside(&self) -> Try<(IpAddr, u16)> {
         let outside = &self.topology.outside;
-        let address = of_family(&outside.addresses, self.family()).ok_or("outside has no address of that family")?;
+        let address =
+            of_family(&outside.addresses, self.family()).ok_or("outside has no address of that family")?;
         let port = outside.ports.iter().find(|p| p.protocol.transport() == plumb_model::Protocol::TCP);
         Ok((address, port.ok_or("outside serves no TCP port")?.port))
     }
@@ -159,7 +170,9 @@ fn flow(from: &Pod, to: IpAddr, port: u16, outcome: Outcome) -> Flow {
 
 /// The first port over TCP that a pod serves to others.
 pub(super) fn stream_port(pod: &Pod) -> Option<&Port> {
-    pod.ports.iter().find(|p| p.protocol.transport() == plumb_model::Protocol::TCP && p.address.is_unspecified())
+    pod.ports
+        .iter()
+        .find(|p| p.protocol.transport() == plumb_model::Protocol::TCP && p.address.is_unspecified())
 }
 
 pub(super) fn serves(pod: &Pod) -> bool {
@@ -178,16 +191,25 @@ pub(super) fn sysctl(namespace: &Namespace, name: &str, value: &str) -> Change {
     change(namespace, Action::SetSysctl { name: name.to_owned(), value: value.to_owned() })
 }
 
-pub(super) fn add_rule(namespace: &Namespace, family: Family, table: &str, chain: &str, rule: Rule) -> Change {
+pub(super) fn add_rule(
+    namespace: &Namespace,
+    family: Family,
+    table: &str,
+    chain: &str,
+    rule: Rule,
+) -> Change {
     let position = plumb_model::Position::First;
-    change(namespace, Action::AddRule {
-        family,
-        table: table.to_owned(),
-        chain: chain.to_owned(),
-        position,
-        rule,
-        xtables: None,
-    })
+    change(
+        namespace,
+        Action::AddRule {
+            family,
+            table: table.to_owned(),
+            chain: chain.to_owned(),
+            position,
+            rule,
+            xtables: None,
+        },
+    )
 }
 
 /// The device of this name in a namespace.

@@ -51,7 +51,8 @@ pub(super) const FAULTS: &[Fault] = &[
 fn endpoint<'a>(scene: &Scene<'a>, service: &NatService, last: bool) -> Result<(&'a Pod, u16), String> {
     let endpoint = if last { service.endpoints.last() } else { service.endpoints.first() };
     let endpoint = endpoint.ok_or_else(|| format!("service `{}` has no endpoint", service.name))?;
-    let pod = scene.topology.pod(&endpoint.pod).ok_or_else(|| format!("there is no pod `{}`", endpoint.pod))?;
+    let pod =
+        scene.topology.pod(&endpoint.pod).ok_or_else(|| format!("there is no pod `{}`", endpoint.pod))?;
     Ok((pod, endpoint.port))
 }
 
@@ -63,10 +64,15 @@ fn share(service: &NatService, alone: Outcome) -> Outcome {
 fn dead_backend(scene: &Scene<'_>) -> Result<Made, String> {
     let service = scene.service()?;
     let (pod, port) = endpoint(scene, service, true)?;
-    let client = scene.topology.pods.iter().find(|p| p.full_name() != pod.full_name()).ok_or("no other pod")?;
+    let client =
+        scene.topology.pods.iter().find(|p| p.full_name() != pod.full_name()).ok_or("no other pod")?;
     let flow = scene.to_service(client, service, share(service, Outcome::Refused))?;
     let n = service.endpoints.len();
-    made(vec![socket::stop(scene, pod, port)?], flow, format!("{}, one of {n} endpoints of {}, is dead", pod.full_name(), service.name))
+    made(
+        vec![socket::stop(scene, pod, port)?],
+        flow,
+        format!("{}, one of {n} endpoints of {}, is dead", pod.full_name(), service.name),
+    )
 }
 
 fn no_hairpin(scene: &Scene<'_>) -> Result<Made, String> {
@@ -77,9 +83,14 @@ fn no_hairpin(scene: &Scene<'_>) -> Result<Made, String> {
     if !device(ns, &veth)?.port.as_ref().is_some_and(|p| p.hairpin) {
         return Err(format!("hairpin is off for {} already", pod.full_name()));
     }
-    let off = Action::SetBridgePort { device: veth, attribute: "hairpin".to_owned(), value: "off".to_owned() };
+    let off =
+        Action::SetBridgePort { device: veth, attribute: "hairpin".to_owned(), value: "off".to_owned() };
     let flow = scene.to_service(pod, service, share(service, Outcome::TimesOut))?;
-    made(vec![change(ns, off)], flow, format!("{} cannot reach itself through {}", pod.full_name(), service.name))
+    made(
+        vec![change(ns, off)],
+        flow,
+        format!("{} cannot reach itself through {}", pod.full_name(), service.name),
+    )
 }
 
 fn unowned(scene: &Scene<'_>) -> Result<Made, String> {
@@ -105,7 +116,11 @@ fn unowned(scene: &Scene<'_>) -> Result<Made, String> {
 fn no_masquerade(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.node_namespace(pod)?;
-    let table = ns.nft.value().and_then(|r| r.table(Family::Inet, MASQUERADE)).ok_or("the lab does not masquerade")?;
+    let table = ns
+        .nft
+        .value()
+        .and_then(|r| r.table(Family::Inet, MASQUERADE))
+        .ok_or("the lab does not masquerade")?;
     let chain = table.chain("postrouting").ok_or("the lab does not masquerade")?;
     // NFPROTO_IPV4, NFPROTO_IPV6
     let number = if scene.family() == IpFamily::V4 { 2u8 } else { 10 };

@@ -45,21 +45,27 @@ pub(super) fn stop(scene: &Scene<'_>, pod: &Pod, number: u16) -> Result<Change, 
         .iter()
         .find(|p| p.port == number && p.protocol.transport() == plumb_model::Protocol::TCP)
         .ok_or_else(|| format!("`{}` does not serve TCP port {number}", pod.full_name()))?;
-    Ok(change(scene.pod_namespace(pod)?, Action::StopListener {
-        family: IpFamily::of(port.address),
-        protocol: port.protocol.transport(),
-        address: port.address,
-        port: port.port,
-    }))
+    Ok(change(
+        scene.pod_namespace(pod)?,
+        Action::StopListener {
+            family: IpFamily::of(port.address),
+            protocol: port.protocol.transport(),
+            address: port.address,
+            port: port.port,
+        },
+    ))
 }
 
 fn start(scene: &Scene<'_>, pod: &Pod, address: IpAddr, port: u16) -> Result<Change, String> {
-    Ok(change(scene.pod_namespace(pod)?, Action::StartListener {
-        family: IpFamily::of(address),
-        protocol: plumb_model::Protocol::TCP,
-        address,
-        port,
-    }))
+    Ok(change(
+        scene.pod_namespace(pod)?,
+        Action::StartListener {
+            family: IpFamily::of(address),
+            protocol: plumb_model::Protocol::TCP,
+            address,
+            port,
+        },
+    ))
 }
 
 fn first(pod: &Pod) -> Result<u16, String> {
@@ -70,7 +76,11 @@ fn dead(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let port = first(pod)?;
     let flow = scene.to_pod(client(scene, pod)?, pod, Outcome::Refused)?;
-    made(vec![stop(scene, pod, port)?], flow, format!("nothing listens on TCP port {port} of {}", pod.full_name()))
+    made(
+        vec![stop(scene, pod, port)?],
+        flow,
+        format!("nothing listens on TCP port {port} of {}", pod.full_name()),
+    )
 }
 
 fn rebound(scene: &Scene<'_>, address: Ipv4Addr, family: IpFamily) -> Result<Made, String> {

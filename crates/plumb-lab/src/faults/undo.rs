@@ -1,7 +1,8 @@
 //! What undoes a change, worked out from what was there before.
 
 use plumb_model::{
-    Action, Address, BridgePort, Change, IpFamily, Link, Namespace, Position, Read, Route, RouteKind, Snapshot,
+    Action, Address, BridgePort, Change, IpFamily, Link, Namespace, Position, Read, Route, RouteKind,
+    Snapshot,
 };
 use plumb_nft::{Chain, Family};
 
@@ -30,11 +31,19 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>) -> Vec<Action> 
     match action {
         Action::AddRule { family, table, chain: name, rule, .. } => {
             let old = chain(was, *family, table, name).map(|c| c.rules.as_slice()).unwrap_or_default();
-            let new = is.and_then(|n| chain(n, *family, table, name)).map(|c| c.rules.as_slice()).unwrap_or_default();
-            let fresh = new.iter().find(|r| {
-                !old.iter().any(|o| o.handle == r.handle) && r.exprs.len() == rule.exprs.len()
-            });
-            let delete = |handle| Action::DeleteRule { family: *family, table: table.clone(), chain: name.clone(), handle };
+            let new = is
+                .and_then(|n| chain(n, *family, table, name))
+                .map(|c| c.rules.as_slice())
+                .unwrap_or_default();
+            let fresh = new
+                .iter()
+                .find(|r| !old.iter().any(|o| o.handle == r.handle) && r.exprs.len() == rule.exprs.len());
+            let delete = |handle| Action::DeleteRule {
+                family: *family,
+                table: table.clone(),
+                chain: name.clone(),
+                handle,
+            };
             fresh.map(|r| delete(r.handle)).into_iter().collect()
         }
         Action::DeleteRule { family, table, chain: name, handle } => {
@@ -95,9 +104,11 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>) -> Vec<Action> 
             }
             _ => Vec::new(),
         },
-        Action::SetMtu { device, .. } => {
-            was.link_by_name(device).map(|l| Action::SetMtu { device: device.clone(), mtu: l.mtu }).into_iter().collect()
-        }
+        Action::SetMtu { device, .. } => was
+            .link_by_name(device)
+            .map(|l| Action::SetMtu { device: device.clone(), mtu: l.mtu })
+            .into_iter()
+            .collect(),
         Action::SetMac { device, .. } => was
             .link_by_name(device)
             .and_then(|l| l.mac)
@@ -118,7 +129,11 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>) -> Vec<Action> 
             .link_by_name(device)
             .and_then(|l| l.port.as_ref())
             .and_then(|p| port_value(p, attribute))
-            .map(|value| Action::SetBridgePort { device: device.clone(), attribute: attribute.clone(), value })
+            .map(|value| Action::SetBridgePort {
+                device: device.clone(),
+                attribute: attribute.clone(),
+                value,
+            })
             .into_iter()
             .collect(),
         Action::AddAddress { device, address } => {

@@ -9,7 +9,9 @@
 
 use plumb_model::{IpFamily, Owner, Prefix};
 
-use super::{BridgePlan, EndPlan, NamespacePlan, Plan, RoutePlan, ServerPlan, VethPlan, names, nat, of_family};
+use super::{
+    BridgePlan, EndPlan, NamespacePlan, Plan, RoutePlan, ServerPlan, VethPlan, names, nat, of_family,
+};
 use crate::topology::{Node, Pod, Topology};
 
 /// The bridge of a node.
@@ -132,11 +134,13 @@ fn node(topology: &Topology, node: &Node) -> NamespacePlan {
     for tables in ["iptables", "ip6tables"] {
         set(&mut sysctls, &format!("net.bridge.bridge-nf-call-{tables}"), "1");
     }
-    let mut addresses: Vec<_> = with_length(topology.node_addresses(&node.name), &topology.network.underlay.clone())
-        .map(|p| (ETH0.to_owned(), p))
-        .collect();
-    addresses
-        .extend(with_length(topology.gateways(&node.name), &node.pod_ranges.clone()).map(|p| (CNI0.to_owned(), p)));
+    let mut addresses: Vec<_> =
+        with_length(topology.node_addresses(&node.name), &topology.network.underlay.clone())
+            .map(|p| (ETH0.to_owned(), p))
+            .collect();
+    addresses.extend(
+        with_length(topology.gateways(&node.name), &node.pod_ranges.clone()).map(|p| (CNI0.to_owned(), p)),
+    );
     let mut routes = Vec::new();
     for other in topology.nodes.iter().filter(|n| n.name != node.name) {
         let theirs = topology.node_addresses(&other.name);

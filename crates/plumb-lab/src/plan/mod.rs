@@ -185,7 +185,9 @@ impl Topology {
     pub fn pod_addresses(&self, pod: &Pod) -> Vec<IpAddr> {
         let Some(node) = self.node(&pod.node) else { return Vec::new() };
         let here = self.pods.iter().filter(|p| p.node == pod.node);
-        let Some(index) = here.into_iter().position(|p| p.full_name() == pod.full_name()) else { return Vec::new() };
+        let Some(index) = here.into_iter().position(|p| p.full_name() == pod.full_name()) else {
+            return Vec::new();
+        };
         node.pod_ranges.iter().filter_map(|range| ranges::nth(*range, index as u128 + 2)).collect()
     }
 }

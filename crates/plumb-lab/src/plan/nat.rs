@@ -49,7 +49,9 @@ pub(super) fn masquerade(topology: &Topology, node: &Node) -> Table {
         }
     }
     for range in &node.pod_ranges {
-        let Some(all) = topology.network.pod_ranges.iter().find(|p| p.family() == range.family()) else { continue };
+        let Some(all) = topology.network.pod_ranges.iter().find(|p| p.family() == range.family()) else {
+            continue;
+        };
         let text = format!("pods of {} to outside of the pod network", node.name);
         rules.push(
             rule(family)

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use plumb_model::{IpFamily, Prefix, Protocol};
 use plumb_nft::{
-    BaseChain, BitwiseOp, Bytes, Chain, ChainRef, ChainType, CmpOp, Data, Element, Expr, Family, Hook, MetaKey, NatRange,
-    PayloadBase, Register, Rule, Set, Table, Verdict,
+    BaseChain, BitwiseOp, Bytes, Chain, ChainRef, ChainType, CmpOp, Data, Element, Expr, Family, Hook,
+    MetaKey, NatRange, PayloadBase, Register, Rule, Set, Table, Verdict,
 };
 
 /// The register that `nft` loads first.
@@ -106,7 +106,9 @@ impl Draft {
         if prefix.len % 8 == 0 && prefix.len > 0 {
             let len = u32::from(prefix.len / 8);
             let data = Bytes(bytes.iter().copied().take(len as usize).collect());
-            return self.push(Expr::Payload { dreg: R1, base: PayloadBase::Network, offset, len }).compare(op, data);
+            return self
+                .push(Expr::Payload { dreg: R1, base: PayloadBase::Network, offset, len })
+                .compare(op, data);
         }
         let mask = address_bytes(Prefix::new(ones(family), prefix.len).masked().addr);
         let zero = Bytes(vec![0; size as usize]);
@@ -154,7 +156,12 @@ impl Draft {
     fn end(self, expr: Expr) -> Rule {
         let mut exprs = self.exprs;
         exprs.push(expr);
-        Rule { handle: 0, exprs, userdata: self.comment.as_deref().map(comment).unwrap_or_default(), compat: None }
+        Rule {
+            handle: 0,
+            exprs,
+            userdata: self.comment.as_deref().map(comment).unwrap_or_default(),
+            compat: None,
+        }
     }
 
     /// Ends with a verdict.
@@ -200,7 +207,8 @@ impl Draft {
     pub(crate) fn dnat(self, to: IpAddr, port: u16) -> Rule {
         let family = table_family(IpFamily::of(to));
         // An IPv6 address fills the first register of 16 bytes whole; the second is the next in any case.
-        let range = NatRange { addr_min: Some(R1), port_min: Some(R2), flags: PORT_GIVEN, ..NatRange::default() };
+        let range =
+            NatRange { addr_min: Some(R1), port_min: Some(R2), flags: PORT_GIVEN, ..NatRange::default() };
         self.push(Expr::Immediate { dreg: R1, data: Data::Value(address_bytes(to)) })
             .push(Expr::Immediate { dreg: R2, data: Data::Value(Bytes(port.to_be_bytes().to_vec())) })
             .end(Expr::Dnat { family, range })

@@ -45,7 +45,10 @@ fn services_are_written_a_family() {
     let (_, plan) = standard();
     let node = plan.namespace("demo-node-1").unwrap();
     let tables: Vec<_> = node.nft.iter().map(|t| (t.family.word().unwrap(), t.name.as_str())).collect();
-    assert_eq!(tables, [("inet", "filter"), ("inet", "lab-masquerade"), ("ip", "lab-services"), ("ip6", "lab-services")]);
+    assert_eq!(
+        tables,
+        [("inet", "filter"), ("inet", "lab-masquerade"), ("ip", "lab-services"), ("ip6", "lab-services")]
+    );
     let table = node.nft.last().unwrap();
     assert_eq!(table.sets[0].elements.len(), 3);
     assert!(table.chain("web-2").is_some() && table.chain("postrouting").unwrap().rules.len() == 3);
@@ -61,7 +64,8 @@ fn a_lab_of_one_family_has_nothing_of_the_other() {
 
 #[test]
 fn long_node_names_fit_a_device() {
-    let text = "name: a\nnodes: [{name: a-node-with-a-very-long-name-1}, {name: a-node-with-a-very-long-name-2}]\n";
+    let text =
+        "name: a\nnodes: [{name: a-node-with-a-very-long-name-1}, {name: a-node-with-a-very-long-name-2}]\n";
     let plan = Plan::of(&Topology::parse("x", text).unwrap());
     let devices: BTreeSet<_> = plan.veths.iter().map(|v| &v.outer.device).collect();
     assert!(devices.len() == 3 && devices.iter().all(|d| d.len() <= 15));

@@ -49,7 +49,9 @@ impl Listener {
     }
 
     pub(super) fn is(&self, protocol: Protocol, address: IpAddr, port: u16) -> bool {
-        self.listen.protocol.transport() == protocol && self.listen.address == address && self.listen.port == port
+        self.listen.protocol.transport() == protocol
+            && self.listen.address == address
+            && self.listen.port == port
     }
 
     pub(super) fn serve(&self, name: &str) -> io::Result<()> {
@@ -85,7 +87,8 @@ fn datagram(socket: &UdpSocket, name: &str) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
         other => other?,
     };
-    let answer = Answer { server: name.to_owned(), client: plain(client), local: plain(socket.local_addr()?) };
+    let answer =
+        Answer { server: name.to_owned(), client: plain(client), local: plain(socket.local_addr()?) };
     socket.send_to(answer.line().as_bytes(), client)?;
     Ok(())
 }

@@ -99,7 +99,9 @@ fn reply(reply: Reply) -> Result<(), String> {
     let mut text = serde_json::to_string(&reply).map_err(|e| e.to_string())?;
     text.push('\n');
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| format!("answer the supervisor: {e}"))
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| format!("answer the supervisor: {e}"))
 }
 
 fn begin(config: &Config) -> Result<Vec<Listener>, String> {
@@ -113,8 +115,11 @@ fn begin(config: &Config) -> Result<Vec<Listener>, String> {
     let namespace =
         std::fs::File::open(&config.namespace).map_err(|e| format!("open {}: {e}", config.namespace))?;
     // Nothing else runs in this process yet, so the whole of it enters.
-    rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))
-        .map_err(|e| format!("enter {}: {e}", config.namespace))?;
+    rustix::thread::move_into_link_name_space(
+        namespace.as_fd(),
+        Some(rustix::thread::LinkNameSpaceType::Network),
+    )
+    .map_err(|e| format!("enter {}: {e}", config.namespace))?;
     // What `ps` and `plumb ns` show: the pod's own name.
     let short: String = config.name.rsplit('/').next().unwrap_or(&config.name).chars().take(15).collect();
     if let Ok(name) = std::ffi::CString::new(short) {
@@ -123,7 +128,11 @@ fn begin(config: &Config) -> Result<Vec<Listener>, String> {
     config.listeners.iter().map(Listener::bind).collect()
 }
 
-fn serve(name: &str, mut listeners: Vec<Listener>, mut input: BufReader<std::io::Stdin>) -> Result<(), String> {
+fn serve(
+    name: &str,
+    mut listeners: Vec<Listener>,
+    mut input: BufReader<std::io::Stdin>,
+) -> Result<(), String> {
     loop {
         let stdin = std::io::stdin();
         let mut waiting = vec![PollFd::new(&stdin, PollFlags::IN)];

@@ -85,7 +85,11 @@ fn start(topology: Topology) -> std::result::Result<Started, (LabError, bool)> {
 fn build(topology: Topology, plan: &Plan) -> Result<(Pods, UnixListener)> {
     let lab = topology.name.clone();
     let me = std::process::id();
-    let namespaces = plan.namespaces.iter().map(|n| LabNamespace { name: n.name.clone(), owner: n.owner.clone(), id: None });
+    let namespaces = plan.namespaces.iter().map(|n| LabNamespace {
+        name: n.name.clone(),
+        owner: n.owner.clone(),
+        id: None,
+    });
     let mut state = State {
         version: State::VERSION,
         topology,
@@ -105,7 +109,8 @@ fn build(topology: Topology, plan: &Plan) -> Result<(Pods, UnixListener)> {
     let pods = Pods::start(&lab, plan)?;
     let socket = state::file(&lab, "sock");
     let _ = std::fs::remove_file(&socket);
-    let listener = UnixListener::bind(&socket).map_err(LabError::io(format!("listen on {}", socket.display())))?;
+    let listener =
+        UnixListener::bind(&socket).map_err(LabError::io(format!("listen on {}", socket.display())))?;
     state.phase = Phase::Ready;
     state.write()?;
     Ok((pods, listener))

@@ -35,7 +35,10 @@ impl Pods {
             all.pods.push(Pod::spawn(lab, plan, server)?);
         }
         for pod in &mut all.pods {
-            pod.reply().map_err(|message| LabError::Refused { what: format!("start the server of {}", pod.namespace), message })?;
+            pod.reply().map_err(|message| LabError::Refused {
+                what: format!("start the server of {}", pod.namespace),
+                message,
+            })?;
         }
         Ok(all)
     }
@@ -83,7 +86,8 @@ impl Pod {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(LabError::Refused { what: what(), message: "no pipes".to_owned() });
         };
-        let mut pod = Self { namespace: server.namespace.clone(), child, input, output: BufReader::new(output) };
+        let mut pod =
+            Self { namespace: server.namespace.clone(), child, input, output: BufReader::new(output) };
         let config = Config {
             name: server.name.clone(),
             namespace: format!("{NETNS}/{}", server.namespace),
@@ -118,8 +122,10 @@ impl Pod {
 /// What a server listens on. A UDP socket for every address answers from the one that the route prefers: where a
 /// namespace has several, each gets a socket of its own.
 fn listeners(plan: &Plan, server: &ServerPlan) -> Vec<Listen> {
-    let addresses: Vec<IpAddr> =
-        plan.namespace(&server.namespace).map(|n| n.addresses.iter().map(|(_, p)| p.addr).collect()).unwrap_or_default();
+    let addresses: Vec<IpAddr> = plan
+        .namespace(&server.namespace)
+        .map(|n| n.addresses.iter().map(|(_, p)| p.addr).collect())
+        .unwrap_or_default();
     let several = [true, false].iter().any(|v4| addresses.iter().filter(|a| a.is_ipv4() == *v4).count() > 1);
     let mut out = Vec::new();
     for port in &server.ports {

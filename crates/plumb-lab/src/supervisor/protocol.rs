@@ -63,7 +63,9 @@ pub(crate) fn ask(lab: &str, request: &Request) -> Result<Response> {
     let path = state::file(lab, "sock");
     let what = || format!("ask the supervisor at {}", path.display());
     let stream = UnixStream::connect(&path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => LabError::Dead(lab.to_owned()),
+        std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {
+            LabError::Dead(lab.to_owned())
+        }
         _ => LabError::io(what())(e),
     })?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(LabError::io(what()))?;

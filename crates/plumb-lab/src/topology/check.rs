@@ -60,7 +60,10 @@ fn prefixes(texts: &[Spanned<String>], what: &str) -> Checked<Vec<Prefix>> {
             );
         }
         if out.iter().any(|p| p.family() == prefix.family()) {
-            return flaw(text.referenced, format!("{what}: {prefix} is the second range of its family; one is allowed"));
+            return flaw(
+                text.referenced,
+                format!("{what}: {prefix} is the second range of its family; one is allowed"),
+            );
         }
         out.push(prefix);
     }
@@ -79,7 +82,10 @@ fn addresses(texts: &[Spanned<String>], what: &str) -> Checked<Vec<IpAddr>> {
     for text in texts {
         let address = address(text, what)?;
         if out.iter().any(|a| IpFamily::of(*a) == IpFamily::of(address)) {
-            return flaw(text.referenced, format!("{what}: {address} is the second address of its family; one is allowed"));
+            return flaw(
+                text.referenced,
+                format!("{what}: {address} is the second address of its family; one is allowed"),
+            );
         }
         out.push(address);
     }
@@ -115,7 +121,8 @@ pub(super) fn lower(file: file::File) -> Checked<Topology> {
 }
 
 fn network(file: &file::Network) -> Checked<Network> {
-    let pod_texts = file.pod_ranges.clone().unwrap_or_else(|| constant(&["10.244.0.0/16", "fd00:10:244::/48"]));
+    let pod_texts =
+        file.pod_ranges.clone().unwrap_or_else(|| constant(&["10.244.0.0/16", "fd00:10:244::/48"]));
     let pod_ranges = prefixes(&pod_texts, "pod_ranges")?;
     if pod_ranges.is_empty() {
         return flaw(Location::UNKNOWN, "network.pod_ranges: at least one range is needed");
@@ -131,7 +138,9 @@ fn network(file: &file::Network) -> Checked<Network> {
         if !underlay.iter().any(|u| u.family() == range.family()) {
             return flaw(
                 pod_texts.first().map_or(Location::UNKNOWN, |t| t.referenced),
-                format!("pods have {range}, but the underlay has no range of that family: add one to network.underlay"),
+                format!(
+                    "pods have {range}, but the underlay has no range of that family: add one to network.underlay"
+                ),
             );
         }
     }
@@ -139,7 +148,10 @@ fn network(file: &file::Network) -> Checked<Network> {
         None => 1500,
         Some(mtu) if (1280..=65535).contains(&mtu.value) => mtu.value,
         Some(mtu) => {
-            return flaw(mtu.referenced, format!("mtu {} is not between 1280 (the least that IPv6 allows) and 65535", mtu.value));
+            return flaw(
+                mtu.referenced,
+                format!("mtu {} is not between 1280 (the least that IPv6 allows) and 65535", mtu.value),
+            );
         }
     };
     Ok(Network {
@@ -160,7 +172,10 @@ fn nodes(file: &Spanned<Vec<file::Node>>, network: &Network) -> Checked<Vec<Node
     for (index, node) in file.value.iter().enumerate() {
         let name = named(&node.name, LABEL)?;
         if name == "outside" || name == "underlay" {
-            return flaw(node.name.referenced, format!("`{name}` is the name of a part of the lab; call the node otherwise"));
+            return flaw(
+                node.name.referenced,
+                format!("`{name}` is the name of a part of the lab; call the node otherwise"),
+            );
         }
         if out.iter().any(|n| n.name == name) {
             return flaw(node.name.referenced, format!("a second node is called `{name}`"));
@@ -184,17 +199,25 @@ fn nodes(file: &Spanned<Vec<file::Node>>, network: &Network) -> Checked<Vec<Node
                 None => {
                     return flaw(
                         node.name.referenced,
-                        format!("{all} has no room for a range of node `{name}`: make it larger or give the node its pod_ranges"),
+                        format!(
+                            "{all} has no room for a range of node `{name}`: make it larger or give the node its pod_ranges"
+                        ),
                     );
                 }
             }
         }
         pod_ranges.sort_by_key(Prefix::family);
         for range in &pod_ranges {
-            if let Some((other, theirs)) =
-                out.iter().flat_map(|n| n.pod_ranges.iter().map(move |r| (&n.name, r))).find(|(_, r)| ranges::overlap(**r, *range))
+            if let Some((other, theirs)) = out
+                .iter()
+                .flat_map(|n| n.pod_ranges.iter().map(move |r| (&n.name, r)))
+                .find(|(_, r)| ranges::overlap(**r, *range))
             {
-                let at = node.pod_ranges.iter().find(|t| t.value.parse() == Ok(*range)).map_or(node.name.referenced, |t| t.referenced);
+                let at = node
+                    .pod_ranges
+                    .iter()
+                    .find(|t| t.value.parse() == Ok(*range))
+                    .map_or(node.name.referenced, |t| t.referenced);
                 return flaw(at, format!("{range} of node `{name}` overlaps {theirs} of node `{other}`"));
             }
         }
@@ -204,7 +227,10 @@ fn nodes(file: &Spanned<Vec<file::Node>>, network: &Network) -> Checked<Vec<Node
         let needed = out.len() as u128 + 1;
         let room = ranges::size(*range).saturating_sub(2);
         if needed > room {
-            return flaw(file.referenced, format!("the underlay {range} has room for {room} addresses, {needed} are needed"));
+            return flaw(
+                file.referenced,
+                format!("the underlay {range} has room for {room} addresses, {needed} are needed"),
+            );
         }
     }
     Ok(out)
@@ -311,7 +337,12 @@ fn disjoint(file: &file::Network, network: &Network, outside: &Outside) -> Check
     Ok(())
 }
 
-fn services(file: &[file::NatService], pods: &[Pod], network: &Network, outside: &Outside) -> Checked<Vec<NatService>> {
+fn services(
+    file: &[file::NatService],
+    pods: &[Pod],
+    network: &Network,
+    outside: &Outside,
+) -> Checked<Vec<NatService>> {
     let mut out: Vec<NatService> = Vec::new();
     let mut frontends = BTreeMap::new();
     for service in file {
@@ -328,23 +359,36 @@ fn services(file: &[file::NatService], pods: &[Pod], network: &Network, outside:
         for (address, text) in addresses.iter().zip(&service.addresses) {
             let ranges = network.pod_ranges.iter().chain(&network.underlay);
             if let Some(range) = ranges.into_iter().find(|r| r.contains(*address)) {
-                return flaw(text.referenced, format!("the address {address} of service `{name}` lies in {range}"));
+                return flaw(
+                    text.referenced,
+                    format!("the address {address} of service `{name}` lies in {range}"),
+                );
             }
             if outside.addresses.contains(address) {
-                return flaw(text.referenced, format!("the address {address} of service `{name}` belongs to outside"));
+                return flaw(
+                    text.referenced,
+                    format!("the address {address} of service `{name}` belongs to outside"),
+                );
             }
             if !network.families().contains(&IpFamily::of(*address)) {
                 return flaw(text.referenced, format!("pods have no addresses of the family of {address}"));
             }
             if let Some(other) = frontends.insert((*address, port, protocol.transport().0), name.clone()) {
-                return flaw(text.referenced, format!("services `{other}` and `{name}` share {address} port {port}"));
+                return flaw(
+                    text.referenced,
+                    format!("services `{other}` and `{name}` share {address} port {port}"),
+                );
             }
         }
         if service.endpoints.value.is_empty() {
             return flaw(service.endpoints.referenced, format!("service `{name}` has no endpoints"));
         }
-        let endpoints =
-            service.endpoints.value.iter().map(|text| endpoint(text, protocol, pods)).collect::<Checked<Vec<_>>>()?;
+        let endpoints = service
+            .endpoints
+            .value
+            .iter()
+            .map(|text| endpoint(text, protocol, pods))
+            .collect::<Checked<Vec<_>>>()?;
         out.push(NatService { name, addresses, port, protocol, endpoints });
     }
     Ok(out)
@@ -366,14 +410,21 @@ fn endpoint(text: &Spanned<String>, protocol: PortProtocol, pods: &[Pod]) -> Che
             Some(p) => {
                 return flaw(
                     text.referenced,
-                    format!("port `{port}` of pod `{namespace}/{name}` speaks {}, the service {}", p.protocol.transport(), protocol.transport()),
+                    format!(
+                        "port `{port}` of pod `{namespace}/{name}` speaks {}, the service {}",
+                        p.protocol.transport(),
+                        protocol.transport()
+                    ),
                 );
             }
             None => {
                 let names: Vec<_> = pod.ports.iter().map(|p| p.name.as_str()).collect();
                 return flaw(
                     text.referenced,
-                    format!("pod `{namespace}/{name}` has no port `{port}`; its ports are {}", names.join(", ")),
+                    format!(
+                        "pod `{namespace}/{name}` has no port `{port}`; its ports are {}",
+                        names.join(", ")
+                    ),
                 );
             }
         },

@@ -54,7 +54,10 @@ impl fmt::Display for Flaw {
         let number = line.to_string();
         let margin = " ".repeat(number.len());
         let indent = " ".repeat(column.saturating_sub(1));
-        write!(f, "{source_name}:{line}:{column}: {message}\n {margin} |\n {number} | {snippet}\n {margin} | {indent}^")
+        write!(
+            f,
+            "{source_name}:{line}:{column}: {message}\n {margin} |\n {number} | {snippet}\n {margin} | {indent}^"
+        )
     }
 }
 
@@ -77,7 +80,10 @@ impl TopologyError {
         let mut message = error.without_snippet().to_string();
         // The parser puts the place behind the message too; it stands in front here.
         if let Some(l) = location {
-            for tail in [format!(" at line {}, column {}", l.line(), l.column()), format!("line {} column {}: ", l.line(), l.column())] {
+            for tail in [
+                format!(" at line {}, column {}", l.line(), l.column()),
+                format!("line {} column {}: ", l.line(), l.column()),
+            ] {
                 message = message.replace(&tail, "");
             }
         }

@@ -180,7 +180,8 @@ impl Topology {
     /// # Errors
     /// The first thing that is wrong, with its place.
     pub fn parse(source: &str, text: &str) -> Result<Self, TopologyError> {
-        let file: file::File = serde_saphyr::from_str(text).map_err(|e| TopologyError::of_parser(source, text, &e))?;
+        let file: file::File =
+            serde_saphyr::from_str(text).map_err(|e| TopologyError::of_parser(source, text, &e))?;
         check::lower(file).map_err(|e| e.into_error(source, text))
     }
 

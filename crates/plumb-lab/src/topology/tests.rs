@@ -9,7 +9,10 @@ fn wrong(text: &str) -> String {
 fn the_standard_lab_is_sound() {
     let lab = Topology::standard("mine").unwrap();
     assert_eq!((lab.name.as_str(), lab.nodes.len(), lab.pods.len()), ("mine", 3, 12));
-    assert_eq!(lab.nodes[1].pod_ranges, ["10.244.2.0/24".parse().unwrap(), "fd00:10:244:2::/64".parse().unwrap()]);
+    assert_eq!(
+        lab.nodes[1].pod_ranges,
+        ["10.244.2.0/24".parse().unwrap(), "fd00:10:244:2::/64".parse().unwrap()]
+    );
     assert_eq!(lab.nat_services[0].endpoints[2], Endpoint { pod: "default/web-2".to_owned(), port: 8080 });
 }
 
@@ -37,17 +40,32 @@ fn a_broken_file_has_a_place() {
 #[test]
 fn an_unknown_node_has_a_place() {
     let message = wrong("name: a\nnodes: [{name: n}]\npods:\n  - name: p\n    node: m\n");
-    assert_eq!(message, "lab.yaml:5:11: there is no node `m`; nodes are n\n   |\n 5 |     node: m\n   |           ^");
+    assert_eq!(
+        message,
+        "lab.yaml:5:11: there is no node `m`; nodes are n\n   |\n 5 |     node: m\n   |           ^"
+    );
 }
 
 #[test]
 fn what_must_be_unique() {
     for (text, part) in [
         ("name: a\nnodes: [{name: n}, {name: n}]", "second node is called `n`"),
-        ("name: a\nnodes: [{name: n}]\npods: [{name: p, node: n}, {name: p, node: n}]", "second pod is called `default/p`"),
-        ("name: a\nnodes: [{name: n}]\npods: [{name: b-c, namespace: a, node: n}, {name: c, namespace: a-b, node: n}]", "two network namespaces"),
-        ("name: a\nnodes: [{name: n}]\npods: [{name: p, node: n, ports: [{port: 1}, {port: 1, name: x}]}]", "port 1 twice"),
-        ("name: a\nnodes: [{name: n}]\npods: [{name: p, node: n, ports: [{port: 1}, {port: 2, name: tcp-1}]}]", "second port called `tcp-1`"),
+        (
+            "name: a\nnodes: [{name: n}]\npods: [{name: p, node: n}, {name: p, node: n}]",
+            "second pod is called `default/p`",
+        ),
+        (
+            "name: a\nnodes: [{name: n}]\npods: [{name: b-c, namespace: a, node: n}, {name: c, namespace: a-b, node: n}]",
+            "two network namespaces",
+        ),
+        (
+            "name: a\nnodes: [{name: n}]\npods: [{name: p, node: n, ports: [{port: 1}, {port: 1, name: x}]}]",
+            "port 1 twice",
+        ),
+        (
+            "name: a\nnodes: [{name: n}]\npods: [{name: p, node: n, ports: [{port: 1}, {port: 2, name: tcp-1}]}]",
+            "second port called `tcp-1`",
+        ),
     ] {
         assert!(wrong(text).contains(part), "{}", wrong(text));
     }
@@ -60,14 +78,32 @@ fn ranges_and_names_are_checked() {
         ("name: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\nnodes: [{name: n}]", "at most 32"),
         ("name: a\nnodes: []", "at least one node"),
         ("name: a\nnodes: [{name: outside}]", "part of the lab"),
-        ("name: a\nnodes: [{name: n}]\nnetwork: {underlay: [10.244.5.0/24, fd00::/64]}", "overlaps the underlay"),
-        ("name: a\nnodes: [{name: n}]\nnetwork: {pod_ranges: [10.1.1.1/16]}", "host bits set; write 10.1.0.0/16"),
-        ("name: a\nnodes: [{name: n}]\nnetwork: {pod_ranges: [\"fd00::/48\"], underlay: [10.0.0.0/24]}", "no range of that family"),
+        (
+            "name: a\nnodes: [{name: n}]\nnetwork: {underlay: [10.244.5.0/24, fd00::/64]}",
+            "overlaps the underlay",
+        ),
+        (
+            "name: a\nnodes: [{name: n}]\nnetwork: {pod_ranges: [10.1.1.1/16]}",
+            "host bits set; write 10.1.0.0/16",
+        ),
+        (
+            "name: a\nnodes: [{name: n}]\nnetwork: {pod_ranges: [\"fd00::/48\"], underlay: [10.0.0.0/24]}",
+            "no range of that family",
+        ),
         ("name: a\nnodes: [{name: n, pod_ranges: [10.9.0.0/24]}]", "outside of the network's pod ranges"),
-        ("name: a\nnodes: [{name: n, pod_ranges: [10.244.2.0/24]}, {name: m}]", "of node `m` overlaps 10.244.2.0/24 of node `n`"),
+        (
+            "name: a\nnodes: [{name: n, pod_ranges: [10.244.2.0/24]}, {name: m}]",
+            "of node `m` overlaps 10.244.2.0/24 of node `n`",
+        ),
         ("name: a\nnodes: [{name: n}]\nnetwork: {mtu: 576}", "1280"),
-        ("name: a\nnodes: [{name: n}]\nnat_services: [{name: s, addresses: [10.96.0.1], port: 80, endpoints: [\"p:1\"]}]", "no pod `default/p`"),
-        ("name: a\nnodes: [{name: n}]\nnat_services: [{name: s, addresses: [10.244.0.1], port: 80, endpoints: []}]", "lies in 10.244.0.0/16"),
+        (
+            "name: a\nnodes: [{name: n}]\nnat_services: [{name: s, addresses: [10.96.0.1], port: 80, endpoints: [\"p:1\"]}]",
+            "no pod `default/p`",
+        ),
+        (
+            "name: a\nnodes: [{name: n}]\nnat_services: [{name: s, addresses: [10.244.0.1], port: 80, endpoints: []}]",
+            "lies in 10.244.0.0/16",
+        ),
     ] {
         assert!(wrong(text).contains(part), "{}", wrong(text));
     }
@@ -75,7 +111,8 @@ fn ranges_and_names_are_checked() {
 
 #[test]
 fn one_family_is_enough() {
-    let lab = Topology::parse("x", "name: a\nnodes: [{name: n}]\nnetwork: {pod_ranges: [\"fd00:1::/48\"]}\n").unwrap();
+    let lab = Topology::parse("x", "name: a\nnodes: [{name: n}]\nnetwork: {pod_ranges: [\"fd00:1::/48\"]}\n")
+        .unwrap();
     assert_eq!(lab.network.families(), [IpFamily::V6]);
     assert_eq!(lab.network.underlay, ["fd00:172:18::/64".parse().unwrap()]);
 }

@@ -86,7 +86,10 @@ pub fn options() -> ProbeOptions {
 pub fn namespaces(lab: &str) -> Vec<String> {
     let prefix = format!("{lab}-");
     let Ok(entries) = std::fs::read_dir("/run/netns") else { return Vec::new() };
-    entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).filter(|n| n.starts_with(&prefix)).collect()
+    entries
+        .filter_map(|e| e.ok()?.file_name().into_string().ok())
+        .filter(|n| n.starts_with(&prefix))
+        .collect()
 }
 
 /// Whether a process lives; one that only waits to be buried does not.
