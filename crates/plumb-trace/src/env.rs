@@ -79,7 +79,13 @@ pub trait Lookups {
     /// Whether a live connection already has this tuple (`nf_nat_used_tuple`).
     fn tuple_in_use(&self, ns: NsIndex, zone: u16, tuple: &plumb_model::Tuple) -> bool;
     /// Address that `masquerade` takes for a packet that leaves by this device.
-    fn masquerade_source(&self, ns: NsIndex, device: u32, dst: IpAddr, next_hop: Option<IpAddr>) -> Option<IpAddr>;
+    fn masquerade_source(
+        &self,
+        ns: NsIndex,
+        device: u32,
+        dst: IpAddr,
+        next_hop: Option<IpAddr>,
+    ) -> Option<IpAddr>;
     /// Address that `redirect` takes for a packet that came in by this device.
     fn redirect_target(&self, ns: NsIndex, family: IpFamily, device: u32) -> Option<IpAddr>;
 }

@@ -40,6 +40,8 @@ pub(crate) struct Ns {
     pub(crate) proxies: FastMap<(u32, IpAddr), usize>,
     pub(crate) fdb: FastMap<(u32, Mac), usize>,
     pub(crate) ports: FastMap<u32, Vec<u32>>,
+    /// macvlan and ipvlan devices on a device of this namespace: their namespace and index.
+    pub(crate) children: FastMap<u32, Vec<(NsIndex, u32)>>,
     pub(crate) listeners: FastMap<(Protocol, u16), Vec<usize>>,
     pub(crate) settings: Settings,
 }
@@ -68,7 +70,22 @@ impl<'s> Network<'s> {
     pub fn compile(snapshot: &'s Snapshot) -> Self {
         let by_id = snapshot.namespaces.iter().enumerate().map(|(i, n)| (n.id, i)).collect();
         let ns = snapshot.namespaces.iter().enumerate().map(|(i, n)| Ns::compile(i, n)).collect();
-        Self { snapshot, ns, by_id }
+        let mut net = Self { snapshot, ns, by_id };
+        net.find_children();
+        net
+    }
+
+    fn find_children(&mut self) {
+        for (i, n) in self.snapshot.namespaces.iter().enumerate() {
+            for l in
+                n.links.items().iter().filter(|l| matches!(l.kind.as_str(), "macvlan" | "macvtap" | "ipvlan"))
+            {
+                let Some(lower) = l.peer else { continue };
+                if let Some(&parent) = self.by_id.get(&lower.namespace) {
+                    self.ns[parent].children.entry(lower.index).or_default().push((i, l.index));
+                }
+            }
+        }
     }
 
     /// The namespace of the snapshot.
@@ -132,16 +149,12 @@ impl Ns {
         }
         let (mut neighbours, mut proxies) = (FastMap::default(), FastMap::default());
         for (i, e) in n.neighbours.items().iter().enumerate() {
-            let map = if e.flags & plumb_model::Neighbour::PROXY != 0 { &mut proxies } else { &mut neighbours };
+            let map =
+                if e.flags & plumb_model::Neighbour::PROXY != 0 { &mut proxies } else { &mut neighbours };
             map.insert((e.index, e.addr), i);
         }
-        let fdb = n
-            .fdb
-            .items()
-            .iter()
-            .enumerate()
-            .filter_map(|(i, e)| Some(((e.master?, e.lladdr), i)))
-            .collect();
+        let fdb =
+            n.fdb.items().iter().enumerate().filter_map(|(i, e)| Some(((e.master?, e.lladdr), i))).collect();
         let mut listeners: FastMap<(Protocol, u16), Vec<usize>> = FastMap::default();
         for (i, s) in n.sockets.items().iter().enumerate() {
             if s.is_listening() {
@@ -149,8 +162,10 @@ impl Ns {
             }
         }
         let legacy_nat = n.legacy.items().iter().any(|t| t.name == "nat" && !t.only_accepts);
-        let active =
-            |f| netfilter.uses_conntrack(f) || (legacy_nat && n.conntrack.value().is_some_and(|c| !c.entries.is_empty()));
+        let active = |f| {
+            netfilter.uses_conntrack(f)
+                || (legacy_nat && n.conntrack.value().is_some_and(|c| !c.entries.is_empty()))
+        };
         let conntrack_active = [active(IpFamily::V4), active(IpFamily::V6)];
         Self {
             hooks: HookPlan::compile(n, &netfilter, conntrack_active),
@@ -166,6 +181,7 @@ impl Ns {
             proxies,
             fdb,
             ports,
+            children: FastMap::default(),
             listeners,
             settings: Settings::read(n),
         }
@@ -183,7 +199,10 @@ impl Settings {
             _ => false,
         });
         Self {
-            bridge_nf: [call("net.bridge.bridge-nf-call-iptables"), call("net.bridge.bridge-nf-call-ip6tables")],
+            bridge_nf: [
+                call("net.bridge.bridge-nf-call-iptables"),
+                call("net.bridge.bridge-nf-call-ip6tables"),
+            ],
             tcp_loose: number("net.netfilter.nf_conntrack_tcp_loose", 1) != 0,
             default_ttl: byte("net.ipv4.ip_default_ttl"),
             default_hop_limit: byte("net.ipv6.conf.default.hop_limit"),

@@ -124,7 +124,13 @@ impl State {
     /// A packet with all of the mass, in a world where nothing was learnt yet.
     #[must_use]
     pub fn new(packet: Packet) -> Self {
-        Self { share: Share::ONE, packet, world: World::default(), rerouted: false, history: History::default() }
+        Self {
+            share: Share::ONE,
+            packet,
+            world: World::default(),
+            rerouted: false,
+            history: History::default(),
+        }
     }
 
     /// The same on a link.

@@ -4,6 +4,6 @@ pub mod nat;
 mod table;
 mod track;
 
+pub(crate) use table::ConntrackIndex;
 pub use table::{Connection, CtTable};
-pub(crate) use table::{ConntrackIndex, status};
 pub(crate) use track::{confirm, track};

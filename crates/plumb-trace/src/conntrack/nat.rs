@@ -76,7 +76,10 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
     };
     let new = unique_tuple(env, &current, request, c.zone_original, &used)?;
     let (ns, rule) = (env.ns, request.rule);
-    if request.ports.is_some_and(|(a, b)| a != b) && request.kind == NatKind::Destination && new.dport != current.dport {
+    if request.ports.is_some_and(|(a, b)| a != b)
+        && request.kind == NatKind::Destination
+        && new.dport != current.dport
+    {
         let what = "the port that a dnat to a range of ports draws".to_owned();
         let unknown = env.unknown(Unknown { ns, rule, device: None, what });
         s.world.unknowns.push(unknown);
@@ -180,7 +183,9 @@ fn spread(t: &Tuple, first: IpAddr, last: IpAddr, persistent: bool, zone: u16) -
             IpAddr::V4(a) => [u32::from_ne_bytes(a.octets()), 0, 0, 0],
             IpAddr::V6(a) => {
                 let o = a.octets();
-                std::array::from_fn(|i| u32::from_ne_bytes([o[4 * i], o[4 * i + 1], o[4 * i + 2], o[4 * i + 3]]))
+                std::array::from_fn(|i| {
+                    u32::from_ne_bytes([o[4 * i], o[4 * i + 1], o[4 * i + 2], o[4 * i + 3]])
+                })
             }
         }
     };
@@ -220,7 +225,13 @@ fn spread(t: &Tuple, first: IpAddr, last: IpAddr, persistent: bool, zone: u16) -
 }
 
 /// `masquerade`: the source becomes the address that this machine has on the device it leaves by.
-pub fn masquerade(env: &Env, s: &mut State, ports: Option<(u16, u16)>, flags: u32, rule: RuleRef) -> Result<(), Stop> {
+pub fn masquerade(
+    env: &Env,
+    s: &mut State,
+    ports: Option<(u16, u16)>,
+    flags: u32,
+    rule: RuleRef,
+) -> Result<(), Stop> {
     if s.packet.src.is_unspecified() {
         return Ok(());
     }
@@ -228,19 +239,27 @@ pub fn masquerade(env: &Env, s: &mut State, ports: Option<(u16, u16)>, flags: u3
     let Some(addr) = env.lookups.masquerade_source(env.ns, device, s.packet.dst, env.next_hop) else {
         return Err(Stop::NatExhausted { rule: Some(rule), ns: env.ns });
     };
-    let request = NatRequest { kind: NatKind::Source, addrs: Some((addr, addr)), ports, flags, rule: Some(rule) };
+    let request =
+        NatRequest { kind: NatKind::Source, addrs: Some((addr, addr)), ports, flags, rule: Some(rule) };
     setup(env, s, &request)
 }
 
 /// `redirect`: the destination becomes this machine.
-pub fn redirect(env: &Env, s: &mut State, ports: Option<(u16, u16)>, flags: u32, rule: RuleRef) -> Result<(), Stop> {
+pub fn redirect(
+    env: &Env,
+    s: &mut State,
+    ports: Option<(u16, u16)>,
+    flags: u32,
+    rule: RuleRef,
+) -> Result<(), Stop> {
     let addr = match (env.hook, env.family) {
         (Hook::Output, IpFamily::V4) => Some(Ipv4Addr::LOCALHOST.into()),
         (Hook::Output, IpFamily::V6) => Some(Ipv6Addr::LOCALHOST.into()),
         (_, family) => env.iif.and_then(|d| env.lookups.redirect_target(env.ns, family, d)),
     };
     let Some(addr) = addr else { return Err(Stop::NatExhausted { rule: Some(rule), ns: env.ns }) };
-    let request = NatRequest { kind: NatKind::Destination, addrs: Some((addr, addr)), ports, flags, rule: Some(rule) };
+    let request =
+        NatRequest { kind: NatKind::Destination, addrs: Some((addr, addr)), ports, flags, rule: Some(rule) };
     setup(env, s, &request)
 }
 
@@ -319,7 +338,13 @@ fn translate_inner(p: &mut Packet, c: &Connection, kind: NatKind, reply: bool) {
 
 impl Network<'_> {
     /// `nf_nat_masquerade_ipv4`, `nf_nat_masquerade_ipv6`
-    pub(crate) fn masquerade_addr(&self, ns: NsIndex, device: u32, dst: IpAddr, next_hop: Option<IpAddr>) -> Option<IpAddr> {
+    pub(crate) fn masquerade_addr(
+        &self,
+        ns: NsIndex,
+        device: u32,
+        dst: IpAddr,
+        next_hop: Option<IpAddr>,
+    ) -> Option<IpAddr> {
         match dst {
             IpAddr::V4(_) => self.select_source4(ns, device, Some(next_hop.unwrap_or(dst)), 0),
             IpAddr::V6(_) => self.select_source6(ns, device, dst),

@@ -9,7 +9,6 @@ use crate::state::NsIndex;
 /// `IPS_*` bits (include/uapi/linux/netfilter/nf_conntrack_common.h).
 pub(crate) mod status {
     pub(crate) const SEEN_REPLY: u32 = 1 << 1;
-    pub(crate) const ASSURED: u32 = 1 << 2;
     pub(crate) const CONFIRMED: u32 = 1 << 3;
     pub(crate) const SRC_NAT: u32 = 1 << 4;
     pub(crate) const DST_NAT: u32 = 1 << 5;
@@ -87,10 +86,6 @@ impl Connection {
     pub fn tuple(&self, reply: bool) -> &Tuple {
         if reply { &self.reply } else { &self.original }
     }
-
-    pub(crate) fn zone(&self, reply: bool) -> u16 {
-        if reply { self.zone_reply } else { self.zone_original }
-    }
 }
 
 /// The connections of a walk, in all namespaces.
@@ -143,7 +138,8 @@ impl ConntrackIndex {
         if let Some(c) = n.conntrack.value() {
             for (i, e) in c.entries.iter().enumerate() {
                 let Ok(i) = u32::try_from(i) else { break };
-                let zone = |direction| if e.zone_direction.is_none_or(|d| d == direction) { e.zone } else { 0 };
+                let zone =
+                    |direction| if e.zone_direction.is_none_or(|d| d == direction) { e.zone } else { 0 };
                 map.insert((e.original, zone(0)), (i, false));
                 map.entry((e.reply, zone(1))).or_insert((i, true));
             }

@@ -23,7 +23,9 @@ pub(crate) fn track(net: &Network, ns: NsIndex, s: &mut State, record: bool) -> 
     let info = if s.packet.is_icmp_error() { related(net, ns, s) } else { connection(net, ns, s)? };
     if record {
         let entry = match s.packet.tracking {
-            Tracking::Entry { entry, .. } => s.world.conntrack.get(entry).and_then(|c| c.entry).map(|e| e as usize),
+            Tracking::Entry { entry, .. } => {
+                s.world.conntrack.get(entry).and_then(|c| c.entry).map(|e| e as usize)
+            }
             _ => None,
         };
         s.history.push(Event::Tracked { ns, info, entry });

@@ -41,11 +41,14 @@ pub(crate) struct RouteQuery<'a> {
     pub(crate) skip_linkdown: bool,
 }
 
+/// Indices of next hops, each with its share.
+pub(crate) type Hops = SmallVec<[(usize, Share); 1]>;
+
 /// A route that was found, and the next hops between which the kernel chooses.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) route: usize,
-    pub(crate) hops: SmallVec<[(usize, Share); 1]>,
+    pub(crate) hops: Hops,
     pub(crate) rule: Option<usize>,
     pub(crate) rule_pref: u32,
 }
@@ -87,7 +90,12 @@ impl Fib {
             list.sort_by_key(|&i| n.rules.items()[i].priority);
         }
         let known = n.routes.value().is_some();
-        Self { tables, default_rules: [rules[0].is_empty(), rules[1].is_empty()], rules, known: [known, known] }
+        Self {
+            tables,
+            default_rules: [rules[0].is_empty(), rules[1].is_empty()],
+            rules,
+            known: [known, known],
+        }
     }
 
     /// Whether there are policy rules beside the kernel's own.
@@ -156,7 +164,7 @@ impl Fib {
         table: u32,
         q: &RouteQuery,
         rule: Option<&PolicyRule>,
-    ) -> Option<(usize, SmallVec<[(usize, Share); 1]>)> {
+    ) -> Option<(usize, Hops)> {
         let table = self.tables[family].get(&table)?;
         let routes = n.routes.items();
         for (len, map) in &table.lengths {
@@ -207,7 +215,7 @@ impl Fib {
 }
 
 /// The next hops that a packet may take, each with its share.
-fn usable_hops(r: &Route, q: &RouteQuery) -> SmallVec<[(usize, Share); 1]> {
+fn usable_hops(r: &Route, q: &RouteQuery) -> Hops {
     let usable = |h: &NextHop| {
         h.flags & NextHop::DEAD == 0
             && !(q.skip_linkdown && h.flags & NextHop::LINKDOWN != 0)
@@ -255,10 +263,7 @@ impl Table {
 /// Whether a rule's selectors hold (`fib_rule_match`, `fib4_rule_match`, `fib6_rule_match`).
 fn matches(rule: &PolicyRule, q: &RouteQuery, n: &Namespace) -> bool {
     let hit = rule.iifname.as_deref().is_none_or(|i| i == q.iif)
-        && rule
-            .oifname
-            .as_deref()
-            .is_none_or(|o| q.oif.and_then(|i| n.link(i)).is_some_and(|l| l.name == o))
+        && rule.oifname.as_deref().is_none_or(|o| q.oif.and_then(|i| n.link(i)).is_some_and(|l| l.name == o))
         && rule.fwmark.is_none_or(|(mark, mask)| (mark ^ q.mark) & mask == 0)
         && !rule.l3mdev
         && rule.uid_range.is_none_or(|(a, b)| (a..=b).contains(&q.uid))

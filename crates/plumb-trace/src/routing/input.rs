@@ -86,9 +86,10 @@ impl Network<'_> {
                     None => Err(Stop::Unmodelled { ns, what: "a local route without a device".to_owned() }),
                 }
             }
-            Some(RouteKind::Broadcast | RouteKind::Multicast) => {
-                Err(Stop::Unmodelled { ns, what: format!("delivery to the broadcast or multicast address {dst}") })
-            }
+            Some(RouteKind::Broadcast | RouteKind::Multicast) => Err(Stop::Unmodelled {
+                ns,
+                what: format!("delivery to the broadcast or multicast address {dst}"),
+            }),
             _ => {
                 if settings.forwarding4.value == 0 {
                     return Err(sysctl(ns, &settings.forwarding4, "1", Discard::NotForwarding));
@@ -159,11 +160,17 @@ impl Network<'_> {
             _ => return Err(Stop::Martian { ns, device, addr: p.src, source: true }),
         }
         let by_device = route.next_hops.iter().any(|h| h.oif == Some(device))
-            || (route.kind == RouteKind::Local && self.link(ns, device).is_some_and(plumb_model::Link::is_loopback));
+            || (route.kind == RouteKind::Local
+                && self.link(ns, device).is_some_and(plumb_model::Link::is_loopback));
         if by_device {
             return Ok(());
         }
-        let no_address = !self.namespace(ns).addresses.items().iter().any(|a| a.index == device && a.prefix.addr.is_ipv4());
+        let no_address = !self
+            .namespace(ns)
+            .addresses
+            .items()
+            .iter()
+            .any(|a| a.index == device && a.prefix.addr.is_ipv4());
         if no_address {
             return if rpf != 0 { reverse_path() } else { Ok(()) };
         }
@@ -221,4 +228,3 @@ impl Network<'_> {
 pub(crate) fn sysctl(ns: NsIndex, e: &Effective, right: &str, because: Discard) -> Stop {
     Stop::Sysctl { ns, name: e.name.clone(), value: e.text.clone(), right: right.to_owned(), because }
 }
-

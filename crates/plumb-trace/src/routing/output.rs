@@ -67,9 +67,14 @@ impl Network<'_> {
         let Some(route) = n.routes.items().get(found.route) else {
             return Err(Stop::Unmodelled { ns, what: "a route that is not in the snapshot".to_owned() });
         };
-        let reference = |hop| RouteRef { ns, route: found.route, hop, rule_pref: found.rule_pref, rule: found.rule };
+        let reference =
+            |hop| RouteRef { ns, route: found.route, hop, rule_pref: found.rule_pref, rule: found.rule };
         match route.kind {
-            RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast | RouteKind::Anycast | RouteKind::Multicast => {}
+            RouteKind::Unicast
+            | RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Anycast
+            | RouteKind::Multicast => {}
             RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => {
                 return Err(Stop::RouteDiscards { route: reference(0), local: made_here });
             }
@@ -90,7 +95,10 @@ impl Network<'_> {
                 // A packet for this machine goes by the loopback device, whatever device has the address.
                 let device = if local { loopback(n) } else { h.and_then(|h| h.oif) };
                 let Some(device) = device else {
-                    return Err(Stop::Unmodelled { ns, what: format!("a route without a device to {}", route.dst) });
+                    return Err(Stop::Unmodelled {
+                        ns,
+                        what: format!("a route without a device to {}", route.dst),
+                    });
                 };
                 let next_hop = h.and_then(|h| h.gateway).unwrap_or(dst);
                 Ok(OutputRoute { route: reference(hop), device, next_hop, local, share })
@@ -120,7 +128,9 @@ impl Network<'_> {
         match e {
             LookupFailure::NoRoute { table } => Stop::NoRoute { ns, local, table, addr },
             LookupFailure::Rule { rule } => Stop::PolicyRule { ns, rule, local },
-            LookupFailure::NotRead => Stop::Unmodelled { ns, what: "the routes could not be read".to_owned() },
+            LookupFailure::NotRead => {
+                Stop::Unmodelled { ns, what: "the routes could not be read".to_owned() }
+            }
         }
     }
 }

@@ -27,14 +27,22 @@ impl Network<'_> {
 
     /// `inet_select_addr`: of the device's primary addresses the first whose scope is wide enough and, where `near`
     /// is given, whose network holds it; else the first of wide enough scope; else any device's.
-    pub(crate) fn select_source4(&self, ns: NsIndex, device: u32, near: Option<IpAddr>, scope: u8) -> Option<IpAddr> {
+    pub(crate) fn select_source4(
+        &self,
+        ns: NsIndex,
+        device: u32,
+        near: Option<IpAddr>,
+        scope: u8,
+    ) -> Option<IpAddr> {
         let n = self.namespace(ns);
         let all = n.addresses.items();
         let fits = |a: &&Address| {
             a.prefix.addr.is_ipv4() && a.flags & Address::SECONDARY == 0 && a.scope.min(SCOPE_LINK) <= scope
         };
         let mut first = None;
-        for a in self.ns[ns].addresses.get(&device).into_iter().flatten().filter_map(|&i| all.get(i)).filter(fits) {
+        for a in
+            self.ns[ns].addresses.get(&device).into_iter().flatten().filter_map(|&i| all.get(i)).filter(fits)
+        {
             let network = plumb_model::Prefix::new(a.peer.unwrap_or(a.prefix.addr), a.prefix.len);
             if near.is_none_or(|g| network.contains(g)) {
                 return Some(a.prefix.addr);
@@ -105,7 +113,9 @@ impl Network<'_> {
                 .next(),
             // The list is ordered by scope, global first (`ipv6_link_dev_addr`).
             IpFamily::V6 => of_device
-                .filter(|a| a.prefix.addr.is_ipv6() && a.flags & (Address::TENTATIVE | Address::DADFAILED) == 0)
+                .filter(|a| {
+                    a.prefix.addr.is_ipv6() && a.flags & (Address::TENTATIVE | Address::DADFAILED) == 0
+                })
                 .min_by_key(|a| a.scope)
                 .map(|a| a.prefix.addr),
         }

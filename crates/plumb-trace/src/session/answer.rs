@@ -72,7 +72,13 @@ pub(super) fn length(transport: Transport, family: IpFamily) -> u16 {
 }
 
 /// The server's own answer to a request that reached it.
-pub(super) fn server_reply(net: &Network, transport: Transport, ns: NsIndex, socket: Option<usize>, p: &Packet) -> Reply {
+pub(super) fn server_reply(
+    net: &Network,
+    transport: Transport,
+    ns: NsIndex,
+    socket: Option<usize>,
+    p: &Packet,
+) -> Reply {
     let socket = socket.and_then(|i| net.namespace(ns).sockets.items().get(i));
     let mut reply = blank(p.dst, p.src, p.protocol, default_ttl(net, ns, p.family));
     reply.sport = p.dport;
@@ -114,7 +120,9 @@ fn device_of_link_local(net: &Network, ns: NsIndex, addr: IpAddr) -> Option<u32>
 
 /// The error that a machine sends back when it cannot or will not carry a packet on; `None`: it says nothing.
 pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply> {
-    if p.is_icmp_error() || (p.protocol == Protocol::TCP && p.tcp_flags & tcp_flags::RST != 0 && is_reset_case(stop)) {
+    if p.is_icmp_error()
+        || (p.protocol == Protocol::TCP && p.tcp_flags & tcp_flags::RST != 0 && is_reset_case(stop))
+    {
         return None;
     }
     let v4 = p.family == IpFamily::V4;

@@ -203,7 +203,8 @@ fn left_the_sender(flow: &Flow, e: &Exchange) -> bool {
 const LUCK: (u128, u128) = (1, 100);
 
 fn summarize(branches: Vec<AttemptBranch>, source_port: u16) -> Attempt {
-    let sum = |f: &dyn Fn(&AttemptBranch) -> bool| branches.iter().filter(|b| f(b)).map(|b| b.share).sum::<Share>();
+    let sum =
+        |f: &dyn Fn(&AttemptBranch) -> bool| branches.iter().filter(|b| f(b)).map(|b| b.share).sum::<Share>();
     let success = sum(&|b| b.outcome == Outcome::Connects);
     let failing: Vec<&AttemptBranch> = branches.iter().filter(|b| b.outcome != Outcome::Connects).collect();
     let unlucky = sum(&|b| b.outcome != Outcome::Connects && b.exhausted);

@@ -72,7 +72,8 @@ impl Walker<'_, '_> {
     pub fn exchange(&self, flow: &Flow, sport: u16, world: &World, share: Share) -> Vec<Exchange> {
         let mut ends = Vec::new();
         let packet = request(self, flow, sport);
-        let state = State { share, packet, world: world.clone(), rerouted: false, history: History::default() };
+        let state =
+            State { share, packet, world: world.clone(), rerouted: false, history: History::default() };
         match flow.origin {
             Origin::Process { ns, source } => {
                 if let Some(addr) = source
@@ -132,7 +133,14 @@ impl Walker<'_, '_> {
     }
 
     /// Walks what a machine sends back to all its ends.
-    fn respond(&self, flow: &Flow, sport: u16, request: &State, reply: Reply, kind: ResponseKind) -> Vec<End> {
+    fn respond(
+        &self,
+        flow: &Flow,
+        sport: u16,
+        request: &State,
+        reply: Reply,
+        kind: ResponseKind,
+    ) -> Vec<End> {
         let sent = self.sent_by_client(flow, sport, request);
         let ns = client_ns(&flow.origin);
         let goal = match kind {

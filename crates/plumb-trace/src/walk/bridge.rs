@@ -68,15 +68,8 @@ impl Walker<'_, '_> {
             s.packet.packet_type = PacketType::Host;
         }
         self.bridge_chains(ns, Hook::Prerouting, &mut s);
-        let mut at = In {
-            ns,
-            bridge,
-            port: Some(index),
-            isolated: port.isolated,
-            frame,
-            prerouted: false,
-            depth,
-        };
+        let mut at =
+            In { ns, bridge, port: Some(index), isolated: port.isolated, frame, prerouted: false, depth };
         if !self.calls_ip_hooks(&at, &s) {
             return self.bridge_finish(at, port, s, out);
         }
@@ -87,7 +80,9 @@ impl Walker<'_, '_> {
         let passed = self.hook(hook_at, Hook::Prerouting, None, None, None, s, &mut stopped);
         out.extend(stopped.into_iter().map(|(s, stop)| (s, Err(stop))));
         for s in passed {
-            if s.packet.dst == before || s.packet.packet_type != PacketType::Host && s.packet.eth_dst.is_none() {
+            if s.packet.dst == before
+                || s.packet.packet_type != PacketType::Host && s.packet.eth_dst.is_none()
+            {
                 self.bridge_finish(at, port, s, out);
             } else {
                 self.bridge_translated(at, port, s, out);
@@ -161,7 +156,11 @@ impl Walker<'_, '_> {
         out: &mut Arrivals,
     ) {
         self.bridge_chains(ns, Hook::Output, &mut s);
-        self.bridge_send(In { ns, bridge, port: None, isolated: false, frame, prerouted: false, depth }, s, out);
+        self.bridge_send(
+            In { ns, bridge, port: None, isolated: false, frame, prerouted: false, depth },
+            s,
+            out,
+        );
     }
 
     fn bridge_send(&self, at: In, s: State, out: &mut Arrivals) {
@@ -210,7 +209,9 @@ impl Walker<'_, '_> {
         // Copies that reach a device with another address end there without a trace.
         let for_it = |(s, r): &(State, Result<Arrived, Stop>)| match r {
             Ok(_) => s.packet.packet_type == PacketType::Host,
-            Err(stop) => !matches!(stop, Stop::OtherHost { .. } | Stop::NoPort { .. } | Stop::NoCarrier { .. }),
+            Err(stop) => {
+                !matches!(stop, Stop::OtherHost { .. } | Stop::NoPort { .. } | Stop::NoCarrier { .. })
+            }
         };
         match copies.iter().position(for_it) {
             Some(i) => out.push(copies.swap_remove(i)),
@@ -307,14 +308,16 @@ impl Walker<'_, '_> {
     }
 
     fn fdb_port(&self, s: &State, ns: NsIndex, bridge: u32, lladdr: Mac) -> Option<(u32, BridgeHow)> {
-        let entry = self.net.ns[ns].fdb.get(&(bridge, lladdr)).map(|&i| &self.net.namespace(ns).fdb.items()[i]);
+        let entry =
+            self.net.ns[ns].fdb.get(&(bridge, lladdr)).map(|&i| &self.net.namespace(ns).fdb.items()[i]);
         // A static entry is not moved by learning.
         if let Some(e) = entry
             && e.state.0 & (NeighbourState::NOARP.0 | NeighbourState::PERMANENT.0) != 0
         {
             return Some((e.index, BridgeHow::Fdb));
         }
-        let learnt = s.world.learnt.iter().rev().find(|(n, b, m, _)| *n == ns && *b == bridge && *m == lladdr);
+        let learnt =
+            s.world.learnt.iter().rev().find(|(n, b, m, _)| *n == ns && *b == bridge && *m == lladdr);
         match (learnt, entry) {
             (Some((.., port)), _) => Some((*port, BridgeHow::Learnt)),
             (None, Some(e)) => Some((e.index, BridgeHow::Fdb)),

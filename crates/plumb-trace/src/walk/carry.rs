@@ -40,7 +40,15 @@ const EGRESS: u32 = 0xffff_fff3;
 
 impl Walker<'_, '_> {
     /// Sends a frame out of a device.
-    pub(super) fn carry(&self, ns: NsIndex, device: u32, frame: Frame, mut s: State, depth: u32, out: &mut Arrivals) {
+    pub(super) fn carry(
+        &self,
+        ns: NsIndex,
+        device: u32,
+        frame: Frame,
+        mut s: State,
+        depth: u32,
+        out: &mut Arrivals,
+    ) {
         let Some(link) = self.net.link(ns, device) else {
             let what = format!("device {device}, which is not in the snapshot");
             return out.push((s, Err(Stop::Unmodelled { ns, what })));
@@ -91,13 +99,28 @@ impl Walker<'_, '_> {
             let what = format!("netdev chains on {}", link.name);
             self.assume(&mut s, Unknown { ns, rule: None, device: Some(device), what });
         }
+        self.children(ns, link, &s, out);
         match (link.master, &link.port) {
             (Some(bridge), Some(port)) => self.bridge_in(ns, bridge, link, port, frame, s, depth, out),
             (Some(master), None) => {
-                let what = format!("device {}, which belongs to {}", link.name, self.net.device_name(ns, master));
+                let what =
+                    format!("device {}, which belongs to {}", link.name, self.net.device_name(ns, master));
                 out.push((s, Err(Stop::Unmodelled { ns, what })));
             }
             _ => out.push((s, Ok(Arrived { ns, device, physin: None, prerouted: false, depth }))),
+        }
+    }
+
+    /// Devices stacked on this one take frames of their own address and copies of broadcasts; where that leads is not
+    /// modelled.
+    fn children(&self, ns: NsIndex, link: &Link, s: &State, out: &mut Arrivals) {
+        for &(child_ns, child) in self.net.ns[ns].children.get(&link.index).into_iter().flatten() {
+            let Some(child) = self.net.link(child_ns, child) else { continue };
+            let group = s.packet.eth_dst.is_none_or(|m| m.is_multicast());
+            if group || s.packet.eth_dst == child.mac {
+                let what = format!("device {} of kind {} on {}", child.name, child.kind, link.name);
+                out.push((s.clone(), Err(Stop::Unmodelled { ns: child_ns, what })));
+            }
         }
     }
 

@@ -72,9 +72,13 @@ impl Walker<'_, '_> {
                 self.note(&mut s, || Event::Draw { rule: None, share, per_packet: false });
             }
             self.note(&mut s, || Event::Local { ns, socket: Some(socket) });
-            let full = self.net.namespace(ns).sockets.items().get(socket).is_some_and(|k| {
-                k.protocol == Protocol::TCP && k.receive_queue > k.send_queue
-            });
+            let full = self
+                .net
+                .namespace(ns)
+                .sockets
+                .items()
+                .get(socket)
+                .is_some_and(|k| k.protocol == Protocol::TCP && k.receive_queue > k.send_queue);
             let syn = s.packet.tcp_flags & tcp_flags::SYN != 0;
             let stop = if full && syn {
                 Stop::QueueFull { ns, socket }

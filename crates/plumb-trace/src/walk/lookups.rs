@@ -81,7 +81,13 @@ impl Lookups for Network<'_> {
         self.ns[ns].conntrack.find(zone, t).is_some()
     }
 
-    fn masquerade_source(&self, ns: NsIndex, device: u32, dst: IpAddr, next_hop: Option<IpAddr>) -> Option<IpAddr> {
+    fn masquerade_source(
+        &self,
+        ns: NsIndex,
+        device: u32,
+        dst: IpAddr,
+        next_hop: Option<IpAddr>,
+    ) -> Option<IpAddr> {
         self.masquerade_addr(ns, device, dst, next_hop)
     }
 
@@ -94,12 +100,11 @@ impl Network<'_> {
     /// Names of a chain's table and of the chain.
     #[must_use]
     pub fn chain_name(&self, place: ChainPlace) -> (String, String) {
-        let table = self
-            .namespace(place.ns)
-            .nft
-            .value()
-            .and_then(|r| r.tables.get(place.table as usize));
+        let table = self.namespace(place.ns).nft.value().and_then(|r| r.tables.get(place.table as usize));
         let chain = table.and_then(|t| t.chains.get(place.chain as usize));
-        (table.map_or_else(String::new, |t| t.name.clone()), chain.map_or_else(String::new, |c| c.name.clone()))
+        (
+            table.map_or_else(String::new, |t| t.name.clone()),
+            chain.map_or_else(String::new, |c| c.name.clone()),
+        )
     }
 }

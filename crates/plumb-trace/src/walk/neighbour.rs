@@ -34,7 +34,7 @@ impl Walker<'_, '_> {
     pub(super) fn neighbour(&self, at: At, out: Out, s: &mut State) -> Result<Option<Mac>, Stop> {
         let (ns, device, addr) = (at.ns, out.device, out.next_hop);
         let Some(link) = self.net.link(ns, device) else { return Ok(None) };
-        let mut noted = |s: &mut State, lladdr, how| {
+        let noted = |s: &mut State, lladdr, how| {
             self.note(s, || Event::Neighbour { ns, device, addr, lladdr, how });
             Ok(lladdr)
         };
@@ -44,7 +44,8 @@ impl Walker<'_, '_> {
         let entry = self.net.ns[ns].neighbours.get(&(device, addr)).copied();
         let fixed = |i: usize| {
             let e = &self.net.namespace(ns).neighbours.items()[i];
-            (e.state.0 & (plumb_model::NeighbourState::PERMANENT.0 | plumb_model::NeighbourState::NOARP.0) != 0)
+            (e.state.0 & (plumb_model::NeighbourState::PERMANENT.0 | plumb_model::NeighbourState::NOARP.0)
+                != 0)
                 .then_some(e.lladdr)
                 .flatten()
         };
@@ -53,7 +54,8 @@ impl Walker<'_, '_> {
         {
             return noted(s, Some(lladdr), NeighbourHow::Entry(i));
         }
-        let known = s.world.neighbours.iter().find(|(n, d, a, _)| (*n, *d, *a) == (ns, device, addr)).map(|k| k.3);
+        let known =
+            s.world.neighbours.iter().find(|(n, d, a, _)| (*n, *d, *a) == (ns, device, addr)).map(|k| k.3);
         if let Some(lladdr) = known {
             return noted(s, Some(lladdr), NeighbourHow::Learnt);
         }
@@ -63,7 +65,13 @@ impl Walker<'_, '_> {
                 return noted(s, Some(lladdr), NeighbourHow::Entry(i));
             }
         }
-        let asker = Asker { ns, link, target: addr, source: self.ask_from(ns, link, &s.packet, addr), depth: at.depth };
+        let asker = Asker {
+            ns,
+            link,
+            target: addr,
+            source: self.ask_from(ns, link, &s.packet, addr),
+            depth: at.depth,
+        };
         let answer = match addr {
             IpAddr::V4(_) => self.ask_arp(&asker, s),
             IpAddr::V6(_) => self.ask_nd(&asker, s),
@@ -83,11 +91,12 @@ impl Walker<'_, '_> {
             IpAddr::V4(_) => {
                 let announce = self.net.ns[ns].devices.get(&link.index).map_or(0, |d| d.arp_announce.value);
                 let own = Some(p.src).filter(|a| a.is_ipv4() && self.net.is_local(ns, *a));
-                let same_net = |a: &IpAddr| {
-                    self.net.namespace(ns).addresses.items().iter().any(|x| {
-                        x.index == link.index && x.prefix.contains(*a) && x.prefix.contains(target)
-                    })
-                };
+                let same_net =
+                    |a: &IpAddr| {
+                        self.net.namespace(ns).addresses.items().iter().any(|x| {
+                            x.index == link.index && x.prefix.contains(*a) && x.prefix.contains(target)
+                        })
+                    };
                 let usable = match announce {
                     0 => own,
                     1 => own.filter(same_net),
@@ -123,8 +132,14 @@ impl Walker<'_, '_> {
 
     /// A frame of the walk's own, in the world as the asking packet knows it.
     fn question(&self, asker: &Asker, world: &World, packet: Packet) -> State {
-        State { share: Share::ONE, packet, world: world.clone(), rerouted: false, history: History::default() }
-            .with_eth(asker.link.mac, None)
+        State {
+            share: Share::ONE,
+            packet,
+            world: world.clone(),
+            rerouted: false,
+            history: History::default(),
+        }
+        .with_eth(asker.link.mac, None)
     }
 
     fn ask_arp(&self, asker: &Asker, s: &mut State) -> Result<Mac, NoAnswer> {
@@ -208,7 +223,11 @@ impl Walker<'_, '_> {
     fn answer_back(&self, asker: &Asker, from: &Arrived, lladdr: Mac, s: &mut State) -> Result<(), Stop> {
         if let Some(mac) = asker.link.mac
             && !asker.source.is_unspecified()
-            && !s.world.neighbours.iter().any(|(n, d, a, _)| (*n, *d, *a) == (from.ns, from.device, asker.source))
+            && !s
+                .world
+                .neighbours
+                .iter()
+                .any(|(n, d, a, _)| (*n, *d, *a) == (from.ns, from.device, asker.source))
         {
             s.world.neighbours.push((from.ns, from.device, asker.source, mac));
         }
@@ -217,9 +236,7 @@ impl Walker<'_, '_> {
         let mut arrivals = Arrivals::new();
         self.carry(from.ns, from.device, Frame::Arp, answer, from.depth + 1, &mut arrivals);
         self.learn(s, &arrivals);
-        let home = |(_, r): &(State, Result<Arrived, Stop>)| {
-            matches!(r, Ok(a) if a.ns == asker.ns && a.device == asker.link.index)
-        };
+        let home = |(_, r): &(State, Result<Arrived, Stop>)| matches!(r, Ok(a) if a.ns == asker.ns && a.device == asker.link.index);
         if arrivals.iter().any(home) {
             return Ok(());
         }
@@ -233,7 +250,9 @@ impl Walker<'_, '_> {
             peer.is_some_and(|(n, l)| {
                 self.net.namespace(n).addresses.items().iter().any(|a| {
                     a.prefix.addr == asker.target
-                        && (a.index == l.index || l.master == Some(a.index) || self.net.ns[n].local.contains_key(&asker.target))
+                        && (a.index == l.index
+                            || l.master == Some(a.index)
+                            || self.net.ns[n].local.contains_key(&asker.target))
                 })
             })
         };
@@ -289,7 +308,8 @@ impl Walker<'_, '_> {
         packet.ttl = 255;
         packet.len = 72;
         packet.owner = Some(SocketOwner { uid: 0, gid: 0 });
-        let question = self.question(asker, &s.world, packet).with_eth(asker.link.mac, Some(multicast_mac(group)));
+        let question =
+            self.question(asker, &s.world, packet).with_eth(asker.link.mac, Some(multicast_mac(group)));
         let out = self
             .own_hooks(asker.ns, asker.link.index, asker.target, question)
             .map_err(|stop| lost(false, stop))?;
@@ -322,9 +342,13 @@ impl Walker<'_, '_> {
             return false;
         }
         let unusable = Address::TENTATIVE | Address::DADFAILED;
-        let own = self.net.namespace(a.ns).addresses.items().iter().any(|x| {
-            x.index == a.device && x.prefix.addr == asker.target && x.flags & unusable == 0
-        });
+        let own = self
+            .net
+            .namespace(a.ns)
+            .addresses
+            .items()
+            .iter()
+            .any(|x| x.index == a.device && x.prefix.addr == asker.target && x.flags & unusable == 0);
         own || settings.is_some_and(|d| d.proxy_ndp.value != 0)
             && self.net.ns[a.ns].proxies.contains_key(&(a.device, asker.target))
     }
@@ -332,7 +356,11 @@ impl Walker<'_, '_> {
     fn nd_back(&self, asker: &Asker, from: &Arrived, lladdr: Mac, s: &mut State) -> Result<(), Stop> {
         if let Some(mac) = asker.link.mac
             && !asker.source.is_unspecified()
-            && !s.world.neighbours.iter().any(|(n, d, a, _)| (*n, *d, *a) == (from.ns, from.device, asker.source))
+            && !s
+                .world
+                .neighbours
+                .iter()
+                .any(|(n, d, a, _)| (*n, *d, *a) == (from.ns, from.device, asker.source))
         {
             s.world.neighbours.push((from.ns, from.device, asker.source, mac));
         }
@@ -385,7 +413,9 @@ impl Walker<'_, '_> {
             match (passed.into_iter().next(), stopped.into_iter().next()) {
                 (Some(next), _) => s = next,
                 (None, Some((_, stop))) => return Err(stop),
-                (None, None) => return Err(Stop::Unmodelled { ns: at.ns, what: "a hook without a verdict".to_owned() }),
+                (None, None) => {
+                    return Err(Stop::Unmodelled { ns: at.ns, what: "a hook without a verdict".to_owned() });
+                }
             }
         }
         Ok(s)

@@ -95,7 +95,14 @@ impl Walker<'_, '_> {
         }
     }
 
-    fn forward(&self, at: At, way: &crate::routing::OutputRoute, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
+    fn forward(
+        &self,
+        at: At,
+        way: &crate::routing::OutputRoute,
+        mut s: State,
+        goal: &Goal,
+        ends: &mut Vec<End>,
+    ) {
         let ns = at.ns;
         if s.packet.ttl <= 1 {
             return ends.push(End { state: s, stop: Stop::TtlExceeded { ns, routes: Vec::new() } });

@@ -5,7 +5,6 @@ use plumb_nft::Hook;
 use super::hooks::Passed;
 use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
-use crate::packet::Packet;
 use crate::routing::OutputRoute;
 use crate::share::Share;
 use crate::state::{NsIndex, State};
@@ -40,7 +39,15 @@ impl Walker<'_, '_> {
     }
 
     /// The output hook, the second look-up where that changed the packet, and out.
-    fn output(&self, ns: NsIndex, s: State, way: &OutputRoute, oif: Option<u32>, goal: &Goal, ends: &mut Vec<End>) {
+    fn output(
+        &self,
+        ns: NsIndex,
+        s: State,
+        way: &OutputRoute,
+        oif: Option<u32>,
+        goal: &Goal,
+        ends: &mut Vec<End>,
+    ) {
         let at = At { ns, iif: None, physin: None, depth: 0 };
         let before = s.packet.dst;
         let mut stopped = Vec::new();
@@ -71,7 +78,15 @@ impl Walker<'_, '_> {
     }
 
     /// The postrouting hook, then the link.
-    pub(crate) fn leave(&self, at: At, s: State, way: &OutputRoute, made_here: bool, goal: &Goal, ends: &mut Vec<End>) {
+    pub(crate) fn leave(
+        &self,
+        at: At,
+        s: State,
+        way: &OutputRoute,
+        made_here: bool,
+        goal: &Goal,
+        ends: &mut Vec<End>,
+    ) {
         let mut stopped = Vec::new();
         let passed: Passed =
             self.hook(at, Hook::Postrouting, Some(way.device), Some(way.next_hop), None, s, &mut stopped);

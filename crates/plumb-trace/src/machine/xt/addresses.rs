@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use plumb_model::IpFamily;
-use plumb_xtables::{IfaceName, Inv};
 use plumb_xtables::matches::{AddrTypes, Addrtype, Devgroup, Mac, Physdev, Rpfilter};
+use plumb_xtables::{IfaceName, Inv};
 
 use super::Says;
 use crate::env::{AddrType, FibQuery};
@@ -67,7 +67,8 @@ impl Run<'_> {
     /// `rpfilter_mt`
     pub(super) fn rpfilter(&self, b: &Branch, m: &Rpfilter) -> bool {
         let p = &b.state.packet;
-        let looped = p.packet_type == PacketType::Loopback || self.device(self.env.iif).is_some_and(|d| d.loopback);
+        let looped =
+            p.packet_type == PacketType::Loopback || self.device(self.env.iif).is_some_and(|d| d.loopback);
         if looped {
             return !m.invert;
         }
@@ -81,7 +82,9 @@ impl Run<'_> {
         if matches!(kind, AddrType::Local | AddrType::Anycast) {
             return m.accept_local != m.invert;
         }
-        let pseudo = p.dst.is_multicast() || p.dst.is_unspecified() || matches!(p.dst, IpAddr::V4(d) if d.is_broadcast());
+        let pseudo = p.dst.is_multicast()
+            || p.dst.is_unspecified()
+            || matches!(p.dst, IpAddr::V4(d) if d.is_broadcast());
         let found = self.env.lookups.fib_device(
             self.env.ns,
             &FibQuery {

@@ -33,7 +33,8 @@ impl Run<'_> {
             }
             Match::Udp(u) | Match::Udplite(u) => {
                 let right = matches!(p.protocol, Protocol::UDP | Protocol(136));
-                (right && u.sport.holds(|r| r.contains(p.sport)) && u.dport.holds(|r| r.contains(p.dport))).into()
+                (right && u.sport.holds(|r| r.contains(p.sport)) && u.dport.holds(|r| r.contains(p.dport)))
+                    .into()
             }
             Match::Multiport(m) => {
                 let any = |ports: &Vec<plumb_xtables::PortRange>| {
@@ -84,10 +85,15 @@ impl Run<'_> {
                 let list = if m.dest { p.dst } else { p.src };
                 match m.action.value {
                     RecentAction::Set => (!m.action.invert).into(),
-                    _ => Says::Unknown(format!("whether {list} is on the list {} (xt match \"recent\")", m.name)),
+                    _ => Says::Unknown(format!(
+                        "whether {list} is on the list {} (xt match \"recent\")",
+                        m.name
+                    )),
                 }
             }
-            Match::Set(m) => Says::Unknown(format!("ipset with index {} (xt match \"set\")", m.set.value.index)),
+            Match::Set(m) => {
+                Says::Unknown(format!("ipset with index {} (xt match \"set\")", m.set.value.index))
+            }
             Match::Length(m) => m.0.holds(|r| r.contains(p.len)).into(),
             Match::Pkttype(m) => {
                 let kind = match p.packet_type {
@@ -147,7 +153,9 @@ impl Run<'_> {
             Match::Frag(_) => Says::No,
             Match::Ah6(_) if p.protocol != Protocol(51) => Says::No,
             Match::Connbytes(_) if !matches!(self.seen(b), Seen::Entry(..)) => Says::No,
-            Match::Unknown(u) => Says::Unknown(format!("xt match \"{}\" revision {} ({})", u.name, u.revision, u.reason)),
+            Match::Unknown(u) => {
+                Says::Unknown(format!("xt match \"{}\" revision {} ({})", u.name, u.revision, u.reason))
+            }
             _ => named(),
         }
     }
@@ -164,7 +172,10 @@ impl Run<'_> {
                 let start = self.nf.rules.get(b.rule as usize).map_or(0, |r| r.start);
                 let sticky = Sticky { rule: self.rule_of(b), slot: at.wrapping_sub(start) };
                 let phases = &b.state.world.phases;
-                let last = phases.iter().find(|(r, s, _)| *r == sticky.rule && *s == sticky.slot).map(|(_, _, v)| *v);
+                let last = phases
+                    .iter()
+                    .find(|(r, s, _)| *r == sticky.rule && *s == sticky.slot)
+                    .map(|(_, _, v)| *v);
                 match last {
                     Some(last) => {
                         let next = if last >= every { 0 } else { last + 1 };
@@ -188,7 +199,8 @@ fn owner(b: &Branch, m: &Owner) -> Says {
             && m.gid.is_none_or(|c| c.invert);
         return inverted.into();
     };
-    if m.socket_exists.is_some_and(|c| c.invert) || !m.uid.is_none_or(|c| c.holds(|r| r.contains(owner.uid))) {
+    if m.socket_exists.is_some_and(|c| c.invert) || !m.uid.is_none_or(|c| c.holds(|r| r.contains(owner.uid)))
+    {
         return Says::No;
     }
     match m.gid {

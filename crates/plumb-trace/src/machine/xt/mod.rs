@@ -41,7 +41,11 @@ enum Says {
     /// Yes for this share of packets.
     Chance(Share),
     /// A counter of so many steps that starts anywhere: yes at its zero.
-    Phase { count: u64, sticky: Sticky, invert: bool },
+    Phase {
+        count: u64,
+        sticky: Sticky,
+        invert: bool,
+    },
     /// What it depends on.
     Unknown(String),
 }

@@ -151,7 +151,8 @@ impl Run<'_> {
             }
             (ports, _) => ports.map(|p| (p.min, p.max)),
         };
-        let request = NatRequest { kind, addrs: r.addrs, ports, flags: flags(r), rule: Some(self.rule_of(b)) };
+        let request =
+            NatRequest { kind, addrs: r.addrs, ports, flags: flags(r), rule: Some(self.rule_of(b)) };
         let done = nat::setup(self.env, &mut b.state, &request);
         self.translated(b, done)
     }
