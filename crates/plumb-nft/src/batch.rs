@@ -120,6 +120,13 @@ impl Batch {
         self.short(msg::DESTROYTABLE, key, subject, |w| w.text(u::table::NAME, &key.name))
     }
 
+    /// Deletes every table of every family.
+    pub fn flush(&mut self) -> u32 {
+        // Of no family and no name: all of them (`nf_tables_deltable`).
+        let payload = nfgenmsg(0, 0);
+        self.push(message_type(msg::DELTABLE), 0, &payload, "flush ruleset".to_owned())
+    }
+
     /// Adds a chain without its rules.
     pub fn add_chain(&mut self, key: &TableKey, chain: &Chain) -> Result<u32, EncodeError> {
         let bare = Chain { handle: 0, rules: Vec::new(), ..chain.clone() };
@@ -289,7 +296,9 @@ impl Batch {
         for set in &table.sets {
             self.add_elements(&key, &set.name, &set.elements)?;
         }
-        for chain in &table.chains {
+        // A chain without a name (NFT_CHAIN_BINDING) takes no more rules once it is jumped to: innermost first.
+        let (bound, named): (Vec<&Chain>, Vec<&Chain>) = table.chains.iter().partition(|c| c.flags & 4 != 0);
+        for chain in bound.into_iter().rev().chain(named) {
             for rule in &chain.rules {
                 self.add_rule(&key, &chain.name, rule, Place::Last)?;
             }

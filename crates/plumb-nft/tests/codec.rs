@@ -246,7 +246,7 @@ fn expr() -> impl Strategy<Value = Expr> {
         0u32..3,
         register(),
         of(register()),
-        of(any::<u64>()),
+        of(1u64..),
         vec(statements(), 0..3),
         any::<u32>(),
     )
@@ -441,6 +441,26 @@ proptest! {
         all(&bytes);
         bytes.truncate(cut.index(bytes.len()));
         all(&bytes);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn no_damaged_ruleset_makes_the_printer_panic(
+        name in prop::sample::select(NAMES.as_slice()),
+        damage in vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..60),
+    ) {
+        let mut all = messages(name);
+        for (message, at, byte) in damage {
+            let message = message.index(all.len());
+            let bytes = &mut all[message].1;
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let mut assembler = Assembler::new();
+        for (kind, bytes) in all {
+            let _ = assembler.push(kind, &bytes);
+        }
+        let _ = text::ruleset(&assembler.finish().ruleset, &text::Options::default());
     }
 
     #[test]

@@ -199,7 +199,8 @@ fn known(name: &str, bytes: &[u8], depth: u8) -> Result<Option<Expr>> {
             op: f.need_be32(u::dynset::OP, "NFTA_DYNSET_OP")?,
             sreg_key: f.need_register(u::dynset::SREG_KEY, "NFTA_DYNSET_SREG_KEY")?,
             sreg_data: f.register(u::dynset::SREG_DATA)?,
-            timeout: f.be64(u::dynset::TIMEOUT)?,
+            // Always dumped; 0 is the set's own, and refused in a set without time-outs.
+            timeout: f.be64(u::dynset::TIMEOUT)?.filter(|ms| *ms != 0),
             exprs: one_or_list(&f, u::dynset::EXPR, u::dynset::EXPRESSIONS, depth + 1)?,
             flags: f.be32(u::dynset::FLAGS)?.unwrap_or(0),
         },

@@ -239,7 +239,10 @@ fn body(w: &mut Writer, expr: &Expr) {
         Expr::Osf { dreg, ttl, flags } => {
             w.be32(u::osf::DREG, dreg.0);
             w.u8(u::osf::TTL, *ttl);
-            w.be32(u::osf::FLAGS, *flags);
+            // The kernel takes no flags only when they are left out.
+            if *flags != 0 {
+                w.be32(u::osf::FLAGS, *flags);
+            }
         }
         Expr::Xfrm { key, dreg, direction, spnum } => {
             w.be32(u::xfrm::KEY, *key);
