@@ -1,0 +1,410 @@
+//! English.
+
+mod step;
+
+use plumb_trace::session::Transport;
+
+pub(super) use step::step;
+
+use super::{Ending, Traffic};
+use crate::finding::{Finding, InOrder, Packet, ShownWhat};
+
+pub(super) fn packet(packet: Packet) -> &'static str {
+    match packet {
+        Packet::Request => "request",
+        Packet::Reply => "reply",
+        Packet::Error => "ICMP error",
+        Packet::NeighbourQuestion => "ARP or ND question",
+        Packet::NeighbourAnswer => "ARP or ND answer",
+    }
+}
+
+fn tool(backend: &str) -> &str {
+    match backend {
+        "xtables-nft" => "iptables-nft",
+        "xtables-legacy" => "iptables-legacy",
+        other => other,
+    }
+}
+
+#[allow(clippy::too_many_lines, reason = "one sentence a finding")]
+pub(super) fn summary(finding: &Finding) -> String {
+    use Finding as F;
+    match finding {
+        F::RuleDrops { namespace, backend, table, chain, rule, packet: p, mark_set_in } => {
+            let tool = tool(backend);
+            let p = packet(*p);
+            let mark =
+                mark_set_in.as_ref().map(|m| format!(", because of a mark set in {m}")).unwrap_or_default();
+            format!(
+                "in {namespace}, {tool} table {table}, chain {chain}, the rule `{rule}` drops the {p}{mark}"
+            )
+        }
+        F::PolicyDrops { namespace, backend, table, chain, packet: p } => format!(
+            "in {namespace}, no rule of {tool} table {table}, chain {chain} accepts the {p}, and the chain's policy is drop",
+            tool = tool(backend),
+            p = packet(*p)
+        ),
+        F::RuleRejects { namespace, backend, table, chain, rule, packet: p, answer } => format!(
+            "in {namespace}, {tool} table {table}, chain {chain}, the rule `{rule}` rejects the {p} with {answer}",
+            tool = tool(backend),
+            p = packet(*p)
+        ),
+        F::NatToDeadPort { namespace, rule, to } => format!(
+            "in {namespace}, the rule `{rule}` sends the request to {to}, where nothing listens, while the port asked for is served"
+        ),
+        F::NatToNobody { namespace, rule, to } => {
+            format!(
+                "in {namespace}, the rule `{rule}` sends the request to {to}, which nobody has or nothing leads to"
+            )
+        }
+        F::NatSourceLost { namespace, rule, source } => {
+            format!(
+                "in {namespace}, the rule `{rule}` gives the request the source {source}, to which replies do not find back"
+            )
+        }
+        F::NatExhausted { namespace, rule } => {
+            format!("in {namespace}, the rule `{rule}` has no free port left to translate to")
+        }
+        F::NatMissed { namespace, rule, condition } => {
+            format!(
+                "in {namespace}, the rule `{rule}` misses the request by one condition; `{condition}` would translate it"
+            )
+        }
+        F::Untracked { namespace, rule } => {
+            format!(
+                "in {namespace}, the rule `{rule}` keeps the packet from being tracked, so that it is not translated"
+            )
+        }
+        F::ZoneDiffers { namespace, rule, zone } => format!(
+            "in {namespace}, the rule `{rule}` puts one direction into conntrack zone {zone}, so that replies belong to no connection"
+        ),
+        F::StaleEntry { namespace, entry } => {
+            format!(
+                "in {namespace}, the conntrack entry `{entry}` still translates to where nothing is any more"
+            )
+        }
+        F::RouteMissing { namespace, table, address, packet: p } => {
+            format!(
+                "{namespace} has no route to {address} for the {} (table {table} was asked last)",
+                packet(*p)
+            )
+        }
+        F::RouteDiscards { namespace, route, table, packet: p } => {
+            format!("in {namespace}, the route `{route}` of table {table} discards the {}", packet(*p))
+        }
+        F::RouteAstray { namespace, route, table, packet: p } => format!(
+            "in {namespace}, the route `{route}` of table {table} leads the {} to a next hop that does not carry it on",
+            packet(*p)
+        ),
+        F::PolicyRuleDiscards { namespace, rule, packet: p } => {
+            format!("in {namespace}, the policy rule `{rule}` discards the {}", packet(*p))
+        }
+        F::RoutingLoop { namespace, route, table } => {
+            format!(
+                "the route `{route}` of table {table} in {namespace} sends the packet back to where it came from, round and round"
+            )
+        }
+        F::NotForwarding { namespace, sysctl, packet: p } => {
+            format!("{namespace} does not forward the {}: {sysctl} is 0", packet(*p))
+        }
+        F::ReversePath { namespace, sysctl, device, source, packet: p } => format!(
+            "{namespace} drops the {} that comes in by {device}: its way back to {source} leads elsewhere, and {sysctl} asks for the same device",
+            packet(*p)
+        ),
+        F::LoopbackFromOutside { namespace, sysctl, device } => {
+            format!("{namespace} drops what comes in by {device} for a loopback address: {sysctl} is 0")
+        }
+        F::OwnSource { namespace, sysctl, device, source } => {
+            format!(
+                "{namespace} drops what comes in by {device} from {source}, its own address: {sysctl} is 0"
+            )
+        }
+        F::Martian { namespace, device, address, source } => {
+            let which = if *source { "source" } else { "destination" };
+            format!(
+                "{namespace} drops what comes in by {device} with the {which} {address}, which must not appear there"
+            )
+        }
+        F::NoNeighbourAnswer { namespace, sysctl, value, address } => {
+            format!("{namespace} does not answer who asks for {address}: {sysctl} is {value}")
+        }
+        F::NeighbourMissing { namespace, device, address } => {
+            format!("nobody on {device} of {namespace} has the address {address}")
+        }
+        F::NeighbourWrong { namespace, device, address, lladdr } => {
+            format!(
+                "{namespace} sends packets for {address} on {device} to {lladdr}, which is not the address of its owner"
+            )
+        }
+        F::Ipv6Disabled { namespace, sysctl, device } => {
+            format!("{namespace} does not take IPv6 on {device}: {sysctl} is 1")
+        }
+        F::EchoIgnored { namespace, sysctl } => {
+            format!("{namespace} does not answer echo requests: {sysctl} is 1")
+        }
+        F::ConntrackFull { namespace, count, max } => {
+            format!("the connection table of {namespace} is full: {count} entries of {max}")
+        }
+        F::BridgeNotFiltered { namespace, sysctl, bridge } => format!(
+            "in {namespace}, packets bridged by {bridge} do not pass the IP hooks ({sysctl} is 0), so that replies are not translated back"
+        ),
+        F::LinkDown { namespace, device } => format!("{device} in {namespace} is down"),
+        F::NoCarrier { namespace, device, peer: Some(peer) } => {
+            format!("{device} in {namespace} has no carrier: its other end, {peer}, is down")
+        }
+        F::NoCarrier { namespace, device, peer: None } => format!("{device} in {namespace} has no carrier"),
+        F::NotInBridge { namespace, device, bridge } => {
+            format!(
+                "{device} in {namespace} is not a port of {bridge}, so nobody there reaches what lies behind it"
+            )
+        }
+        F::PortNoFlood { namespace, bridge, device, lladdr } => format!(
+            "port {device} of {bridge} in {namespace} takes no unknown unicast (flood off), and the bridge does not know where {lladdr} is"
+        ),
+        F::PortNoBroadcast { namespace, bridge, device, attribute } => {
+            format!(
+                "port {device} of {bridge} in {namespace} passes on no broadcasts or multicasts ({attribute} off), which ARP and ND need"
+            )
+        }
+        F::PortIsolated { namespace, bridge, device, from } => {
+            format!(
+                "ports {from} and {device} of {bridge} in {namespace} are both isolated, so nothing passes between them"
+            )
+        }
+        F::PortNoHairpin { namespace, bridge, device } => {
+            format!(
+                "port {device} of {bridge} in {namespace} sends nothing back to where it came from (hairpin off)"
+            )
+        }
+        F::PortState { namespace, bridge, device, state } => {
+            format!("port {device} of {bridge} in {namespace} does not forward: its state is {state}")
+        }
+        F::FdbWrong { namespace, bridge, device, lladdr } => {
+            format!(
+                "{bridge} in {namespace} sends frames for {lladdr} to port {device}, where its owner is not"
+            )
+        }
+        F::ListenerMissing { namespace, socket } => format!("nothing listens on {socket} in {namespace}"),
+        F::ListenerElsewhere { namespace, socket, listens } => {
+            format!("{namespace} listens on {listens}, which does not take what is sent to {socket}")
+        }
+        F::ListenerOtherFamily { namespace, socket, listens } => {
+            format!("{namespace} listens on {listens}, of the other IP family than {socket}")
+        }
+        F::DuplicateAddress { namespace, device, address, other } => {
+            format!(
+                "{namespace} (on {device}) and {other} both have the address {address}; packets reach {namespace}, which does not serve it"
+            )
+        }
+        F::QueueFull { namespace, socket, queue, backlog } => {
+            format!(
+                "{queue} connections wait to be accepted on {socket} in {namespace}; its backlog is {backlog}, so new ones are dropped"
+            )
+        }
+        F::AnswerFromElsewhere { namespace, expected, seen } => {
+            format!(
+                "the answer comes to {namespace} from {seen}, but its client waits for one from {expected}"
+            )
+        }
+        F::NoSource { namespace, family } => format!("{namespace} has no {family} address to send from"),
+        F::TooBig { namespace, device, mtu } => {
+            format!("the packet is larger than {device} of {namespace} takes (MTU {mtu})")
+        }
+    }
+}
+
+pub(super) fn effect(traffic: &Traffic, namespace: &str, ending: Ending) -> String {
+    let to = &traffic.to;
+    let what = match traffic.transport {
+        Transport::Tcp => format!("new TCP connections to {to}"),
+        Transport::Udp => format!("UDP datagrams to {to}"),
+        Transport::Icmp => format!("echo requests to {to}"),
+    };
+    let how = match (ending, traffic.transport) {
+        (Ending::Silence, Transport::Tcp) => "time out",
+        (Ending::Silence, _) => "get no answer",
+        (Ending::Refused, _) => "are refused",
+        (Ending::ErrorAtOnce, _) => "fail at once with an ICMP error",
+        (Ending::FailsLocally, _) => "fail before a packet leaves",
+        (Ending::NeighbourFails, _) => "fail after about 3 s with \"no route to host\"",
+        (Ending::Fails, _) => "fail",
+        (Ending::StrangeAnswer, _) => {
+            "get an answer from an address that the client does not expect, and fail"
+        }
+    };
+    format!("{what} by way of {namespace} {how}")
+}
+
+#[allow(clippy::too_many_lines, reason = "one sentence a finding")]
+pub(super) fn advice(finding: &Finding) -> String {
+    use Finding as F;
+    match finding {
+        F::RuleDrops { namespace, table, chain, .. } | F::RuleRejects { namespace, table, chain, .. } => {
+            format!(
+                "delete or narrow the rule in table {table}, chain {chain} of {namespace}, or accept this traffic before it"
+            )
+        }
+        F::PolicyDrops { namespace, table, chain, .. } => {
+            format!("add a rule that accepts this traffic to table {table}, chain {chain} of {namespace}")
+        }
+        F::NatToDeadPort { namespace, to, .. } => {
+            format!(
+                "start what should listen on {to}, or delete the rule in {namespace} that sends traffic there"
+            )
+        }
+        F::NatToNobody { namespace, to, .. } => {
+            format!("replace {to} in the rule of {namespace} by an address that serves, or delete the rule")
+        }
+        F::NatSourceLost { namespace, source, .. } => {
+            format!(
+                "add the address {source} to {namespace}, add a route to it where the replies come from, or translate to an address of {namespace}"
+            )
+        }
+        F::NatExhausted { namespace, .. } => {
+            format!("give the rule in {namespace} more addresses or a wider range of ports")
+        }
+        F::NatMissed { namespace, rule, condition } => {
+            format!("replace `{rule}` in {namespace} by `{condition}`")
+        }
+        F::Untracked { namespace, rule } => format!("delete or narrow `{rule}` in {namespace}"),
+        F::ZoneDiffers { namespace, zone, .. } => {
+            format!("put both directions into the same conntrack zone in {namespace} (one is in zone {zone})")
+        }
+        F::StaleEntry { namespace, entry } => format!("delete the conntrack entry `{entry}` in {namespace}"),
+        F::RouteMissing { namespace, address, .. } => format!("add a route to {address} in {namespace}"),
+        F::RouteDiscards { namespace, route, .. } => {
+            format!("delete `{route}` in {namespace}, or add a longer prefix that leads to the destination")
+        }
+        F::RouteAstray { namespace, route, .. } => {
+            format!("replace `{route}` in {namespace} by one whose next hop carries the packet on")
+        }
+        F::PolicyRuleDiscards { namespace, rule, .. } => {
+            format!("delete or narrow the policy rule `{rule}` in {namespace}")
+        }
+        F::RoutingLoop { namespace, route, .. } => {
+            format!("replace `{route}` in {namespace} by a route that leads to the destination")
+        }
+        F::NotForwarding { namespace, sysctl, .. } => format!("set {sysctl} to 1 in {namespace}"),
+        F::ReversePath { namespace, sysctl, .. } => {
+            format!("set {sysctl} to 2 in {namespace}, or route both directions over the same device")
+        }
+        F::LoopbackFromOutside { namespace, sysctl, .. } => {
+            format!(
+                "set {sysctl} to 1 in {namespace}, or translate to an address that is not a loopback address"
+            )
+        }
+        F::OwnSource { namespace, sysctl, source, .. } => {
+            format!("set {sysctl} to 1 in {namespace}, or take {source} from one of the two that use it")
+        }
+        F::Martian { namespace, address, .. } => {
+            format!("find out who sends packets with the address {address} to {namespace}")
+        }
+        F::NoNeighbourAnswer { namespace, sysctl, .. } => {
+            format!("set {sysctl} in {namespace} so that it answers")
+        }
+        F::NeighbourMissing { namespace, device, address } => {
+            format!("give {address} to the host behind {device} of {namespace}, or route to another next hop")
+        }
+        F::NeighbourWrong { namespace, device, address, .. } => {
+            format!("delete the neighbour entry of {address} on {device} in {namespace}")
+        }
+        F::Ipv6Disabled { namespace, sysctl, .. } | F::EchoIgnored { namespace, sysctl } => {
+            format!("set {sysctl} to 0 in {namespace}")
+        }
+        F::ConntrackFull { namespace, max, .. } => {
+            format!(
+                "raise net.netfilter.nf_conntrack_max above {max} in the first namespace, or find out what fills the table of {namespace}"
+            )
+        }
+        F::BridgeNotFiltered { namespace, sysctl, .. } => {
+            format!("set {sysctl} to 1 in {namespace} (the module br_netfilter must be loaded)")
+        }
+        F::LinkDown { namespace, device } => format!("set {device} up in {namespace}"),
+        F::NoCarrier { namespace, device, peer } => match peer {
+            Some(peer) => format!("set {peer} up, the other end of {device} in {namespace}"),
+            None => format!("find out where the other end of {device} in {namespace} went"),
+        },
+        F::NotInBridge { namespace, device, bridge } => {
+            format!("make {device} a port of {bridge} in {namespace}")
+        }
+        F::PortNoFlood { namespace, device, lladdr, .. } => {
+            format!("turn flood on for {device} in {namespace}, or add {lladdr} to the forwarding database")
+        }
+        F::PortNoBroadcast { namespace, device, attribute, .. } => {
+            format!("turn {attribute} on for {device} in {namespace}")
+        }
+        F::PortIsolated { namespace, device, .. } => format!("turn isolated off for {device} in {namespace}"),
+        F::PortNoHairpin { namespace, device, .. } => format!("turn hairpin on for {device} in {namespace}"),
+        F::PortState { namespace, bridge, device, .. } => {
+            format!("find out why spanning tree on {bridge} in {namespace} holds {device} back")
+        }
+        F::FdbWrong { namespace, bridge, lladdr, .. } => {
+            format!("delete the entry of {lladdr} from the forwarding database of {bridge} in {namespace}")
+        }
+        F::ListenerMissing { namespace, socket }
+        | F::ListenerElsewhere { namespace, socket, .. }
+        | F::ListenerOtherFamily { namespace, socket, .. } => {
+            format!("start a server that listens on {socket} in {namespace}")
+        }
+        F::DuplicateAddress { namespace, device, address, .. } => {
+            format!("take the address {address} from {device} in {namespace}")
+        }
+        F::QueueFull { namespace, socket, .. } => {
+            format!(
+                "find out why the server on {socket} in {namespace} does not accept, or give it a larger backlog"
+            )
+        }
+        F::AnswerFromElsewhere { namespace, expected, .. } => {
+            format!(
+                "let the server answer from {expected}, or ask it at the address that it answers {namespace} from"
+            )
+        }
+        F::NoSource { namespace, family } => format!("add an {family} address to {namespace}"),
+        F::TooBig { namespace, device, .. } => {
+            format!("raise the MTU of {device} in {namespace}, or lower that of the sender")
+        }
+    }
+}
+
+pub(super) fn in_order(found: &InOrder) -> (String, String) {
+    match found {
+        InOrder::Listener { namespace, socket, queue, backlog } => (
+            "the listener".to_owned(),
+            format!("{socket} listens in {namespace}, queue {queue} of {backlog}"),
+        ),
+        InOrder::Route { namespace, route } => {
+            (format!("the route of {namespace}"), format!("`{route}` leads on"))
+        }
+        InOrder::Neighbour { namespace, address, lladdr } => {
+            (format!("the neighbour of {namespace}"), format!("{address} is at {lladdr}"))
+        }
+        InOrder::Rules { namespace, chains, rules } => (
+            format!("the rules of {namespace}"),
+            format!("{} with {} passed, none stops it", count(*chains, "chain"), count(*rules, "rule")),
+        ),
+        InOrder::NatInactive { namespace, chain } => (
+            format!("the nat rules of {namespace} on {chain}"),
+            "nothing there uses connection tracking, so nat chains are not consulted".to_owned(),
+        ),
+        InOrder::Nat { namespace, from, to } => {
+            (format!("NAT in {namespace}"), format!("{from} becomes {to}, which is reached"))
+        }
+        InOrder::Reply { from } => {
+            ("the reply".to_owned(), format!("from {from} it gets back to the client"))
+        }
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+pub(super) fn shown(what: ShownWhat) -> &'static str {
+    match what {
+        ShownWhat::RuleCounter => "packets counted by this rule",
+        ShownWhat::PolicyCounter => "packets decided by the chain's policy",
+        ShownWhat::Sysctl => "value of the sysctl",
+        ShownWhat::Queue => "connections that wait to be accepted",
+    }
+}

@@ -1,0 +1,353 @@
+//! 中文。
+
+mod step;
+
+use plumb_trace::session::Transport;
+
+pub(super) use step::step;
+
+use super::{Ending, Traffic};
+use crate::finding::{Finding, InOrder, Packet, ShownWhat};
+
+pub(super) fn packet(packet: Packet) -> &'static str {
+    match packet {
+        Packet::Request => "请求报文",
+        Packet::Reply => "应答报文",
+        Packet::Error => "ICMP 差错报文",
+        Packet::NeighbourQuestion => "ARP/ND 请求",
+        Packet::NeighbourAnswer => "ARP/ND 应答",
+    }
+}
+
+fn tool(backend: &str) -> &str {
+    match backend {
+        "xtables-nft" => "iptables-nft",
+        "xtables-legacy" => "iptables-legacy",
+        other => other,
+    }
+}
+
+#[allow(clippy::too_many_lines, reason = "一种发现一句话")]
+pub(super) fn summary(finding: &Finding) -> String {
+    use Finding as F;
+    match finding {
+        F::RuleDrops { namespace, backend, table, chain, rule, packet: p, mark_set_in } => {
+            let (tool, p) = (tool(backend), packet(*p));
+            let mark =
+                mark_set_in.as_ref().map(|m| format!("（匹配的 mark 在 {m} 中设置）")).unwrap_or_default();
+            format!("{namespace} 中 {tool} 的 {table} 表 {chain} 链，规则 `{rule}` 丢弃了{p}{mark}")
+        }
+        F::PolicyDrops { namespace, backend, table, chain, packet: p } => format!(
+            "{namespace} 中 {tool} 的 {table} 表 {chain} 链没有规则放行{p}，而该链默认策略为 drop",
+            tool = tool(backend),
+            p = packet(*p)
+        ),
+        F::RuleRejects { namespace, backend, table, chain, rule, packet: p, answer } => format!(
+            "{namespace} 中 {tool} 的 {table} 表 {chain} 链，规则 `{rule}` 以 {answer} 拒绝了{p}",
+            tool = tool(backend),
+            p = packet(*p)
+        ),
+        F::NatToDeadPort { namespace, rule, to } => {
+            format!("{namespace} 中规则 `{rule}` 把请求转到 {to}，那里无人监听，而原本的端口有服务")
+        }
+        F::NatToNobody { namespace, rule, to } => {
+            format!("{namespace} 中规则 `{rule}` 把请求转到 {to}，该地址无人持有或不可达")
+        }
+        F::NatSourceLost { namespace, rule, source } => {
+            format!("{namespace} 中规则 `{rule}` 把请求的源地址改为 {source}，应答无法返回该地址")
+        }
+        F::NatExhausted { namespace, rule } => format!("{namespace} 中规则 `{rule}` 已没有可用的转换端口"),
+        F::NatMissed { namespace, rule, condition } => {
+            format!("{namespace} 中规则 `{rule}` 因一个条件而没有匹配该请求；改为 `{condition}` 即可转换")
+        }
+        F::Untracked { namespace, rule } => {
+            format!("{namespace} 中规则 `{rule}` 使报文不被连接跟踪，因此不做地址转换")
+        }
+        F::ZoneDiffers { namespace, rule, zone } => {
+            format!(
+                "{namespace} 中规则 `{rule}` 把其中一个方向放入 conntrack zone {zone}，应答因此不属于任何连接"
+            )
+        }
+        F::StaleEntry { namespace, entry } => {
+            format!("{namespace} 中的 conntrack 条目 `{entry}` 仍转换到已不存在的目标")
+        }
+        F::RouteMissing { namespace, table, address, packet: p } => {
+            format!("{namespace} 没有到 {address} 的路由，无法发送{}（最后查询的是 {table} 表）", packet(*p))
+        }
+        F::RouteDiscards { namespace, route, table, packet: p } => {
+            format!("{namespace} 中 {table} 表的路由 `{route}` 丢弃了{}", packet(*p))
+        }
+        F::RouteAstray { namespace, route, table, packet: p } => {
+            format!("{namespace} 中 {table} 表的路由 `{route}` 把{}送往一个不会继续转发的下一跳", packet(*p))
+        }
+        F::PolicyRuleDiscards { namespace, rule, packet: p } => {
+            format!("{namespace} 中策略路由规则 `{rule}` 丢弃了{}", packet(*p))
+        }
+        F::RoutingLoop { namespace, route, table } => {
+            format!("{namespace} 中 {table} 表的路由 `{route}` 把报文送回来处，形成环路")
+        }
+        F::NotForwarding { namespace, sysctl, packet: p } => {
+            format!("{namespace} 不转发{}：{sysctl} 为 0", packet(*p))
+        }
+        F::ReversePath { namespace, sysctl, device, source, packet: p } => format!(
+            "{namespace} 丢弃了从 {device} 进入的{}：回到 {source} 的路由走别的设备，而 {sysctl} 要求同一设备（反向路径过滤）",
+            packet(*p)
+        ),
+        F::LoopbackFromOutside { namespace, sysctl, device } => {
+            format!("{namespace} 丢弃了从 {device} 进入、目的为环回地址的报文：{sysctl} 为 0")
+        }
+        F::OwnSource { namespace, sysctl, device, source } => {
+            format!("{namespace} 丢弃了从 {device} 进入、源地址为本机地址 {source} 的报文：{sysctl} 为 0")
+        }
+        F::Martian { namespace, device, address, source } => {
+            let which = if *source { "源" } else { "目的" };
+            format!(
+                "{namespace} 丢弃了从 {device} 进入、{which}地址为 {address} 的报文：该地址不应出现在那里"
+            )
+        }
+        F::NoNeighbourAnswer { namespace, sysctl, value, address } => {
+            format!("{namespace} 不应答对 {address} 的邻居查询：{sysctl} 为 {value}")
+        }
+        F::NeighbourMissing { namespace, device, address } => {
+            format!("{namespace} 的 {device} 所在链路上没有任何主机持有地址 {address}")
+        }
+        F::NeighbourWrong { namespace, device, address, lladdr } => {
+            format!(
+                "{namespace} 在 {device} 上把发往 {address} 的报文送到 {lladdr}，这不是该地址持有者的 MAC"
+            )
+        }
+        F::Ipv6Disabled { namespace, sysctl, device } => {
+            format!("{namespace} 的 {device} 不接收 IPv6：{sysctl} 为 1")
+        }
+        F::EchoIgnored { namespace, sysctl } => format!("{namespace} 不应答 echo 请求：{sysctl} 为 1"),
+        F::ConntrackFull { namespace, count, max } => {
+            format!("{namespace} 的连接跟踪表已满：{count} 条，上限 {max}")
+        }
+        F::BridgeNotFiltered { namespace, sysctl, bridge } => format!(
+            "{namespace} 中经网桥 {bridge} 转发的报文不经过 IP 层钩子（{sysctl} 为 0），应答因此不做反向转换"
+        ),
+        F::LinkDown { namespace, device } => format!("{namespace} 中的 {device} 未启用（down）"),
+        F::NoCarrier { namespace, device, peer: Some(peer) } => {
+            format!("{namespace} 中的 {device} 无载波：其对端 {peer} 未启用")
+        }
+        F::NoCarrier { namespace, device, peer: None } => format!("{namespace} 中的 {device} 无载波"),
+        F::NotInBridge { namespace, device, bridge } => {
+            format!("{namespace} 中的 {device} 不是网桥 {bridge} 的端口，其后的主机不可达")
+        }
+        F::PortNoFlood { namespace, bridge, device, lladdr } => format!(
+            "{namespace} 中网桥 {bridge} 的端口 {device} 不泛洪未知单播（flood off），而网桥不知道 {lladdr} 在哪个端口"
+        ),
+        F::PortNoBroadcast { namespace, bridge, device, attribute } => {
+            format!(
+                "{namespace} 中网桥 {bridge} 的端口 {device} 不转发广播或组播（{attribute} off），ARP/ND 因此不通"
+            )
+        }
+        F::PortIsolated { namespace, bridge, device, from } => {
+            format!("{namespace} 中网桥 {bridge} 的端口 {from} 与 {device} 均为隔离端口，二者之间不通")
+        }
+        F::PortNoHairpin { namespace, bridge, device } => {
+            format!("{namespace} 中网桥 {bridge} 的端口 {device} 不会把报文从进入的端口送回（hairpin off）")
+        }
+        F::PortState { namespace, bridge, device, state } => {
+            format!("{namespace} 中网桥 {bridge} 的端口 {device} 不转发：状态为 {state}")
+        }
+        F::FdbWrong { namespace, bridge, device, lladdr } => {
+            format!("{namespace} 中网桥 {bridge} 把发往 {lladdr} 的帧送到端口 {device}，而其主人不在那里")
+        }
+        F::ListenerMissing { namespace, socket } => format!("{namespace} 中没有进程监听 {socket}"),
+        F::ListenerElsewhere { namespace, socket, listens } => {
+            format!("{namespace} 监听的是 {listens}，收不到发往 {socket} 的报文")
+        }
+        F::ListenerOtherFamily { namespace, socket, listens } => {
+            format!("{namespace} 监听的是 {listens}，与 {socket} 的 IP 协议族不同")
+        }
+        F::DuplicateAddress { namespace, device, address, other } => {
+            format!(
+                "{namespace}（{device}）与 {other} 都有地址 {address}；报文到达的是不提供服务的 {namespace}"
+            )
+        }
+        F::QueueFull { namespace, socket, queue, backlog } => {
+            format!(
+                "{namespace} 中 {socket} 有 {queue} 个连接等待 accept，backlog 为 {backlog}，新连接被丢弃"
+            )
+        }
+        F::AnswerFromElsewhere { namespace, expected, seen } => {
+            format!("到达 {namespace} 的应答来自 {seen}，而客户端等待的是 {expected} 的应答")
+        }
+        F::NoSource { namespace, family } => format!("{namespace} 没有可用作源地址的 {family} 地址"),
+        F::TooBig { namespace, device, mtu } => {
+            format!("报文大于 {namespace} 的 {device} 所能承载的长度（MTU {mtu}）")
+        }
+    }
+}
+
+pub(super) fn effect(traffic: &Traffic, namespace: &str, ending: Ending) -> String {
+    let to = &traffic.to;
+    let what = match traffic.transport {
+        Transport::Tcp => format!("到 {to} 的新建 TCP 连接"),
+        Transport::Udp => format!("发往 {to} 的 UDP 报文"),
+        Transport::Icmp => format!("发往 {to} 的 echo 请求"),
+    };
+    let how = match (ending, traffic.transport) {
+        (Ending::Silence, Transport::Tcp) => "超时",
+        (Ending::Silence, _) => "得不到应答",
+        (Ending::Refused, _) => "被拒绝",
+        (Ending::ErrorAtOnce, _) => "立即收到 ICMP 差错而失败",
+        (Ending::FailsLocally, _) => "在报文发出之前就失败",
+        (Ending::NeighbourFails, _) => "约 3 秒后以“没有到主机的路由”失败",
+        (Ending::Fails, _) => "失败",
+        (Ending::StrangeAnswer, _) => "收到的应答来自客户端不认识的地址，因而失败",
+    };
+    format!("经过 {namespace} {what}{how}")
+}
+
+#[allow(clippy::too_many_lines, reason = "一种发现一句话")]
+pub(super) fn advice(finding: &Finding) -> String {
+    use Finding as F;
+    match finding {
+        F::RuleDrops { namespace, table, chain, .. } | F::RuleRejects { namespace, table, chain, .. } => {
+            format!("删除或收窄 {namespace} 中 {table} 表 {chain} 链的该规则，或在其前面放行这类流量")
+        }
+        F::PolicyDrops { namespace, table, chain, .. } => {
+            format!("在 {namespace} 的 {table} 表 {chain} 链中添加放行这类流量的规则")
+        }
+        F::NatToDeadPort { namespace, to, .. } => {
+            format!("启动应监听 {to} 的服务，或删除 {namespace} 中把流量转到那里的规则")
+        }
+        F::NatToNobody { namespace, to, .. } => {
+            format!("把 {namespace} 中该规则的 {to} 换成提供服务的地址，或删除该规则")
+        }
+        F::NatSourceLost { namespace, source, .. } => {
+            format!(
+                "给 {namespace} 添加地址 {source}，或在应答方添加到它的路由，或转换为 {namespace} 自己的地址"
+            )
+        }
+        F::NatExhausted { namespace, .. } => format!("为 {namespace} 中的该规则提供更多地址或更大的端口范围"),
+        F::NatMissed { namespace, rule, condition } => {
+            format!("把 {namespace} 中的 `{rule}` 改为 `{condition}`")
+        }
+        F::Untracked { namespace, rule } => format!("删除或收窄 {namespace} 中的 `{rule}`"),
+        F::ZoneDiffers { namespace, zone, .. } => {
+            format!("在 {namespace} 中让两个方向使用同一个 conntrack zone（其中一个方向在 zone {zone}）")
+        }
+        F::StaleEntry { namespace, entry } => format!("删除 {namespace} 中的 conntrack 条目 `{entry}`"),
+        F::RouteMissing { namespace, address, .. } => format!("在 {namespace} 中添加到 {address} 的路由"),
+        F::RouteDiscards { namespace, route, .. } => {
+            format!("删除 {namespace} 中的 `{route}`，或添加一条前缀更长、通往目的地的路由")
+        }
+        F::RouteAstray { namespace, route, .. } => {
+            format!("把 {namespace} 中的 `{route}` 换成下一跳会继续转发的路由")
+        }
+        F::PolicyRuleDiscards { namespace, rule, .. } => {
+            format!("删除或收窄 {namespace} 中的策略路由规则 `{rule}`")
+        }
+        F::RoutingLoop { namespace, route, .. } => {
+            format!("把 {namespace} 中的 `{route}` 换成通往目的地的路由")
+        }
+        F::NotForwarding { namespace, sysctl, .. } => format!("在 {namespace} 中把 {sysctl} 设为 1"),
+        F::ReversePath { namespace, sysctl, .. } => {
+            format!("在 {namespace} 中把 {sysctl} 设为 2，或让两个方向走同一设备")
+        }
+        F::LoopbackFromOutside { namespace, sysctl, .. } => {
+            format!("在 {namespace} 中把 {sysctl} 设为 1，或转换到非环回地址")
+        }
+        F::OwnSource { namespace, sysctl, source, .. } => {
+            format!("在 {namespace} 中把 {sysctl} 设为 1，或从两个使用 {source} 的主机之一移除该地址")
+        }
+        F::Martian { namespace, address, .. } => {
+            format!("查明是谁向 {namespace} 发送带有地址 {address} 的报文")
+        }
+        F::NoNeighbourAnswer { namespace, sysctl, .. } => format!("调整 {namespace} 的 {sysctl}，使其应答"),
+        F::NeighbourMissing { namespace, device, address } => {
+            format!("把 {address} 配置到 {namespace} 的 {device} 所连的主机，或改用其他下一跳")
+        }
+        F::NeighbourWrong { namespace, device, address, .. } => {
+            format!("删除 {namespace} 中 {device} 上 {address} 的邻居表项")
+        }
+        F::Ipv6Disabled { namespace, sysctl, .. } | F::EchoIgnored { namespace, sysctl } => {
+            format!("在 {namespace} 中把 {sysctl} 设为 0")
+        }
+        F::ConntrackFull { namespace, max, .. } => {
+            format!(
+                "在初始命名空间中把 net.netfilter.nf_conntrack_max 调到 {max} 以上，或查明什么占满了 {namespace} 的表"
+            )
+        }
+        F::BridgeNotFiltered { namespace, sysctl, .. } => {
+            format!("在 {namespace} 中把 {sysctl} 设为 1（需要加载 br_netfilter 模块）")
+        }
+        F::LinkDown { namespace, device } => format!("在 {namespace} 中启用 {device}"),
+        F::NoCarrier { namespace, device, peer } => match peer {
+            Some(peer) => format!("启用 {peer}，即 {namespace} 中 {device} 的对端"),
+            None => format!("查明 {namespace} 中 {device} 的对端去了哪里"),
+        },
+        F::NotInBridge { namespace, device, bridge } => {
+            format!("在 {namespace} 中把 {device} 加入网桥 {bridge}")
+        }
+        F::PortNoFlood { namespace, device, lladdr, .. } => {
+            format!("在 {namespace} 中打开 {device} 的 flood，或在 FDB 中添加 {lladdr}")
+        }
+        F::PortNoBroadcast { namespace, device, attribute, .. } => {
+            format!("在 {namespace} 中打开 {device} 的 {attribute}")
+        }
+        F::PortIsolated { namespace, device, .. } => format!("在 {namespace} 中关闭 {device} 的 isolated"),
+        F::PortNoHairpin { namespace, device, .. } => format!("在 {namespace} 中打开 {device} 的 hairpin"),
+        F::PortState { namespace, bridge, device, .. } => {
+            format!("查明 {namespace} 中网桥 {bridge} 的生成树为何阻塞 {device}")
+        }
+        F::FdbWrong { namespace, bridge, lladdr, .. } => {
+            format!("从 {namespace} 中网桥 {bridge} 的 FDB 删除 {lladdr} 的表项")
+        }
+        F::ListenerMissing { namespace, socket }
+        | F::ListenerElsewhere { namespace, socket, .. }
+        | F::ListenerOtherFamily { namespace, socket, .. } => {
+            format!("在 {namespace} 中启动监听 {socket} 的服务")
+        }
+        F::DuplicateAddress { namespace, device, address, .. } => {
+            format!("从 {namespace} 的 {device} 移除地址 {address}")
+        }
+        F::QueueFull { namespace, socket, .. } => {
+            format!("查明 {namespace} 中监听 {socket} 的服务为何不 accept，或增大其 backlog")
+        }
+        F::AnswerFromElsewhere { namespace, expected, .. } => {
+            format!("让服务从 {expected} 应答，或改为访问它应答 {namespace} 时所用的地址")
+        }
+        F::NoSource { namespace, family } => format!("给 {namespace} 添加 {family} 地址"),
+        F::TooBig { namespace, device, .. } => {
+            format!("增大 {namespace} 中 {device} 的 MTU，或减小发送方的 MTU")
+        }
+    }
+}
+
+pub(super) fn in_order(found: &InOrder) -> (String, String) {
+    match found {
+        InOrder::Listener { namespace, socket, queue, backlog } => {
+            ("监听".to_owned(), format!("{namespace} 中 {socket} 正在监听，队列 {queue}/{backlog}"))
+        }
+        InOrder::Route { namespace, route } => {
+            (format!("{namespace} 的路由"), format!("`{route}` 可达下一跳"))
+        }
+        InOrder::Neighbour { namespace, address, lladdr } => {
+            (format!("{namespace} 的邻居"), format!("{address} 位于 {lladdr}"))
+        }
+        InOrder::Rules { namespace, chains, rules } => {
+            (format!("{namespace} 的规则"), format!("经过 {chains} 条链、{rules} 条规则，均未拦截"))
+        }
+        InOrder::NatInactive { namespace, chain } => (
+            format!("{namespace} 在 {chain} 的 nat 规则"),
+            "该命名空间没有使用连接跟踪，不会查询 nat 链".to_owned(),
+        ),
+        InOrder::Nat { namespace, from, to } => {
+            (format!("{namespace} 的 NAT"), format!("{from} 转换为 {to}，可以到达"))
+        }
+        InOrder::Reply { from } => ("应答".to_owned(), format!("{from} 的应答能返回客户端")),
+    }
+}
+
+pub(super) fn shown(what: ShownWhat) -> &'static str {
+    match what {
+        ShownWhat::RuleCounter => "该规则计数的报文",
+        ShownWhat::PolicyCounter => "由链默认策略处理的报文",
+        ShownWhat::Sysctl => "sysctl 的值",
+        ShownWhat::Queue => "等待 accept 的连接",
+    }
+}
