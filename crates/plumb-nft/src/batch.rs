@@ -1,5 +1,6 @@
 //! A transaction: messages between `NFNL_MSG_BATCH_BEGIN` and `_END` that the kernel takes all or none of.
 
+use crate::compat::compat_of;
 use crate::encode::{self, EncodeError};
 use crate::nlattr::Writer;
 use crate::request::{NLM_F_ACK, NLM_F_REQUEST, message_type, nfgenmsg};
@@ -168,14 +169,16 @@ impl Batch {
             Place::After(handle) => (Some(handle), NLM_F_APPEND),
             Place::Before(handle) => (Some(handle), 0),
         };
-        let payload = encode::rule(key, chain, &Rule { handle: 0, ..rule.clone() }, position)?;
+        let compat = compat_of(key.family, rule);
+        let payload = encode::rule(key, chain, &Rule { handle: 0, compat, ..rule.clone() }, position)?;
         let subject = format!("add rule {} {} {chain}", word(key.family), key.name);
         Ok(self.push(message_type(msg::NEWRULE), NLM_F_CREATE | flags, &payload, subject))
     }
 
     /// Replaces the rule with `rule.handle`.
     pub fn replace_rule(&mut self, key: &TableKey, chain: &str, rule: &Rule) -> Result<u32, EncodeError> {
-        let payload = encode::rule(key, chain, rule, None)?;
+        let compat = compat_of(key.family, rule);
+        let payload = encode::rule(key, chain, &Rule { compat, ..rule.clone() }, None)?;
         let subject =
             format!("replace rule {} {} {chain} handle {}", word(key.family), key.name, rule.handle);
         Ok(self.push(message_type(msg::NEWRULE), NLM_F_REPLACE, &payload, subject))

@@ -26,6 +26,7 @@
 
 mod assemble;
 pub mod batch;
+mod compat;
 pub mod decode;
 pub mod encode;
 pub mod nlattr;
@@ -36,6 +37,7 @@ pub mod uapi;
 
 pub use assemble::{Assembled, Assembler};
 pub use batch::{Batch, Place};
+pub use compat::compat_of;
 pub use encode::EncodeError;
 pub use nlattr::DecodeError;
 pub use types::*;

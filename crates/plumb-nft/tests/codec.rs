@@ -577,3 +577,21 @@ fn attributes_of_a_newer_kernel_are_kept() {
     let kept = UnknownAttribute { of: "table t".to_owned(), number: 200, data: Bytes(vec![0, 0, 0, 5]) };
     assert_eq!(table.unknown_attributes, [kept]);
 }
+
+#[test]
+fn the_protocol_of_a_rule_with_extensions() {
+    let reg = Register(1);
+    let rule = |op, target: bool| {
+        let mut exprs = vec![
+            Expr::Meta { key: MetaKey::L4proto, dreg: reg },
+            Expr::Cmp { sreg: reg, op, data: Bytes(vec![6]) },
+        ];
+        if target {
+            exprs.push(Expr::Target { name: "REDIRECT".to_owned(), revision: 0, info: Bytes::default() });
+        }
+        Rule { handle: 0, exprs, userdata: Bytes::default(), compat: None }
+    };
+    assert_eq!(compat_of(Family::Ip, &rule(CmpOp::Eq, true)), Some((6, 0)));
+    assert_eq!(compat_of(Family::Ip, &rule(CmpOp::Neq, true)), Some((6, 2)));
+    assert_eq!(compat_of(Family::Ip, &rule(CmpOp::Eq, false)), None);
+}
