@@ -22,6 +22,7 @@ mod wire;
 pub(crate) use address::{RTM_DELADDR, RTM_NEWADDR};
 pub(crate) use conntrack::IPCTNL_MSG_CT_DELETE;
 pub(crate) use link::{RTM_NEWLINK, ifinfomsg};
+pub(crate) use nft::read as read_ruleset;
 pub(crate) use neighbour::{AF_BRIDGE, RTM_DELNEIGH, RTM_NEWNEIGH, ndmsg};
 pub(crate) use route::{RTM_DELROUTE, RTM_NEWROUTE};
 pub(crate) use rule::{RTM_DELRULE, RTM_NEWRULE};

@@ -8,7 +8,7 @@ use crate::error::{KernelError, Result};
 use crate::netlink::{ATTEMPTS, Socket};
 
 /// The ruleset, read again while it changes under the reading. `gaps` gets what found no place in it.
-pub(super) fn read(socket: &mut Socket, gaps: &mut Vec<String>) -> Result<Read<Ruleset>> {
+pub(crate) fn read(socket: &mut Socket, gaps: &mut Vec<String>) -> Result<Read<Ruleset>> {
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let (assembled, torn) = match once(socket) {

@@ -27,6 +27,13 @@ impl NamespaceWriter {
             Err(error) => Err(error),
         }
     }
+
+    /// Deletes every conntrack entry of the namespace.
+    pub fn flush_conntrack(&mut self) -> Result<()> {
+        let what = self.what("delete all conntrack entries");
+        // Without a tuple the request is for all of them (`ctnetlink_del_conntrack`).
+        self.netfilter()?.change(&what, IPCTNL_MSG_CT_DELETE, 0, &[0, 0, 0, 0])
+    }
 }
 
 fn encode(entry: &CtEntry) -> Vec<u8> {

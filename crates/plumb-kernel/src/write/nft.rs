@@ -1,6 +1,7 @@
 //! nftables transactions.
 
-use plumb_nft::Batch;
+use plumb_model::Read;
+use plumb_nft::{Batch, Ruleset};
 
 use super::NamespaceWriter;
 use crate::error::{KernelError, Result};
@@ -30,5 +31,11 @@ impl NamespaceWriter {
             return Err(KernelError::Protocol { what, problem });
         };
         self.netfilter()?.batch(&what, bytes, last)
+    }
+
+    /// Reads the ruleset of this one namespace, counters included: for whoever reads it again and again, as a whole
+    /// snapshot takes far longer.
+    pub fn ruleset(&mut self) -> Result<Read<Ruleset>> {
+        crate::read::read_ruleset(self.netfilter()?, &mut Vec::new())
     }
 }
