@@ -72,7 +72,7 @@ impl Branch {
         let mut steps: SmallVec<[(u32, u32); 4]> =
             self.frames.iter().map(|f| (rank(f.chain), f.rule)).collect();
         steps.push((rank(self.chain), self.rule));
-        Position { steps, op: self.resume.map_or(0, |(op, _)| op + 1) }
+        Position { steps, op: self.resume.map_or(0, |(op, _)| op.saturating_add(1)) }
     }
 
     /// Whether two branches go on alike from here.

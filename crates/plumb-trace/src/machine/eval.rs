@@ -57,7 +57,8 @@ fn holds_partly(op: CmpOp, left: &[u8], unknown: &[u8], right: &[u8]) -> Option<
     let highest: SmallVec<[u8; 32]> = left.iter().zip(unknown).map(|(l, u)| l | u).collect();
     if matches!(op, CmpOp::Eq | CmpOp::Neq) {
         let differs = left.iter().zip(unknown).zip(right).any(|((l, u), r)| (l ^ r) & !u != 0);
-        return differs.then_some(op == CmpOp::Neq);
+        let sure = differs || unknown.iter().all(|u| *u == 0);
+        return sure.then_some(differs == (op == CmpOp::Neq));
     }
     let (a, b) = (holds(op, &lowest, right), holds(op, &highest, right));
     (a == b).then_some(a)

@@ -115,8 +115,8 @@ impl Run<'_> {
                 if offset + len <= network.len {
                     store(b, dreg, &network, offset, len);
                 } else {
-                    let mut joined = [0_u8; 80];
-                    let mut unknown = [0xff_u8; 80];
+                    let mut joined = [0_u8; 128];
+                    let mut unknown = [0xff_u8; 128];
                     for (i, (to, hide)) in joined.iter_mut().zip(unknown.iter_mut()).enumerate() {
                         let (h, i) =
                             if i < network_len { (&network, i) } else { (&transport, i - network_len) };

@@ -17,6 +17,8 @@ const MAX_RULES: u32 = 2_000_000;
 const MAX_FORKS: u32 = 256;
 /// How deep such runs nest.
 const MAX_DEPTH: u32 = 24;
+/// Branches that are told apart at once. Draws that are remembered (each nth packet) multiply them.
+const MAX_BRANCHES: usize = 4096;
 
 type Ends = SmallVec<[(State, ChainEnd); 1]>;
 
@@ -331,6 +333,11 @@ impl Run<'_> {
                 return outs;
             };
             let mut branch = work.swap_remove(first);
+            if work.len() >= MAX_BRANCHES {
+                let what = format!("chain {}: more than {MAX_BRANCHES} branches", self.name(&branch));
+                outs.push(Out::End(branch, ChainEnd::Stop(Stop::Unmodelled { ns: self.nf.ns, what })));
+                continue;
+            }
             if until.is_some_and(|u| branch.resume.is_none() && positions[first].cmp(u).is_ge()) {
                 outs.push(Out::Joined(branch));
                 continue;

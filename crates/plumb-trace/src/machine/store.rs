@@ -226,6 +226,9 @@ impl Run<'_> {
                 if let Some(step) = self.resolve(b, at, data_at, set.data_len) {
                     return step;
                 }
+                if !b.regs.known(data_at, set.data_len) {
+                    self.pass(b, format!("the value that is added to {}", set.name));
+                }
                 entry.extend_from_slice(b.regs.raw(data_at, set.data_len));
             }
             entry.resize(set.key_len + set.data_len, 0);
