@@ -11,6 +11,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for gap in &snapshot.gaps {
         eprintln!("gap: {gap}");
     }
-    serde_json::to_writer_pretty(std::io::stdout().lock(), &snapshot)?;
+    serde_json::to_writer_pretty(std::io::BufWriter::new(std::io::stdout().lock()), &snapshot)?;
     Ok(())
 }

@@ -17,6 +17,10 @@ pub(crate) const IPCTNL_MSG_CT_DELETE: u16 = SUBSYSTEM | 2;
 const WHAT: &str = "conntrack entry";
 
 pub(super) fn read(socket: &mut Socket) -> Result<Read<Conntrack>> {
+    // A dump walks the one table of all namespaces; the count is this namespace's own.
+    if number("count") == Some(0) && may_dump(socket)? {
+        return Ok(Read::Got(Conntrack { entries: Vec::new(), count: Some(0), max: number("max") }));
+    }
     // `struct nfgenmsg`: any family.
     let entries =
         socket.dump_list("read the conntrack table", IPCTNL_MSG_CT_GET, &[0; 4], |m| match m.kind {
@@ -24,6 +28,13 @@ pub(super) fn read(socket: &mut Socket) -> Result<Read<Conntrack>> {
             _ => Ok(None),
         })?;
     Ok(entries.map(|entries| Conntrack { entries, count: number("count"), max: number("max") }))
+}
+
+/// Whether a dump would be answered. Asking for statistics takes the same right and walks nothing.
+fn may_dump(socket: &mut Socket) -> Result<bool> {
+    const IPCTNL_MSG_CT_GET_STATS: u16 = SUBSYSTEM | 5;
+    socket.ask("read the conntrack table", IPCTNL_MSG_CT_GET_STATS, 0, &[0; 4], |_| Ok(()))?;
+    Ok(true)
 }
 
 fn number(name: &str) -> Option<u64> {

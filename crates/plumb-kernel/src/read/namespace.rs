@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plumb_model::{Namespace, Protocol, Read};
+use plumb_model::{Namespace, Read};
 
 use super::{
     Options, absence, address, conntrack, counters, engines, legacy, link, neighbour, nft, route, rule,
@@ -151,14 +151,8 @@ fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, opt
 }
 
 fn socket_list(features: &Features) -> Result<Read<Vec<plumb_model::Socket>>> {
-    let mut protocols = Vec::new();
-    for (feature, protocol) in [("tcp_diag", Protocol::TCP), ("udp_diag", Protocol::UDP)] {
-        if features.has(feature) {
-            protocols.push(protocol);
-        }
-    }
-    if protocols.len() < 2 {
+    if !features.has("tcp_diag") || !features.has("udp_diag") {
         return sockets::read_proc();
     }
-    sockets::read(&mut Socket::open(Subsystem::SockDiag)?, &protocols)
+    sockets::read(&mut Socket::open(Subsystem::SockDiag)?)
 }

@@ -14,31 +14,101 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const INET_DIAG_SKV6ONLY: u16 = 11;
 const WHAT: &str = "socket";
 
-pub(super) fn read(socket: &mut netlink::Socket, protocols: &[Protocol]) -> Result<Read<Vec<Socket>>> {
+/// A dump of connected sockets walks the one table of all namespaces, so it is left out where this namespace's own
+/// counts say that it would find nothing.
+pub(super) fn read(socket: &mut netlink::Socket) -> Result<Read<Vec<Socket>>> {
+    let counts = Counts::read();
     let mut all = Read::Got(Vec::new());
     for family in [IpFamily::V4, IpFamily::V6] {
-        for protocol in protocols {
-            let request = request(family, *protocol);
-            let more =
-                socket.dump_list("read the sockets", SOCK_DIAG_BY_FAMILY, &request, |m| match m.kind {
-                    SOCK_DIAG_BY_FAMILY => parse(m.payload, *protocol),
-                    _ => Ok(None),
-                });
-            match more {
-                Ok(more) => all = super::join(all, more),
-                // No handler for this protocol, or no IPv6.
-                Err(KernelError::Refused { errno: libc::ENOENT | libc::EAFNOSUPPORT, .. }) => {}
-                Err(error) => return Err(error),
-            }
+        let listeners = dump(socket, family, Protocol::TCP, LISTEN)?;
+        let inuse = counts.inuse(Protocol::TCP, family);
+        let are_all =
+            counts.time_wait == Some(0) && inuse.is_some_and(|n| n <= listeners.items().len() as u64);
+        all = super::join(all, listeners);
+        if !are_all {
+            all = super::join(all, dump(socket, family, Protocol::TCP, CONNECTED)?);
+        }
+        if counts.inuse(Protocol::UDP, family) != Some(0) {
+            all = super::join(all, dump(socket, family, Protocol::UDP, LISTEN | CONNECTED)?);
         }
     }
     Ok(all)
 }
 
-/// `struct inet_diag_req_v2`: every state, no filter.
-fn request(family: IpFamily, protocol: Protocol) -> Vec<u8> {
+/// States to ask for, bits by `TCP_*`.
+const LISTEN: u32 = 1 << 10;
+/// All others, but for sockets that were only bound (13): those take and send nothing.
+const CONNECTED: u32 = 0x1fff & !LISTEN;
+
+fn dump(
+    socket: &mut netlink::Socket,
+    family: IpFamily,
+    protocol: Protocol,
+    states: u32,
+) -> Result<Read<Vec<Socket>>> {
+    let request = request(family, protocol, states);
+    let read = socket.dump_list("read the sockets", SOCK_DIAG_BY_FAMILY, &request, |m| match m.kind {
+        SOCK_DIAG_BY_FAMILY => parse(m.payload, protocol),
+        _ => Ok(None),
+    });
+    match read {
+        // No handler for this protocol, or no IPv6.
+        Err(KernelError::Refused { errno: libc::ENOENT | libc::EAFNOSUPPORT, .. }) => {
+            Ok(Read::Got(Vec::new()))
+        }
+        other => other,
+    }
+}
+
+/// Sockets of the calling thread's namespace, by /proc/net/sockstat and sockstat6; nothing where they are not there.
+#[derive(Debug, Default)]
+struct Counts {
+    /// `TCP`, `TCP6`, `UDP`, `UDP6` → sockets that listen or are connected.
+    inuse: Vec<(String, u64)>,
+    time_wait: Option<u64>,
+}
+
+impl Counts {
+    fn read() -> Self {
+        let mut counts = Self::default();
+        for file in ["sockstat", "sockstat6"] {
+            let text = std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
+            counts.parse(&text);
+        }
+        counts
+    }
+
+    /// `TCP: inuse 3 orphan 0 tw 1 alloc 5 mem 2`
+    fn parse(&mut self, text: &str) {
+        for line in text.lines() {
+            let Some((name, values)) = line.split_once(':') else { continue };
+            let words: Vec<&str> = values.split_ascii_whitespace().collect();
+            for pair in words.chunks_exact(2) {
+                match pair {
+                    ["inuse", n] => self.inuse.extend(n.parse().ok().map(|n| (name.to_owned(), n))),
+                    ["tw", n] => self.time_wait = n.parse().ok(),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn inuse(&self, protocol: Protocol, family: IpFamily) -> Option<u64> {
+        let name = match (protocol, family) {
+            (Protocol::TCP, IpFamily::V4) => "TCP",
+            (Protocol::TCP, IpFamily::V6) => "TCP6",
+            (Protocol::UDP, IpFamily::V4) => "UDP",
+            (Protocol::UDP, IpFamily::V6) => "UDP6",
+            _ => return None,
+        };
+        self.inuse.iter().find(|(n, _)| n == name).map(|(_, n)| *n)
+    }
+}
+
+/// `struct inet_diag_req_v2`
+fn request(family: IpFamily, protocol: Protocol, states: u32) -> Vec<u8> {
     let mut bytes = vec![super::family_number(family), protocol.0, 0, 0];
-    bytes.extend_from_slice(&u32::MAX.to_ne_bytes());
+    bytes.extend_from_slice(&states.to_ne_bytes());
     bytes.extend_from_slice(&[0; 40]);
     // `INET_DIAG_NOCOOKIE`
     bytes.extend_from_slice(&[0xff; 8]);
@@ -162,6 +232,17 @@ mod tests {
         assert!(socket.is_listening());
         assert_eq!((socket.sport, socket.v6only, socket.bound_dev), (8080, Some(true), None));
         assert_eq!((socket.receive_queue, socket.send_queue, socket.uid, socket.inode), (1, 128, 1000, 4242));
+    }
+
+    #[test]
+    fn counts_of_a_namespace() {
+        let mut counts = Counts::default();
+        counts.parse("sockets: used 4\nTCP: inuse 3 orphan 0 tw 1 alloc 5 mem 2\nUDP: inuse 0 mem 0\nUDPLITE: inuse 0\n");
+        counts.parse("TCP6: inuse 2\nUDP6: inuse 7\n");
+        assert_eq!(counts.time_wait, Some(1));
+        assert_eq!(counts.inuse(Protocol::TCP, IpFamily::V4), Some(3));
+        assert_eq!(counts.inuse(Protocol::UDP, IpFamily::V6), Some(7));
+        assert_eq!(counts.inuse(Protocol::SCTP, IpFamily::V6), None);
     }
 
     #[test]

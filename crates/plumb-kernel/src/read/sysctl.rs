@@ -1,10 +1,10 @@
 //! Sysctls of the calling thread's namespace: /proc/sys/net follows the thread that opens a file.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
 
 use plumb_model::{Read, Sysctls};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 /// Alone: read one by one, absent where the kernel has them not.
 const SINGLE: &[&str] = &[
@@ -111,63 +111,72 @@ const CONF_V6: &[&str] = &[
     "drop_unicast_in_l2_multicast",
 ];
 
+/// Folders are opened once and files looked up in them: that halves the time of so many small files.
 pub(super) fn read() -> Sysctls {
     let mut sysctls = Sysctls::default();
+    let Some(root) = open_folder(None, "/proc/sys") else { return sysctls };
     for name in SINGLE {
-        put(&mut sysctls, name, &path(name));
+        put(&mut sysctls, (*name).to_owned(), &root, &name.replace('.', "/"));
     }
-    for (folder, except) in FOLDERS {
-        let root = path(folder);
-        let Ok(entries) = fs::read_dir(&root) else {
-            let feature = if *folder == "net.bridge" { "br_netfilter" } else { "nf_conntrack" };
-            sysctls.0.insert((*folder).to_owned(), Read::Absent { feature: feature.into() });
+    for (path, except) in FOLDERS {
+        let Some(folder) = open_folder(Some(&root), &path.replace('.', "/")) else {
+            let feature = if *path == "net.bridge" { "br_netfilter" } else { "nf_conntrack" };
+            sysctls.0.insert((*path).to_owned(), Read::Absent { feature: feature.into() });
             continue;
         };
-        for entry in entries.filter_map(Result::ok) {
-            let file = entry.file_name();
-            let Some(file) = file.to_str().filter(|f| !except.contains(f)) else { continue };
-            put(&mut sysctls, &format!("{folder}.{file}"), &format!("{root}/{file}"));
+        for file in names(&folder).into_iter().filter(|f| !except.contains(&f.as_str())) {
+            put(&mut sysctls, format!("{path}.{file}"), &folder, &file);
         }
     }
-    for (family, names) in [("ipv4", CONF_V4), ("ipv6", CONF_V6)] {
-        let root = format!("/proc/sys/net/{family}/conf");
-        let Ok(devices) = fs::read_dir(&root) else {
+    for (family, keys) in [("ipv4", CONF_V4), ("ipv6", CONF_V6)] {
+        let Some(conf) = open_folder(Some(&root), &format!("net/{family}/conf")) else {
             let absent = Read::Absent { feature: family.into() };
             sysctls.0.insert(format!("net.{family}.conf"), absent);
             continue;
         };
-        for device in devices.filter_map(Result::ok) {
-            let Ok(device) = device.file_name().into_string() else { continue };
-            for name in names {
-                put(
-                    &mut sysctls,
-                    &format!("net.{family}.conf.{device}.{name}"),
-                    &format!("{root}/{device}/{name}"),
-                );
+        for device in names(&conf) {
+            // One that went in the meantime takes its settings along.
+            let Some(folder) = open_folder(Some(&conf), &device) else { continue };
+            for key in keys {
+                put(&mut sysctls, format!("net.{family}.conf.{device}.{key}"), &folder, key);
             }
         }
     }
     sysctls
 }
 
-/// Of a name without a device in it.
-fn path(name: &str) -> String {
-    format!("/proc/sys/{}", name.replace('.', "/"))
+fn open_folder(at: Option<&OwnedFd>, path: &str) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let at = at.map_or(rustix::fs::CWD, |fd| fd.as_fd());
+    rustix::fs::openat(at, path, flags, Mode::empty()).ok()
 }
 
-fn put(sysctls: &mut Sysctls, name: &str, path: &str) {
-    let value = match fs::read(path) {
-        Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes);
-            // `ip_local_port_range` has a tab between its numbers.
-            Read::Got(text.trim_end().to_owned())
-        }
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-            Read::Denied { capability: "CAP_NET_ADMIN".into() }
-        }
-        // A device that went in the meantime takes its settings along.
-        Err(_) if !Path::new(path).parent().is_some_and(Path::exists) => return,
-        Err(_) => Read::Absent { feature: name.to_owned() },
+fn names(folder: &OwnedFd) -> Vec<String> {
+    let Ok(entries) = rustix::fs::Dir::read_from(folder) else { return Vec::new() };
+    let names = entries.flatten().filter_map(|e| e.file_name().to_str().ok().map(str::to_owned));
+    names.filter(|n| n != "." && n != "..").collect()
+}
+
+fn put(sysctls: &mut Sysctls, name: String, folder: &OwnedFd, file: &str) {
+    let value = match read_file(folder, file) {
+        // `ip_local_port_range` has a tab between its numbers.
+        Ok(bytes) => Read::Got(String::from_utf8_lossy(&bytes).trim_end().to_owned()),
+        Err(Errno::ACCESS | Errno::PERM) => Read::Denied { capability: "CAP_NET_ADMIN".into() },
+        Err(_) => Read::Absent { feature: name.clone() },
     };
-    sysctls.0.insert(name.to_owned(), value);
+    sysctls.0.insert(name, value);
+}
+
+fn read_file(folder: &OwnedFd, file: &str) -> Result<Vec<u8>, Errno> {
+    let file = rustix::fs::openat(folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = [0; 4096];
+    let mut value = Vec::new();
+    // Values end with a newline, and a read gives as much as fits; few are longer than one read.
+    loop {
+        let n = rustix::io::read(&file, &mut buffer)?;
+        value.extend_from_slice(buffer.get(..n).unwrap_or_default());
+        if n < buffer.len() {
+            return Ok(value);
+        }
+    }
 }
