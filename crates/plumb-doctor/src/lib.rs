@@ -1,5 +1,8 @@
 //! Findings and diagnosis: from traces to causes, their places, evidence and remedies tried in the model.
+pub mod diagnose;
 pub mod finding;
+pub mod hops;
 pub mod messages;
 pub mod place;
+pub mod render;
 pub mod report;

@@ -4,6 +4,7 @@
 //! its number) and gives the keys of the contract. `namespace` is always there.
 
 mod layer;
+mod names;
 mod nft;
 
 use std::net::IpAddr;
@@ -18,9 +19,10 @@ use plumb_trace::state::NsIndex;
 use serde_json::Value;
 
 pub use layer::layer;
+pub use names::Names;
 pub use nft::{
-    Listing, chain_size, chain_words, element_text, listing, missing_rule, policy, rule, rule_by_element,
-    rule_number, rule_text, set_name,
+    Listing, chain_length, chain_size, chain_words, element_text, listing, missing_rule, policy, rule,
+    rule_by_element, rule_number, rule_text, set_name,
 };
 
 use crate::report::Place;

@@ -64,11 +64,11 @@ pub fn listing(table: &Table) -> Listing {
 
 /// A rule in a table of nft that holds an xtables match was written by iptables-nft all the same, and only its own
 /// listing shows it.
-fn listing_of_rule(table: &Table, rule: &Rule) -> Listing {
+fn listing_of_rule(table: &Table, rule: &Rule, of_table: Listing) -> Listing {
     if has_xtables_expression(&rule.exprs) && xt_family(table).is_some() {
         Listing::Xtables
     } else {
-        listing(table)
+        of_table
     }
 }
 
@@ -78,8 +78,15 @@ fn options(net: &Network, ns: NsIndex) -> Options {
 }
 
 /// A rule on one line, as the tool of its engine lists it.
-fn line(net: &Network, ns: NsIndex, table: &Table, chain: &Chain, rule: &Rule) -> (Listing, String) {
-    let listing = listing_of_rule(table, rule);
+fn line(
+    net: &Network,
+    ns: NsIndex,
+    table: &Table,
+    chain: &Chain,
+    rule: &Rule,
+    of_table: Listing,
+) -> (Listing, String) {
+    let listing = listing_of_rule(table, rule, of_table);
     if listing == Listing::Xtables
         && let Some(family) = xt_family(table)
         && let Ok(xt) = xtables_rule(family, &chain.name, &rule.exprs)
@@ -94,8 +101,12 @@ fn line(net: &Network, ns: NsIndex, table: &Table, chain: &Chain, rule: &Rule) -
 /// A rule as its own tool lists it, without handle and counter values.
 #[must_use]
 pub fn rule_text(net: &Network, at: RuleRef) -> String {
+    rule_text_as(net, at, table(net, at.ns, at.table).map_or(Listing::Nft, listing))
+}
+
+pub(super) fn rule_text_as(net: &Network, at: RuleRef, of_table: Listing) -> String {
     match found(net, at) {
-        Some((t, c, r)) => line(net, at.ns, t, c, r).1,
+        Some((t, c, r)) => line(net, at.ns, t, c, r, of_table).1,
         None => format!("rule {}", at.rule + 1),
     }
 }
@@ -154,9 +165,13 @@ fn device(table: &Table, chain: &Chain) -> Option<String> {
 /// A rule; `via` says how the packet got there.
 #[must_use]
 pub fn rule(net: &Network, rule: RuleRef, via: &[String]) -> Place {
+    rule_as(net, rule, table(net, rule.ns, rule.table).map_or(Listing::Nft, listing), via)
+}
+
+pub(super) fn rule_as(net: &Network, rule: RuleRef, of_table: Listing, via: &[String]) -> Place {
     let of = ChainPlace { ns: rule.ns, table: rule.table, chain: rule.chain };
-    let Some((t, c, r)) = found(net, rule) else { return chain_keys(net, of, None) };
-    let (listing, text) = line(net, rule.ns, t, c, r);
+    let Some((t, c, r)) = found(net, rule) else { return chain_keys(net, of, Some(of_table)) };
+    let (listing, text) = line(net, rule.ns, t, c, r, of_table);
     let mut place = chain_keys(net, of, Some(listing));
     set(&mut place, "rule", text);
     set(&mut place, "handle", r.handle);
@@ -235,6 +250,12 @@ pub fn missing_rule(net: &Network, at: ChainPlace, text: &str) -> Place {
     let mut place = chain_keys(net, at, None);
     set(&mut place, "missing", text);
     place
+}
+
+/// How many rules a chain has.
+#[must_use]
+pub fn chain_length(net: &Network, at: ChainPlace) -> usize {
+    chain(net, at).map_or(0, |(_, c)| c.rules.len())
 }
 
 /// How many rules a packet may meet in a base chain: its own, and those of the chains that they lead to.
