@@ -11,7 +11,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::error::{KernelError, Result};
 
 /// `NSFS_MAGIC` (include/uapi/linux/magic.h)
-const NSFS_MAGIC: i64 = 0x6e73_6673;
+const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
 
 /// A namespace held open: it lives at least as long as this does.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl NamespaceHandle {
         let path = path.as_ref();
         let enter = |source| KernelError::Enter { path: path.to_owned(), source };
         let file = File::open(path).map_err(enter)?;
-        let is_nsfs = rustix::fs::fstatfs(&file).is_ok_and(|s| i64::from(s.f_type) == NSFS_MAGIC);
+        let is_nsfs = rustix::fs::fstatfs(&file).is_ok_and(|s| s.f_type == NSFS_MAGIC);
         if !is_nsfs {
             return Err(KernelError::Missing {
                 what: format!("open the network namespace {}", path.display()),

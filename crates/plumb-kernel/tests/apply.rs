@@ -11,7 +11,7 @@ use plumb_nft::{
     TableKey, Verdict,
 };
 
-fn table(name: &str) -> Table {
+fn common_table(name: &str) -> Table {
     Table {
         family: Family::Inet,
         name: name.into(),
@@ -65,7 +65,7 @@ fn input_chain() -> Chain {
 fn a_transaction_names_what_was_refused() {
     let mut net = Net::new("nft");
     let mut batch = Batch::new(1, None);
-    batch.add_table(&table("t")).unwrap();
+    batch.add_table(&common_table("t")).unwrap();
     batch.add_chain(&key("t"), &input_chain()).unwrap();
     batch.add_rule(&key("t"), "nowhere", &drop_rule(), Place::Last).unwrap();
     let error = net.writer.nftables(batch).unwrap_err();
@@ -76,7 +76,7 @@ fn a_transaction_names_what_was_refused() {
     assert_eq!(of(&snapshot, &net).nft.value().unwrap().tables.len(), 0);
 
     let mut batch = Batch::new(1, None);
-    batch.add_table(&table("t")).unwrap();
+    batch.add_table(&common_table("t")).unwrap();
     batch.add_chain(&key("t"), &input_chain()).unwrap();
     for _ in 0..3 {
         batch.add_rule(&key("t"), "input", &drop_rule(), Place::Last).unwrap();
@@ -86,7 +86,7 @@ fn a_transaction_names_what_was_refused() {
     let rules = &of(&snapshot, &net).nft.value().unwrap().tables[0].chains[0].rules;
     assert_eq!(rules.len(), 3);
     let mut stale = Batch::new(1, Some(1));
-    stale.add_table(&table("u")).unwrap();
+    stale.add_table(&common_table("u")).unwrap();
     assert_eq!(net.writer.nftables(stale).unwrap_err().errno(), Some(85));
 }
 
@@ -103,7 +103,7 @@ fn changes_are_real_and_undone() {
     let peer = VethPeer { name: "d1", up: true, ..VethPeer::default() };
     server.writer.add_link(&NewLink { up: true, ..NewLink::new("d0", NewLinkKind::Veth(peer)) }).unwrap();
     let mut batch = Batch::new(1, None);
-    batch.add_table(&table("t")).unwrap();
+    batch.add_table(&common_table("t")).unwrap();
     batch.add_chain(&key("t"), &input_chain()).unwrap();
     let set: Set = serde_json::from_str(&format!(
         r#"{{"name": "s", "flags": {}, "key_type": 7, "key_len": 4}}"#,
@@ -169,6 +169,24 @@ fn changes_are_real_and_undone() {
     let after = do_it(Action::DeleteElement { family, table: table.clone(), set, element });
     assert_eq!(elements(&after).len(), 0);
     do_it(Action::DeleteTable { family, table });
+
+    let mut batch = Batch::new(1, None);
+    batch.add_table(&common_table("ct")).unwrap();
+    batch.add_chain(&key("ct"), &input_chain()).unwrap();
+    let state = Expr::Ct { key: plumb_nft::CtKey::State, dreg: plumb_nft::Register(1), direction: None };
+    batch.add_rule(&key("ct"), "input", &Rule { exprs: vec![state], ..drop_rule() }, Place::Last).unwrap();
+    plumb_kernel::NamespaceWriter::new(&server.handle).unwrap().nftables(batch).unwrap();
+    assert!(ping());
+    let seen = read(&[&client, &server]);
+    let table = of(&seen, &server).conntrack.value().unwrap();
+    assert_eq!((table.entries.len(), table.count), (1, Some(1)));
+    let entry = table.entries[0].clone();
+    assert_eq!((entry.original.protocol, entry.original.icmp.unwrap().kind), (Protocol::ICMP, 8));
+    let after = do_it(Action::DeleteConntrack(entry.clone()));
+    assert_eq!(of(&after, &server).conntrack.value().unwrap().entries.len(), 0);
+    let again = change(Action::DeleteConntrack(entry));
+    assert!(matches!(apply(&again, &after), Err(KernelError::Missing { .. })));
+    do_it(Action::DeleteTable { family, table: "ct".into() });
 
     let mut black = route("10.7.0.1/32", None, None);
     black.kind = plumb_model::RouteKind::Blackhole;

@@ -258,6 +258,7 @@ fn sockets_and_probes() {
 }
 
 #[test]
+#[allow(clippy::zombie_processes, reason = "that it ends by itself is what is tested")]
 fn a_child_lives_in_the_namespace_and_dies_with_its_thread() {
     let net = Net::new("child");
     let handle = net.handle.try_clone().unwrap();

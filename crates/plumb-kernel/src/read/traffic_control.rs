@@ -32,7 +32,9 @@ fn tcmsg(index: u32, parent: u32) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn read(socket: &mut Socket) -> Result<(Read<Vec<Qdisc>>, Read<Vec<Filter>>)> {
+type Both = (Read<Vec<Qdisc>>, Read<Vec<Filter>>);
+
+pub(super) fn read(socket: &mut Socket) -> Result<Both> {
     let request = tcmsg(0, 0);
     let qdiscs =
         socket.dump_list("read the queueing disciplines", RTM_GETQDISC, &request, |m| match m.kind {

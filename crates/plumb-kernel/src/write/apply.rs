@@ -80,7 +80,7 @@ fn batch(action: &Action, namespace: &Namespace) -> Result<Batch> {
     let mut batch = Batch::new(1, None);
     let written = match action {
         Action::DeleteRule { family, table, chain, handle } => {
-            Ok(drop_number(batch.delete_rule(&key(*family, table), chain, *handle)))
+            Ok(batch.delete_rule(&key(*family, table), chain, *handle))
         }
         Action::AddRule { family, table, chain, position, rule, .. } => {
             let place = match *position {
@@ -89,7 +89,7 @@ fn batch(action: &Action, namespace: &Namespace) -> Result<Batch> {
                 Position::Before(handle) => Place::Before(handle),
                 Position::After(handle) => Place::After(handle),
             };
-            batch.add_rule(&key(*family, table), chain, rule, place).map(drop_number)
+            batch.add_rule(&key(*family, table), chain, rule, place)
         }
         Action::SetPolicy { family, table, chain, policy } => {
             let accept = match policy {
@@ -99,24 +99,22 @@ fn batch(action: &Action, namespace: &Namespace) -> Result<Batch> {
                     return Err(unsupported(&format!("the policy {other:?}"), "policies are accept or drop"));
                 }
             };
-            Ok(drop_number(batch.set_policy(&key(*family, table), chain, accept)))
+            Ok(batch.set_policy(&key(*family, table), chain, accept))
         }
         Action::AddElement { family, table, set, element } => {
             let elements = with_end(find_set(namespace, *family, table, set)?, element);
-            batch.add_elements(&key(*family, table), set, &elements).map(|_| ())
+            batch.add_elements(&key(*family, table), set, &elements).map(|_| 0)
         }
         Action::DeleteElement { family, table, set, element } => {
             let elements = with_old_end(find_set(namespace, *family, table, set)?, element);
-            batch.delete_elements(&key(*family, table), set, &elements).map(|_| ())
+            batch.delete_elements(&key(*family, table), set, &elements).map(|_| 0)
         }
-        Action::DeleteTable { family, table } => Ok(drop_number(batch.delete_table(&key(*family, table)))),
+        Action::DeleteTable { family, table } => Ok(batch.delete_table(&key(*family, table))),
         other => return Err(unsupported(&format!("{other:?}"), "this version does not know how")),
     };
     written.map_err(|e: EncodeError| unsupported("a change of nftables", &e.to_string()))?;
     Ok(batch)
 }
-
-fn drop_number(_: u32) {}
 
 fn unsupported(what: &str, why: &str) -> KernelError {
     KernelError::Unsupported { what: what.to_owned(), why: why.to_owned() }
