@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use plumb_kernel::NamespaceHandle;
 use plumb_model::{IpFamily, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -188,21 +190,37 @@ pub fn topology(lab: &str) -> Result<Topology> {
     Ok(running(lab)?.topology)
 }
 
-/// Runs a command in a namespace of a lab, with this process' standard streams.
+/// Runs a command in a namespace of a lab, with this process' standard streams, and waits for it.
 ///
 /// # Errors
 /// Nothing bears the name, or the command cannot be started.
-pub fn exec(lab: &str, name: &str, command: &[OsString]) -> Result<ExitStatus> {
+pub fn run_in(lab: &str, name: &str, command: &[OsString]) -> Result<ExitStatus> {
+    let (namespace, mut command, what) = command_in(lab, name, command)?;
+    // A process starts in the namespace of the thread that starts it.
+    namespace.run(|| command.status())?.map_err(LabError::io(what))
+}
+
+/// Becomes a command in a namespace of a lab.
+///
+/// # Errors
+/// Nothing bears the name, or the command cannot be started. It returns for no other reason.
+pub fn exec(lab: &str, name: &str, command: &[OsString]) -> Result<std::convert::Infallible> {
+    let (namespace, mut command, what) = command_in(lab, name, command)?;
+    // The thread that enters is the one that becomes the command.
+    let error = namespace.run(|| command.exec())?;
+    Err(LabError::io(what)(error))
+}
+
+fn command_in(lab: &str, name: &str, command: &[OsString]) -> Result<(NamespaceHandle, Command, String)> {
     let state = running(lab)?;
     let namespace = resolve::namespace(&state.topology, name)?;
     let Some((program, arguments)) = command.split_first() else {
         return Err(LabError::Unknown("no command was given: plumb lab exec NAME -- COMMAND".to_owned()));
     };
     let what = format!("run {} in {namespace}", PathBuf::from(program).display());
-    // A process starts in the namespace of the thread that starts it.
-    execute::open(&namespace)?
-        .run(|| Command::new(program).args(arguments).status())?
-        .map_err(LabError::io(what))
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok((execute::open(&namespace)?, command, what))
 }
 
 /// How a probe is made.

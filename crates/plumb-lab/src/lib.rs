@@ -41,7 +41,7 @@ pub use breaking::{Broken, break_, heal};
 pub use child::run_if_child;
 pub use client::{Attempt, Outcome};
 pub use error::{LabError, Result};
-pub use lab::{ProbeOptions, ProbeReport, choose, down, exec, probe, topology, up};
+pub use lab::{ProbeOptions, ProbeReport, choose, down, exec, probe, run_in, topology, up};
 pub use plan::Plan;
 pub use resolve::{Destination, destination, namespace};
 pub use state::{ActiveFault, labs, owners};

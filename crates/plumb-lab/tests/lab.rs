@@ -183,16 +183,16 @@ fn a_small_lab_of_one_family() -> Result<(), Failed> {
 
 fn commands_run_inside() -> Result<(), Failed> {
     let lab = Lab::standard()?;
-    let ok = plumb_lab::exec(
+    let ok = plumb_lab::run_in(
         &lab.name,
         "web-0",
         &["test".into(), "-e".into(), "/proc/thread-self/ns/net".into()],
     )?;
     assert!(ok.success());
     let device = ["grep", "-q", "cni0", "/proc/net/dev"].map(Into::into);
-    assert!(plumb_lab::exec(&lab.name, "node:node-1", &device)?.success());
-    assert!(!plumb_lab::exec(&lab.name, "web-0", &device)?.success());
-    assert!(plumb_lab::exec(&lab.name, "nobody", &device).is_err());
+    assert!(plumb_lab::run_in(&lab.name, "node:node-1", &device)?.success());
+    assert!(!plumb_lab::run_in(&lab.name, "web-0", &device)?.success());
+    assert!(plumb_lab::run_in(&lab.name, "nobody", &device).is_err());
     Ok(())
 }
 

@@ -1,9 +1,14 @@
 //! Flags and subcommands.
 
+mod lab;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use lab::*;
+
+use crate::flow::{ExplainArgs, FlowArgs, ProbeArgs};
 use crate::lang::Lang;
 use crate::output::Color;
 
@@ -27,26 +32,82 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  plumb diagnose netns:client 10.0.2.2:8080   why that fails, where, and what mends it
+  plumb trace netns:client 10.0.2.2:8080      the way of the packet, there and back
   plumb ns                          every network namespace, who lives in it, what listens
   plumb ns --tree                   bridges, veth pairs, and which end is where
   plumb snapshot -o node-1.plumb    all that the kernel holds, in a file
   plumb snapshot show node-1.plumb  what is in it, and what could not be read
+  plumb lab up                      a cluster out of namespaces, to try things on
 
 Exit status: 0 done, 1 the answer is no, 2 usage or permission, 3 something could not be read.";
 
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Why a flow fails: the rule, route, limit or missing listener, and the command that mends it
+    Diagnose(DiagnoseArgs),
+    /// The way of a packet, there and back, hop by hop
+    Trace(TraceArgs),
     /// Network namespaces at a glance: who lives in each, its addresses, what listens
     Ns(NsArgs),
     /// All that the kernel holds, in one file
     Snapshot(SnapshotArgs),
+    /// A cluster out of network namespaces on this machine: build it, probe it, break it, heal it
+    Lab(LabArgs),
     /// A completion script for a shell
     Completion(CompletionArgs),
     /// Manual pages
     #[command(hide = true)]
     Man(ManArgs),
 }
+
+/// `plumb diagnose`
+#[derive(Debug, Args)]
+#[command(after_help = DIAGNOSE_EXAMPLES)]
+pub struct DiagnoseArgs {
+    /// The flow
+    #[command(flatten)]
+    pub flow: FlowArgs,
+    /// Whether to try it
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+    /// Print nothing but the commands that mend it, one cause a line
+    #[arg(long, conflicts_with = "output")]
+    pub print_remedy: bool,
+}
+
+const DIAGNOSE_EXAMPLES: &str = "\
+Examples:
+  plumb diagnose netns:client 10.0.2.2:8080            a process in a namespace, TCP
+  plumb diagnose netns:client '[fd00::2]:53' --protocol udp
+  plumb diagnose host 10.0.2.2 --protocol icmp         an echo from plumb's own namespace
+  plumb diagnose pod:default/web-0 pod:default/db-0:5432
+  plumb diagnose netns:client 10.0.2.2:8080 --probe    and open the real connection
+  plumb diagnose netns:client 10.0.2.2:8080 -o json    for a script
+  plumb diagnose netns:client 10.0.2.2:8080 --snapshot node-1.plumb
+
+Exit status: 0 connects, 1 it does not (or not always), 2 usage or permission, 3 could not tell.";
+
+/// `plumb trace`
+#[derive(Debug, Args)]
+#[command(after_help = TRACE_EXAMPLES)]
+pub struct TraceArgs {
+    /// The flow
+    #[command(flatten)]
+    pub flow: FlowArgs,
+    /// How much to tell
+    #[command(flatten)]
+    pub explain: ExplainArgs,
+}
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  plumb trace netns:client 10.0.2.2:8080               every hop, there and back
+  plumb trace netns:client 10.0.2.2:8080 --explain     what was looked up at each, and why it went on
+  plumb trace host 10.0.2.2 --protocol icmp -o json
+
+Exit status: 0 connects, 1 it does not (or not always), 2 usage or permission, 3 could not tell.";
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -155,6 +216,9 @@ pub struct SnapshotArgs {
     /// Only namespaces with these names (`*` and `?` allowed); may be given several times
     #[arg(long, value_name = "GLOB")]
     pub netns: Vec<String>,
+    /// Replace addresses (keeping prefixes) and names, so that the file can be given away: it has the same answers
+    #[arg(long)]
+    pub redact: bool,
     /// What to do with a file
     #[command(subcommand)]
     pub command: Option<SnapshotCommand>,
@@ -164,6 +228,7 @@ const SNAPSHOT_EXAMPLES: &str = "\
 Examples:
   plumb snapshot -o node-1.plumb                    this machine, every namespace
   plumb snapshot -o - --netns 'cni-*' | ssh admin 'cat > node-1.plumb'
+  plumb snapshot -o for-vendor.plumb --redact       without its names and addresses
   plumb snapshot show node-1.plumb                  what is in it
 
 Reading changes nothing on the machine. The file is for its owner alone (mode 0600): it holds addresses, names of

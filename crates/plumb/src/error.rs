@@ -84,6 +84,12 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// Something with a lab did not work.
+    #[error(transparent)]
+    Lab(#[from] plumb_lab::LabError),
+    /// The snapshot cannot be redacted.
+    #[error("the snapshot cannot be redacted")]
+    Redact(#[from] plumb_model::RedactError),
     /// Something was asked for that cannot be.
     #[error("{problem}")]
     #[diagnostic(help("{help}"))]

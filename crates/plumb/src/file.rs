@@ -54,6 +54,18 @@ pub fn write(snapshot: &Snapshot, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// A key that nobody knows, for redaction.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn random_key() -> Result<plumb_model::Key, Error> {
+    let mut key = [0; 16];
+    File::open("/dev/urandom")
+        .and_then(|mut f| f.read_exact(&mut key))
+        .map_err(Error::file("read", "/dev/urandom"))?;
+    Ok(key)
+}
+
 /// Writes a text file.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ impl TargetKind {
 }
 
 /// A fault that can be made.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize)]
 pub struct Fault {
     /// Number in the catalogue.
     pub id: &'static str,
@@ -56,6 +56,7 @@ pub struct Fault {
     pub does: &'static str,
     /// What it is made at.
     pub target: TargetKind,
+    #[serde(skip)]
     make: fn(&Scene<'_>) -> Result<Made, String>,
 }
 

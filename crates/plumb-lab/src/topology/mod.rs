@@ -201,10 +201,17 @@ impl Topology {
     /// # Errors
     /// The name is no good.
     pub fn standard(name: &str) -> Result<Self, TopologyError> {
-        let mut topology = Self::parse("the standard topology", standard::TEXT)?;
+        Self::parse("the standard topology", standard::TEXT)?.renamed(name)
+    }
+
+    /// The same under another name.
+    ///
+    /// # Errors
+    /// The name is no good.
+    pub fn renamed(mut self, name: &str) -> Result<Self, TopologyError> {
         check::lab_name(name).map_err(|message| TopologyError::Name { name: name.to_owned(), message })?;
-        name.clone_into(&mut topology.name);
-        Ok(topology)
+        name.clone_into(&mut self.name);
+        Ok(self)
     }
 
     /// The text of the standard topology, to start one's own from.

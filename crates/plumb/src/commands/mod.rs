@@ -1,9 +1,13 @@
 //! The subcommands, one file each.
 
 mod completion;
+mod diagnose;
+mod flow;
+mod lab;
 mod ns;
 mod snapshot;
 mod source;
+mod trace;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Status};
@@ -22,6 +26,14 @@ impl Context {
         Self { lang: args.lang.unwrap_or_else(|| Lang::from_locale(|name| std::env::var(name).ok())) }
     }
 
+    /// Language of reports.
+    fn lang(&self) -> plumb_doctor::messages::Lang {
+        match self.lang {
+            Lang::En => plumb_doctor::messages::Lang::En,
+            Lang::Zh => plumb_doctor::messages::Lang::Zh,
+        }
+    }
+
     fn say(&self, what: &Say<'_>) -> String {
         self.lang.say(what)
     }
@@ -33,8 +45,11 @@ impl Context {
 /// Whatever keeps it from being done.
 pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
     match command {
+        Command::Diagnose(args) => diagnose::run(args, context),
+        Command::Trace(args) => trace::run(args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Snapshot(args) => snapshot::run(args, context),
+        Command::Lab(args) => lab::run(args),
         Command::Completion(args) => completion::run(args),
         Command::Man(args) => completion::man(args),
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plumb_kernel::{Options, Parts};
+use plumb_kernel::{NamespaceHandle, Options, Parts};
 use plumb_model::{Namespace, Snapshot};
 
 use super::Context;
@@ -32,7 +32,10 @@ pub(super) fn live(context: &Context, only: Option<Vec<String>>, parts: Parts) -
     }
     let progress = Progress::new(&context.say(&Say::Reading));
     let tell = |p: &plumb_kernel::Progress| progress.at(p.done, p.total, &p.name);
-    let options = Options { only, parts, progress: Some(&tell), ..Options::default() };
+    // What `pod:` and `node:` stand for, where a lab runs here.
+    let owners = plumb_lab::owners();
+    let owner = |id| owners.get(&id).cloned();
+    let options = Options { only, parts, owner: Some(&owner), progress: Some(&tell), ..Options::default() };
     Ok(plumb_kernel::snapshot(&options)?)
 }
 
@@ -80,6 +83,15 @@ pub(super) fn find<'a>(snapshot: &'a Snapshot, name: &str) -> Result<&'a Namespa
         let known_names = snapshot.namespaces.iter().map(|n| n.name.clone()).collect();
         Error::NoNamespace { name: name.to_owned(), known_names }
     })
+}
+
+/// The way into a namespace.
+pub(super) fn handle(n: &Namespace) -> Result<NamespaceHandle, Error> {
+    if n.own {
+        return Ok(NamespaceHandle::current()?);
+    }
+    let path = n.path.as_ref().ok_or_else(|| Error::NoPath { name: n.name.clone() })?;
+    Ok(NamespaceHandle::open(path)?)
 }
 
 /// `/proc/PID/ns/net` of a process that lives there.

@@ -18,6 +18,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Chains => "chains",
         Say::Sets => "sets",
         Say::FilterRules => "rules",
+        Say::Everything => "everything",
         Say::Conntrack => "conntrack",
         Say::Sockets => "sockets",
         Say::Peer => "other end",
@@ -28,6 +29,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::NoCarrier => "no carrier",
         Say::OutsideSnapshot => "a namespace that is not covered",
         Say::Reading => "reading",
+        Say::Probing => "opening the connection".to_owned(),
         Say::Redacted => "names and addresses are replaced",
         Say::Complete => "everything could be read",
         Say::NotComplete => "not read",
@@ -49,6 +51,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             return format!("{names} missing: what it hides is said below; run it as root (sudo) to see all");
         }
         Say::Taken { host, kernel, at } => return format!("{host}, Linux {kernel}, taken {at}"),
+        Say::Redaction { warning } => return format!("redacted, the answer may differ: {warning}"),
         Say::Written { file, namespaces, bytes } => {
             return format!("{file}: {namespaces} namespaces, {bytes} bytes");
         }

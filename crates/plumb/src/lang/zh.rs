@@ -18,6 +18,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Chains => "链",
         Say::Sets => "集合",
         Say::FilterRules => "规则",
+        Say::Everything => "全部内容",
         Say::Conntrack => "连接跟踪",
         Say::Sockets => "套接字",
         Say::Peer => "对端",
@@ -28,6 +29,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::NoCarrier => "无载波",
         Say::OutsideSnapshot => "未覆盖的命名空间",
         Say::Reading => "读取中",
+        Say::Probing => "正在建立连接".to_owned(),
         Say::Redacted => "名称和地址已替换",
         Say::Complete => "全部内容均已读取",
         Say::NotComplete => "未能读取",
@@ -46,6 +48,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             return format!("缺少 {names}：看不到的内容见下文；以 root 身份（sudo）运行可看到全部");
         }
         Say::Taken { host, kernel, at } => return format!("{host}，Linux {kernel}，采集于 {at}"),
+        Say::Redaction { warning } => return format!("脱敏后结果可能不同：{warning}"),
         Say::Written { file, namespaces, bytes } => {
             return format!("{file}：{namespaces} 个命名空间，{bytes} 字节");
         }

@@ -17,7 +17,8 @@ pub(super) fn inhabitants(ns: &Namespace) -> Vec<String> {
         Some(Owner::Other { name }) => out.push(name.clone()),
         None => {}
     }
-    let mut programs: BTreeMap<(Option<&str>, Option<&str>, &str), Vec<u32>> = BTreeMap::new();
+    type Program<'a> = (Option<&'a str>, Option<&'a str>, &'a str);
+    let mut programs: BTreeMap<Program<'_>, Vec<u32>> = BTreeMap::new();
     for p in &ns.processes {
         let key = (p.pod_uid.as_deref(), p.container.as_deref(), p.comm.as_str());
         programs.entry(key).or_default().push(p.pid);

@@ -22,7 +22,15 @@ pub(super) fn run(args: &SnapshotArgs, context: &Context) -> Result<Status, Erro
     };
     let only = source::select(context, &args.netns)?;
     let snapshot = source::live(context, only, Parts::default())?;
-    file::write(&snapshot, path)?;
+    if args.redact {
+        let redacted = snapshot.redact(file::random_key()?)?;
+        for warning in &redacted.warnings {
+            output::warn(&context.say(&Say::Redaction { warning }));
+        }
+        file::write(&redacted.snapshot, path)?;
+    } else {
+        file::write(&snapshot, path)?;
+    }
     for gap in &snapshot.gaps {
         output::warn(&context.say(&Say::Gap { text: gap }));
     }

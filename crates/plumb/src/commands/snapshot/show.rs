@@ -115,6 +115,11 @@ fn missing(snapshot: &Snapshot, context: &Context) -> Vec<String> {
     for ns in &snapshot.namespaces {
         let name = ns.name.as_str();
         let say = |s| context.say(&s);
+        if let (Read::Denied { capability: why }, Read::Denied { .. }) = (&ns.links, &ns.nft) {
+            // It could not be entered: one line instead of one for each part.
+            put(Some(say(Say::Unread { what: &say(Say::Everything), why })), name);
+            continue;
+        }
         put(absence(&ns.links, &say(Say::Devices), context), name);
         put(absence(&ns.addresses, &say(Say::Addresses), context), name);
         put(absence(&ns.routes, &say(Say::Routes), context), name);
@@ -148,7 +153,7 @@ fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
     let mut left = days;
-    let is_leap = |y: u64| (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+    let is_leap = |y: u64| (y.is_multiple_of(4) && !y.is_multiple_of(100)) || y.is_multiple_of(400);
     // A file that claims to be from beyond the year 9999 is shown as its number.
     while left >= if is_leap(year) { 366 } else { 365 } {
         left -= if is_leap(year) { 366 } else { 365 };

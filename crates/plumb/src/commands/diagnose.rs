@@ -1,0 +1,80 @@
+//! `plumb diagnose`: why a flow fails, where, and what mends it.
+
+use plumb_doctor::diagnose::{ProbeSeen, diagnose, with_probe};
+use plumb_doctor::render;
+use plumb_doctor::report::Report;
+use plumb_kernel::Parts;
+use plumb_kernel::probe;
+use plumb_model::{IpFamily, Namespace, Snapshot};
+use plumb_trace::Network;
+use plumb_trace::session::Origin;
+
+use super::{Context, flow, source};
+use crate::cli::DiagnoseArgs;
+use crate::error::{Error, Status};
+use crate::flow::{AnswerFormat, Question as Asked};
+use crate::lang::Say;
+use crate::output;
+use crate::progress::Progress;
+
+pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Error> {
+    let asked = args.flow.question()?;
+    let snapshot = flow::snapshot(&args.flow, context)?;
+    let net = Network::compile(&snapshot);
+    let question = flow::resolve(&net, &args.flow, &asked, context)?;
+    let mut report = diagnose(&snapshot, &question);
+    if args.probe.probe {
+        report = probed(report, &snapshot, &net, &question, &asked, context)?;
+    }
+    if args.print_remedy {
+        for command in report.causes.iter().filter_map(|c| c.remedy.first()).filter(|r| !r.advice) {
+            output::print(&format!("{}\n", command.command))?;
+        }
+    } else {
+        match args.flow.output {
+            AnswerFormat::Json => output::print_json(&report)?,
+            _ => output::print(&render::report(&report, context.lang()))?,
+        }
+    }
+    Ok(match report.exit_status() {
+        0 => Status::Good,
+        3 => Status::CannotTell,
+        _ => Status::No,
+    })
+}
+
+/// Opens the one connection that was asked for, and reads the counters again.
+fn probed(
+    report: Report,
+    before: &Snapshot,
+    net: &Network,
+    question: &plumb_doctor::diagnose::Question,
+    asked: &Asked,
+    context: &Context,
+) -> Result<Report, Error> {
+    let Origin::Process { ns, source } = question.flow.origin else {
+        return Err(Error::Usage {
+            problem: "a probe needs a client on this machine".to_owned(),
+            help: "name the namespace of the client, or leave --probe out".to_owned(),
+        });
+    };
+    if source.is_some() {
+        return Err(Error::Usage {
+            problem: "a probe binds no source address".to_owned(),
+            help: "name the client's namespace (netns:NAME) instead of its address".to_owned(),
+        });
+    }
+    let n: &Namespace = net.namespace(ns);
+    let family = IpFamily::of(question.flow.dst);
+    let mut flow = probe::Flow::new(asked.ip_protocol(family), question.flow.dst, question.flow.port);
+    flow.source_port = asked.source_port;
+    flow.uid = Some(asked.uid);
+    let progress = Progress::new(&context.say(&Say::Probing));
+    let handle = source::handle(n)?;
+    let seen = probe::connect(&handle, &flow, &probe::Patience::default())?;
+    drop(progress);
+    let names: Vec<String> = before.namespaces.iter().map(|n| n.id.to_string()).collect();
+    let after = source::live(context, Some(names), Parts::default())?;
+    let seen = ProbeSeen::new(seen.connects, seen.errno, seen.seconds);
+    Ok(with_probe(report, before, &after, &seen))
+}

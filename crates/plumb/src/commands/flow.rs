@@ -1,0 +1,63 @@
+//! A question about a flow, asked of a snapshot: what `trace` and `diagnose` share.
+
+use plumb_doctor::diagnose::Question;
+use plumb_doctor::resolve::{self, ResolveError, Who};
+use plumb_kernel::Parts;
+use plumb_model::{IpFamily, Snapshot};
+use plumb_trace::Network;
+use plumb_trace::session::{Flow, Transport};
+
+use super::{Context, source};
+use crate::endpoint::From;
+use crate::error::Error;
+use crate::flow::{Destination, FlowArgs, FlowProtocol, Question as Asked};
+
+/// Reads what the question is asked of.
+pub(super) fn snapshot(args: &FlowArgs, context: &Context) -> Result<Snapshot, Error> {
+    source::read(context, args.snapshot.as_deref(), Parts::default())
+}
+
+/// Resolves the question's names.
+pub(super) fn resolve(net: &Network, args: &FlowArgs, asked: &Asked, context: &Context) -> Result<Question, Error> {
+    let origin = resolve::origin(net, &who(&asked.from)).map_err(usage)?;
+    let (dst, port) = match &asked.to {
+        Destination::Address { address, port } => (*address, *port),
+        Destination::Owner { owner, port } => {
+            let family = match &asked.from {
+                From::Address(a) => Some(IpFamily::of(*a)),
+                _ => None,
+            };
+            (resolve::address(net, &who(owner), family).map_err(usage)?, *port)
+        }
+    };
+    let transport = match asked.protocol {
+        FlowProtocol::Udp => Transport::Udp,
+        FlowProtocol::Icmp => Transport::Icmp,
+        FlowProtocol::Tcp | FlowProtocol::Sctp => Transport::Tcp,
+    };
+    let flow = Flow {
+        origin,
+        transport,
+        dst,
+        port: port.unwrap_or(0),
+        source_port: asked.source_port,
+        uid: asked.uid,
+        gid: asked.uid,
+    };
+    Ok(Question { flow, from: args.from.to_string(), lang: context.lang() })
+}
+
+fn usage(e: ResolveError) -> Error {
+    Error::Usage { problem: e.to_string(), help: "`plumb ns` lists the namespaces".to_owned() }
+}
+
+fn who(from: &From) -> Who {
+    match from {
+        From::Netns(name) => Who::Namespace(name.clone()),
+        From::NetnsPath(path) => Who::Namespace(path.display().to_string()),
+        From::Host => Who::Own,
+        From::Pod(p) => Who::Pod { namespace: p.namespace.clone(), name: p.name.clone() },
+        From::Node(name) => Who::Node(name.clone()),
+        From::Address(a) => Who::Address(*a),
+    }
+}

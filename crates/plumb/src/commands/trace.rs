@@ -1,0 +1,30 @@
+//! `plumb trace`: the way of a packet, there and back.
+
+use plumb_doctor::diagnose::trace;
+use plumb_doctor::hops::Level;
+use plumb_doctor::render;
+use plumb_trace::Network;
+
+use super::{Context, flow};
+use crate::cli::TraceArgs;
+use crate::error::{Error, Status};
+use crate::flow::AnswerFormat;
+use crate::output;
+
+pub(super) fn run(args: &TraceArgs, context: &Context) -> Result<Status, Error> {
+    let asked = args.flow.question()?;
+    let snapshot = flow::snapshot(&args.flow, context)?;
+    let net = Network::compile(&snapshot);
+    let question = flow::resolve(&net, &args.flow, &asked, context)?;
+    let level = if args.explain.explain { Level::Explain } else { Level::Brief };
+    let report = trace(&net, &question, level);
+    match args.flow.output {
+        AnswerFormat::Json => output::print_json(&report)?,
+        _ => output::print(&render::trace(&report, context.lang()))?,
+    }
+    Ok(match report.exit_status() {
+        0 => Status::Good,
+        3 => Status::CannotTell,
+        _ => Status::No,
+    })
+}
