@@ -41,7 +41,7 @@ pub(super) fn all(gaps: &mut Vec<String>) -> Vec<(NamespaceId, Process)> {
     }
     if hidden > 0 {
         gaps.push(format!(
-            "the network namespaces of {hidden} processes of other users cannot be seen: CAP_SYS_PTRACE is missing"
+            "the network namespaces of {hidden} processes of other users cannot be seen (is CAP_SYS_PTRACE missing?)"
         ));
     }
     found.sort_by_key(|(_, p)| p.pid);

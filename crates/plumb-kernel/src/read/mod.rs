@@ -16,6 +16,8 @@ mod route;
 mod rule;
 mod sockets;
 mod sysctl;
+#[cfg(test)]
+mod tests;
 mod traffic_control;
 mod wire;
 
@@ -119,6 +121,7 @@ impl fmt::Debug for Options<'_> {
 /// Reads the machine. What cannot be read is told in the snapshot; an error means that nothing could.
 pub fn snapshot(options: &Options<'_>) -> Result<Snapshot> {
     let (found, mut gaps) = discover::namespaces(&options.extra)?;
+    allow_open_files(found.len());
     let selected = select(found, options.only.as_deref(), &mut gaps);
     let mut features = Features::detect();
     features.programs = engines::on_root_cgroup();
@@ -164,6 +167,18 @@ pub fn snapshot(options: &Options<'_>) -> Result<Snapshot> {
     let taken_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let host = Host { node: options.node.clone(), ..host() };
     Ok(Snapshot { version: Snapshot::VERSION, taken_at, host, namespaces, gaps, redacted: false })
+}
+
+/// Each namespace takes two descriptors until its links' far ends are found; the usual soft limit is 1024. Where the hard
+/// one is too low as well, the namespaces beyond it become gaps.
+fn allow_open_files(namespaces: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = (namespaces as u64).saturating_mul(3).saturating_add(256);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|now| now < wanted) {
+        let current = limit.maximum.map_or(wanted, |most| most.min(wanted));
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+    }
 }
 
 fn host() -> Host {

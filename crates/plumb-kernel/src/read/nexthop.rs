@@ -65,7 +65,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Objects> {
     }
 }
 
-fn parse(payload: &[u8]) -> std::result::Result<(u32, Object), DecodeError> {
+pub(super) fn parse(payload: &[u8]) -> std::result::Result<(u32, Object), DecodeError> {
     let mut fields = Fields::new(payload, WHAT);
     fields.skip(4)?;
     let flags = fields.ne32()?;

@@ -110,7 +110,7 @@ impl Header {
     }
 }
 
-fn parse_qdisc(payload: &[u8]) -> std::result::Result<Qdisc, DecodeError> {
+pub(super) fn parse_qdisc(payload: &[u8]) -> std::result::Result<Qdisc, DecodeError> {
     let (header, rest) = Header::parse(payload)?;
     let mut qdisc = Qdisc {
         index: header.index,
@@ -140,7 +140,7 @@ fn parse_qdisc(payload: &[u8]) -> std::result::Result<Qdisc, DecodeError> {
     Ok(qdisc)
 }
 
-fn parse_filter(payload: &[u8], asked: u32) -> std::result::Result<Filter, DecodeError> {
+pub(super) fn parse_filter(payload: &[u8], asked: u32) -> std::result::Result<Filter, DecodeError> {
     let (header, rest) = Header::parse(payload)?;
     let mut kind = String::new();
     for attr in Attrs::new(rest, WHAT) {
