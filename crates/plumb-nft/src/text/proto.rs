@@ -84,7 +84,7 @@ desc!(VLAN "vlan" LL 32 16 Some("type");
 desc!(ARP "arp" NETWORK 0 15 None;
     f("htype", 0, 16, Ty::Integer), f("ptype", 16, 16, Ty::EtherType), f("hlen", 32, 8, Ty::Integer),
     f("plen", 40, 8, Ty::Integer), f("operation", 48, 16, Ty::ArpOp), f("saddr ether", 64, 48, Ty::Ether),
-    f("daddr ether", 144, 48, Ty::Ether), f("saddr ip", 112, 32, Ty::Ip), f("daddr ip", 192, 32, Ty::Ip));
+    f("saddr ip", 112, 32, Ty::Ip), f("daddr ether", 144, 48, Ty::Ether), f("daddr ip", 192, 32, Ty::Ip));
 desc!(IP "ip" NETWORK 0 12 Some("protocol");
     f("version", 0, 4, Ty::Integer), f("hdrlength", 4, 4, Ty::Integer), f("dscp", 8, 6, Ty::Dscp),
     f("ecn", 14, 2, Ty::Ecn), f("length", 16, 16, Ty::Integer), f("id", 32, 16, Ty::Integer),

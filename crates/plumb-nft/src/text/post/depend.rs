@@ -127,21 +127,18 @@ impl<'a> Post<'a> {
         let Some(n) = right.number().and_then(|n| u64::try_from(n).ok()) else { return };
         match key {
             MetaKey::Nfproto => proto::family(n).into_iter().for_each(|d| self.learn(d)),
-            MetaKey::Protocol => proto::network(n).into_iter().for_each(|d| self.learn(d)),
+            MetaKey::Protocol if matches!(self.family, Family::Netdev | Family::Bridge) => {
+                proto::network(n).into_iter().for_each(|d| self.learn(d));
+            }
             MetaKey::Iftype if n == 1 => self.known[LL] = Some(&proto::ETHER),
             MetaKey::L4proto => self.known[TRANSPORT] = proto::transport(n),
             _ => {}
         }
-        if self.dep_index(base).is_some() && self.meta_may_kill(key, n) {
-            self.release(base);
-        }
-        if let Some(slot) = self.deps.get_mut(base + 1) {
-            *slot = Some(statement);
-        }
+        self.replace(base, Some(key), n, statement);
     }
 
     /// A match on the network protocol stays in the families that see several, unless ICMP makes it plain.
-    pub(super) fn meta_may_kill(&self, key: MetaKey, value: u64) -> bool {
+    pub(super) fn meta_may_kill(&self, key: Option<MetaKey>, value: u64) -> bool {
         let Some((_, left, right)) = self.dep(NETWORK) else { return true };
         let n = right.number().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         let of_ether = |n| match n {
@@ -162,22 +159,40 @@ impl<'a> Post<'a> {
             _ => return true,
         }
         match (key, value, nfproto) {
-            (MetaKey::L4proto, 1, Some(10)) | (MetaKey::L4proto, 58, Some(2)) => false,
-            (MetaKey::L4proto, 1 | 58, _) => true,
-            (MetaKey::L4proto, ..) => false,
+            (Some(MetaKey::L4proto), 1, Some(10)) | (Some(MetaKey::L4proto), 58, Some(2)) => false,
+            (Some(MetaKey::L4proto), 1 | 58, _) => true,
+            (Some(MetaKey::L4proto), ..) => false,
             _ => true,
         }
     }
 
-    pub(super) fn ct_match(&mut self, key: CtKey, op: Op, right: &Node<'a>) {
+    pub(super) fn ct_match(&mut self, key: CtKey, op: Op, right: &Node<'a>, statement: usize) {
+        let base = match key {
+            CtKey::L3protocol => LL,
+            CtKey::Protocol => NETWORK,
+            _ => return,
+        };
         let Some(n) = right.number().and_then(|n| u64::try_from(n).ok()) else { return };
         if op != Op::Eq {
             return;
         }
-        match key {
-            CtKey::L3protocol => proto::family(n).into_iter().for_each(|d| self.learn(d)),
-            CtKey::Protocol => self.known[TRANSPORT] = proto::transport(n),
-            _ => {}
+        if key == CtKey::L3protocol {
+            if self.family == Family::Inet && self.known[LL].is_none() {
+                proto::family(n).into_iter().for_each(|d| self.learn(d));
+            }
+        } else if self.known[NETWORK].is_some() {
+            proto::transport(n).into_iter().for_each(|d| self.learn(d));
+        }
+        self.replace(base, None, n, statement);
+    }
+
+    /// A match on a protocol takes the place of one that it implies, and may be implied by what follows.
+    fn replace(&mut self, base: usize, key: Option<MetaKey>, value: u64, statement: usize) {
+        if self.dep_index(base).is_some() && self.meta_may_kill(key, value) {
+            self.release(base);
+        }
+        if let Some(slot) = self.deps.get_mut(base + 1) {
+            *slot = Some(statement);
         }
     }
 }

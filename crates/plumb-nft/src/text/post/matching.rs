@@ -23,7 +23,10 @@ impl<'a> Post<'a> {
         }
         self.node(&mut right);
         match left.kind {
-            Kind::Ct(key, _) => self.ct_match(key, op, &right),
+            Kind::Ct(key, _) => {
+                let index = self.out.len();
+                self.ct_match(key, op, &right, index);
+            }
             Kind::Meta(key) => {
                 let index = self.out.len();
                 self.meta_match(key, op, &right, index);

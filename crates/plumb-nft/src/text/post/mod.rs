@@ -84,10 +84,6 @@ impl<'a> Post<'a> {
                     *value = flag_list(value.clone());
                 }
             }
-            Stmt::ExthdrSet(ref mut to, ref mut value) => {
-                self.node(to);
-                self.node(value);
-            }
             Stmt::Nat(ref mut nat) => {
                 if let Some(addr) = &mut nat.addr {
                     self.node(addr);
