@@ -1,39 +1,18 @@
-//! Loads: header bytes, metadata, conntrack, routes (nft_payload.c, nft_meta.c, nft_ct.c, nft_fib*.c, nft_rt.c …).
+//! Loads: header bytes and metadata (nft_payload.c, nft_meta.c).
 
 use std::net::IpAddr;
 
 use plumb_model::{IpFamily, Protocol};
-use plumb_nft::{CtDirection, CtKey, Family, FibResult, Hook, MetaKey, PayloadBase, SocketKey};
+use plumb_nft::{Family, Hook, MetaKey, PayloadBase};
 
 use super::branch::Branch;
 use super::draw::Draw;
-use super::eval::{BREAK, Step, when};
+use super::eval::{BREAK, Step};
 use super::headers::{self, Header};
 use super::ops::Device;
 use super::regs::Why;
 use super::solve::Run;
-use crate::conntrack::Connection;
-use crate::env::FibQuery;
-use crate::packet::{CtInfo, CtState, PacketType, Tracking};
-
-/// `NFTA_FIB_F_*`
-mod fib_flag {
-    pub(super) const DADDR: u32 = 1 << 1;
-    pub(super) const MARK: u32 = 1 << 2;
-    pub(super) const IIF: u32 = 1 << 3;
-    pub(super) const OIF: u32 = 1 << 4;
-    pub(super) const PRESENT: u32 = 1 << 5;
-}
-
-/// What the packet has of the tracker here.
-pub(super) enum Seen<'a> {
-    /// No entry: invalid, or not looked at.
-    Nothing,
-    Untracked,
-    /// A template that carries a zone to the tracker (`nf_ct_is_template`).
-    Template(u16),
-    Entry(u32, &'a Connection, CtInfo),
-}
+use crate::packet::PacketType;
 
 /// An address as bytes.
 pub(super) fn octets(a: IpAddr) -> smallvec::SmallVec<[u8; 16]> {
@@ -48,25 +27,6 @@ impl Run<'_> {
         let devices = &self.nf.devices;
         let at = devices.binary_search_by_key(&index?, |d| d.index).ok()?;
         devices.get(at)
-    }
-
-    /// Whether this chain runs before the tracker.
-    fn before_tracker(&self) -> bool {
-        matches!(self.env.hook, Hook::Prerouting | Hook::Output) && self.base.priority < -200
-    }
-
-    pub(super) fn seen<'b>(&self, b: &'b Branch) -> Seen<'b> {
-        match b.state.packet.tracking {
-            Tracking::Untracked => Seen::Untracked,
-            Tracking::None => match b.state.packet.zone {
-                Some((zone, _)) if self.before_tracker() => Seen::Template(zone),
-                _ => Seen::Nothing,
-            },
-            Tracking::Entry { entry, info } => match b.state.world.conntrack.get(entry) {
-                Some(c) => Seen::Entry(entry, c, info),
-                None => Seen::Nothing,
-            },
-        }
     }
 
     /// `nft_pf`: the family that rules see.
@@ -246,218 +206,6 @@ impl Run<'_> {
                 b.regs.store_unknown(dreg, len, &what.as_str().into());
             }
         }
-        Step::Next
-    }
-
-    /// `nft_ct_get_eval`
-    pub(super) fn ct(
-        &mut self,
-        b: &mut Branch,
-        key: CtKey,
-        dreg: u8,
-        direction: Option<CtDirection>,
-    ) -> Step {
-        let seen = self.seen(b);
-        if key == CtKey::State {
-            let bits: u32 = match seen {
-                Seen::Nothing => 1,
-                Seen::Untracked => 64,
-                Seen::Template(_) => 8,
-                Seen::Entry(_, _, info) => match info.state {
-                    CtState::Established => 2,
-                    CtState::Related => 4,
-                    CtState::New => 8,
-                },
-            };
-            b.regs.store4(dreg, bits);
-            return Step::Next;
-        }
-        let (c, info) = match seen {
-            Seen::Entry(_, c, info) => (c, info),
-            Seen::Template(zone) => {
-                match key {
-                    CtKey::Zone => b.regs.store(dreg, &zone.to_le_bytes()),
-                    CtKey::Mark | CtKey::Status => b.regs.store4(dreg, 0),
-                    CtKey::Direction => b.regs.store(dreg, &[0]),
-                    _ => b.regs.store_unknown(dreg, 4, &"ct keys of a template".into()),
-                }
-                return Step::Next;
-            }
-            _ => return BREAK,
-        };
-        let tuple = match direction {
-            Some(CtDirection::Reply) => c.reply,
-            _ => c.original,
-        };
-        // ICMP keeps its id as the source "port", type and code as the destination's.
-        let ports = match tuple.icmp {
-            Some(i) => (i.id, u16::from_be_bytes([i.kind, i.code])),
-            None => (tuple.sport, tuple.dport),
-        };
-        let v4 = tuple.src.is_ipv4();
-        match key {
-            CtKey::Direction => b.regs.store(dreg, &[u8::from(info.reply)]),
-            CtKey::Status => {
-                let status = c.status;
-                b.regs.store4(dreg, status);
-            }
-            CtKey::Mark => {
-                let mark = c.mark;
-                b.regs.store4(dreg, mark);
-            }
-            CtKey::L3protocol => b.regs.store(dreg, &[if v4 { 2 } else { 10 }]),
-            CtKey::Protocol => b.regs.store(dreg, &[tuple.protocol.0]),
-            CtKey::Src => b.regs.store(dreg, &octets(tuple.src)),
-            CtKey::Dst => b.regs.store(dreg, &octets(tuple.dst)),
-            CtKey::SrcIp | CtKey::DstIp | CtKey::SrcIp6 | CtKey::DstIp6 => {
-                if v4 != matches!(key, CtKey::SrcIp | CtKey::DstIp) {
-                    return BREAK;
-                }
-                let source = matches!(key, CtKey::SrcIp | CtKey::SrcIp6);
-                b.regs.store(dreg, &octets(if source { tuple.src } else { tuple.dst }));
-            }
-            CtKey::ProtoSrc => b.regs.store(dreg, &ports.0.to_be_bytes()),
-            CtKey::ProtoDst => b.regs.store(dreg, &ports.1.to_be_bytes()),
-            CtKey::Labels => {
-                let labels = c.labels;
-                b.regs.store(dreg, &labels);
-            }
-            CtKey::Zone => {
-                let zone = match direction {
-                    Some(CtDirection::Original) => c.zone_original,
-                    Some(CtDirection::Reply) => c.zone_reply,
-                    None => c.zone_original.max(c.zone_reply),
-                };
-                b.regs.store(dreg, &zone.to_le_bytes());
-            }
-            // The helper of the connection that this one was expected by (`ct->master`); bit 0 is IPS_EXPECTED.
-            CtKey::Helper if c.status & 1 == 0 => return BREAK,
-            other => {
-                let len = match other {
-                    CtKey::Helper => 16,
-                    CtKey::Pkts | CtKey::Bytes | CtKey::Avgpkt => 8,
-                    _ => 4,
-                };
-                let what = format!("ct {}", other.word().unwrap_or("key"));
-                b.regs.store_unknown(dreg, len, &what.as_str().into());
-            }
-        }
-        Step::Next
-    }
-
-    /// `nft_fib4_eval`, `nft_fib6_eval` and their `_type` forms.
-    pub(super) fn fib(&mut self, b: &mut Branch, dreg: u8, result: FibResult, flags: u32) -> Step {
-        let env = self.env;
-        let p = &b.state.packet;
-        let daddr = flags & fib_flag::DADDR != 0;
-        let addr = if daddr { p.dst } else { p.src };
-        if result == FibResult::AddrType {
-            let device = if flags & fib_flag::IIF != 0 {
-                env.iif
-            } else if flags & fib_flag::OIF != 0 {
-                env.oif
-            } else {
-                None
-            };
-            let kind = env.lookups.addr_type(env.ns, addr, device).number();
-            b.regs.store4(dreg, u32::from(kind));
-            return Step::Next;
-        }
-        let input = self.device(env.iif);
-        let entering = matches!(env.hook, Hook::Prerouting | Hook::Ingress | Hook::Input);
-        let looped = p.packet_type == PacketType::Loopback || input.is_some_and(|d| d.loopback);
-        let unspecified = p.src.is_unspecified();
-        let found = if entering && looped {
-            env.iif
-        } else if unspecified
-            && matches!(p.dst, IpAddr::V4(d) if d.is_broadcast() || d.octets().starts_with(&[224, 0, 0]))
-        {
-            env.iif
-        } else if matches!(p.dst, IpAddr::V6(d) if d.is_multicast() || d.is_unicast_link_local())
-            && p.protocol == Protocol::ICMPV6
-            && unspecified
-        {
-            env.iif
-        } else {
-            let device = if flags & fib_flag::OIF != 0 {
-                env.oif
-            } else if flags & fib_flag::IIF != 0 {
-                env.iif
-            } else {
-                None
-            };
-            let other = if daddr { p.src } else { p.dst };
-            let pseudo = |a: IpAddr| match a {
-                IpAddr::V4(a) => a.is_multicast() || a.is_broadcast() || a.octets()[0] == 0,
-                IpAddr::V6(a) => a.is_multicast() || a.is_unspecified(),
-            };
-            let forwarded = env.hook == Hook::Forward && !daddr && flags & fib_flag::IIF != 0;
-            env.lookups.fib_device(
-                env.ns,
-                &FibQuery {
-                    dst: addr,
-                    src: (!pseudo(other)).then_some(other),
-                    mark: if flags & fib_flag::MARK != 0 { p.mark } else { 0 },
-                    iif: if forwarded { env.oif } else { None },
-                    oif: device,
-                    tos: p.tos & 0xfc,
-                },
-            )
-        };
-        let present = flags & fib_flag::PRESENT != 0;
-        match result {
-            FibResult::Oif | FibResult::Oifname if present => b.regs.store4(dreg, u32::from(found.is_some())),
-            FibResult::Oif => b.regs.store4(dreg, found.unwrap_or(0)),
-            FibResult::Oifname => {
-                let name = self.device(found).map_or([0; 16], |d| d.name);
-                b.regs.store(dreg, &name);
-            }
-            _ => b.regs.store_unknown(dreg, 16, &"result of a fib expression".into()),
-        }
-        Step::Next
-    }
-
-    /// `nft_socket_eval`
-    pub(super) fn socket(&mut self, b: &mut Branch, key: SocketKey, dreg: u8) -> Step {
-        let what = format!("socket {}", key.word().unwrap_or("key"));
-        let len = if key == SocketKey::Cgroupv2 { 8 } else { 4 };
-        match self.env.lookups.has_socket(self.env.ns, &b.state.packet.tuple()) {
-            Some(false) => BREAK,
-            _ => {
-                b.regs.store_unknown(dreg, len, &what.as_str().into());
-                Step::Next
-            }
-        }
-    }
-
-    /// `nft_exthdr_*_eval`; `op`: 0 IPv6, 1 TCP option, 2 IPv4 option, 3 SCTP chunk, 4 DCCP option. The walk's packets have
-    /// no extension headers and no IP options.
-    pub(super) fn extension(&mut self, b: &mut Branch, dreg: u8, len: usize, flags: u32, op: u32) -> Step {
-        let present = flags & 1 != 0;
-        let has = match op {
-            0 | 2 => false,
-            1 => b.state.packet.protocol == Protocol::TCP,
-            3 => b.state.packet.protocol == Protocol::SCTP,
-            4 => b.state.packet.protocol.0 == 33,
-            _ => true,
-        };
-        if !has {
-            if present {
-                b.regs.store4(dreg, 0);
-            }
-            return when(present);
-        }
-        let what: Why = match op {
-            1 => "TCP options".into(),
-            3 => "SCTP chunks".into(),
-            _ => "options of the transport header".into(),
-        };
-        if !present {
-            // An option that is not there ends the rule, so that also the load itself is a condition.
-            b.regs.store_unknown(dreg, len, &what);
-            return Step::Next;
-        }
-        b.regs.store_partly(dreg, &[0], &[1], &what);
         Step::Next
     }
 }

@@ -10,20 +10,26 @@
 //!   nothing is said of it; else the branch goes on with the answer that lets more of the packet pass, and with "no
 //!   match" where both do, and the unknown thing is named in [`World::unknowns`](crate::state::World::unknowns).
 
+mod bits;
 mod branch;
 mod compile;
 mod conntrack_users;
+mod ct;
 mod draw;
+mod ends;
 mod eval;
+mod fib;
 mod hash;
 mod headers;
 mod load;
+mod lookup;
 mod nat;
 mod ops;
 mod rare;
 mod regs;
 mod sets;
 mod solve;
+mod split;
 mod store;
 mod xt;
 

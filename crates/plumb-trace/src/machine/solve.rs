@@ -1,14 +1,14 @@
 //! Carrying a packet through a base chain: the straight run, and the branches where it splits.
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 use super::branch::{Branch, Frame, Position, STACK};
+use super::ends::{Ends, Out, accepted, alike, merge_ends, name, settle};
 use super::eval::Step;
 use super::ops::Verd;
 use super::{BaseChain, ChainEnd, Netfilter};
 use crate::env::Env;
 use crate::event::{Decider, Event, Stop, Unknown};
-use crate::share::Share;
 use crate::state::{RuleRef, State};
 
 /// Rules that one packet may meet in one chain. The kernel refuses loops, a damaged snapshot may hold one.
@@ -19,8 +19,6 @@ const MAX_FORKS: u32 = 256;
 const MAX_DEPTH: u32 = 24;
 /// Branches that are told apart at once. Draws that are remembered (each nth packet) multiply them.
 const MAX_BRANCHES: usize = 4096;
-
-type Ends = SmallVec<[(State, ChainEnd); 1]>;
 
 /// A run through one base chain.
 pub(super) struct Run<'a> {
@@ -44,12 +42,6 @@ enum Advance {
         unknown: u32,
         matched: Box<Branch>,
     },
-}
-
-/// Where branches of a nested run came to.
-enum Out {
-    End(Branch, ChainEnd),
-    Joined(Branch),
 }
 
 pub(super) fn run(nf: &Netfilter, env: &Env<'_>, base: &BaseChain, mut state: State) -> Ends {
@@ -77,69 +69,6 @@ pub(super) fn run(nf: &Netfilter, env: &Env<'_>, base: &BaseChain, mut state: St
             merge_ends(outs)
         }
     }
-}
-
-/// What was in doubt counts if the packet passes, and not if something sure drops it anyway.
-fn settle(branch: &mut Branch, end: &ChainEnd) {
-    if *end == ChainEnd::Accept {
-        let doubts = std::mem::take(&mut branch.doubts);
-        for doubt in doubts {
-            name(&mut branch.state, doubt);
-        }
-    }
-}
-
-/// Adds an unknown thing to those that a branch passed.
-pub(super) fn name(state: &mut State, unknown: u32) {
-    let list = &mut state.world.unknowns;
-    if let Err(at) = list.binary_search(&unknown) {
-        list.insert(at, unknown);
-    }
-}
-
-fn merge_ends(outs: Vec<Out>) -> Ends {
-    let mut ends: Ends = SmallVec::new();
-    for out in outs {
-        let (mut branch, end) = match out {
-            Out::End(branch, end) => (branch, end),
-            Out::Joined(branch) => (branch, ChainEnd::Accept),
-        };
-        settle(&mut branch, &end);
-        match ends.iter_mut().find(|(s, e)| *e == end && s.same(&branch.state)) {
-            Some((s, _)) => s.share = s.share + branch.state.share,
-            None => ends.push((branch.state, end)),
-        }
-    }
-    ends
-}
-
-fn accepted(outs: &[Out]) -> Share {
-    outs.iter()
-        .filter_map(|o| match o {
-            Out::End(b, ChainEnd::Accept) | Out::Joined(b) => Some(b.state.share),
-            Out::End(..) => None,
-        })
-        .sum()
-}
-
-/// Whether two lists of ends mean the same for the packet: the same mass in the same states, whoever dropped it.
-fn alike(a: &[Out], b: &[Out]) -> bool {
-    fn same(a: &Out, b: &Out) -> bool {
-        match (a, b) {
-            (Out::Joined(a), Out::Joined(b)) => a.same(b),
-            (
-                Out::End(_, ChainEnd::Stop(Stop::Dropped { .. })),
-                Out::End(_, ChainEnd::Stop(Stop::Dropped { .. })),
-            ) => true,
-            (Out::End(a, x), Out::End(b, y)) => x == y && a.doubts == b.doubts && a.state.same(&b.state),
-            _ => false,
-        }
-    }
-    let share = |o: &Out| match o {
-        Out::End(b, _) | Out::Joined(b) => b.state.share,
-    };
-    let mass = |list: &[Out], like: &Out| -> Share { list.iter().filter(|o| same(o, like)).map(share).sum() };
-    a.iter().chain(b).all(|o| mass(a, o) == mass(b, o))
 }
 
 impl Run<'_> {

@@ -5,9 +5,10 @@ use plumb_nft::{CtDirection, CtKey, Expr, MetaKey, ObjectData, PayloadBase};
 
 use super::branch::Branch;
 use super::compile::at as offset_of;
-use super::eval::{BREAK, Found, Step, additions};
+use super::ct::Seen;
+use super::eval::{BREAK, Step};
 use super::headers;
-use super::load::Seen;
+use super::lookup::{Found, additions};
 use super::solve::Run;
 use crate::event::Event;
 use crate::packet::{PacketType, Tracking};

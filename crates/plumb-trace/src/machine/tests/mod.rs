@@ -196,25 +196,25 @@ pub(super) fn random(modulus: u32) -> Expr {
 
 /// Ends of a packet that meets a table's base chain.
 pub(super) struct Outcome {
-    pub ends: Vec<(State, ChainEnd)>,
-    pub unknowns: Vec<Unknown>,
+    pub(super) ends: Vec<(State, ChainEnd)>,
+    pub(super) unknowns: Vec<Unknown>,
 }
 
 impl Outcome {
-    pub fn accepted(&self) -> Share {
+    pub(super) fn accepted(&self) -> Share {
         self.ends.iter().filter(|(_, e)| *e == ChainEnd::Accept).map(|(s, _)| s.share).sum()
     }
 
-    pub fn accepts(&self) -> bool {
+    pub(super) fn accepts(&self) -> bool {
         self.accepted().is_one()
     }
 
-    pub fn dropped(&self) -> Share {
+    pub(super) fn dropped(&self) -> Share {
         let drops = self.ends.iter().filter(|(_, e)| matches!(e, ChainEnd::Stop(Stop::Dropped { .. })));
         drops.map(|(s, _)| s.share).sum()
     }
 
-    pub fn rules(&self) -> Vec<(u32, u32)> {
+    pub(super) fn rules(&self) -> Vec<(u32, u32)> {
         let events = self.ends[0].0.history.events();
         events
             .iter()
@@ -223,7 +223,7 @@ impl Outcome {
     }
 
     /// Share of each mark.
-    pub fn marks(&self) -> Vec<(u32, Share)> {
+    pub(super) fn marks(&self) -> Vec<(u32, Share)> {
         let mut out: Vec<(u32, Share)> = self.ends.iter().map(|(s, _)| (s.packet.mark, s.share)).collect();
         out.sort_unstable();
         out

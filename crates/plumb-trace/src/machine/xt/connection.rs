@@ -8,7 +8,7 @@ use plumb_xtables::{AddrMask, Inv, PortRange};
 
 use super::Says;
 use crate::machine::branch::Branch;
-use crate::machine::load::Seen;
+use crate::machine::ct::Seen;
 use crate::machine::solve::Run;
 use crate::packet::CtState;
 

@@ -8,10 +8,10 @@ use plumb_xtables::matches::{Owner, PortSide, RecentAction, Statistic};
 
 use super::Says;
 use crate::machine::branch::Branch;
+use crate::machine::ct::Seen;
 use crate::machine::draw::Sticky;
-use crate::machine::eval::remember;
-use crate::machine::load::Seen;
 use crate::machine::solve::Run;
+use crate::machine::split::remember;
 use crate::packet::PacketType;
 use crate::share::Share;
 

@@ -11,9 +11,10 @@ use plumb_xtables::{Match, Target, XtFamily};
 
 use super::branch::Branch;
 use super::draw::Sticky;
-use super::eval::{BREAK, Step, remember, when};
+use super::eval::{BREAK, Step, when};
 use super::ops::Verd;
 use super::solve::Run;
+use super::split::remember;
 use crate::event::Event;
 use crate::share::Share;
 

@@ -8,8 +8,8 @@ use plumb_xtables::targets::{ConnmarkAction, ConnmarkTarget, Ct, CtZone, CtZoneD
 use crate::conntrack::nat::{self, NatRequest};
 use crate::event::{Answer, NatKind};
 use crate::machine::branch::Branch;
+use crate::machine::ct::Seen;
 use crate::machine::eval::Step;
-use crate::machine::load::Seen;
 use crate::machine::ops::Verd;
 use crate::machine::solve::Run;
 use crate::packet::Tracking;

@@ -1,0 +1,140 @@
+//! Routes, sockets, options (nft_fib*.c, nft_socket.c, nft_exthdr.c).
+
+use std::net::IpAddr;
+
+use plumb_model::Protocol;
+use plumb_nft::{FibResult, Hook, SocketKey};
+
+use super::branch::Branch;
+use super::eval::{BREAK, Step, when};
+use super::regs::Why;
+use super::solve::Run;
+use crate::env::FibQuery;
+use crate::packet::PacketType;
+
+/// `NFTA_FIB_F_*`
+mod fib_flag {
+    pub(super) const DADDR: u32 = 1 << 1;
+    pub(super) const MARK: u32 = 1 << 2;
+    pub(super) const IIF: u32 = 1 << 3;
+    pub(super) const OIF: u32 = 1 << 4;
+    pub(super) const PRESENT: u32 = 1 << 5;
+}
+
+impl Run<'_> {
+    /// `nft_fib4_eval`, `nft_fib6_eval` and their `_type` forms.
+    pub(super) fn fib(&mut self, b: &mut Branch, dreg: u8, result: FibResult, flags: u32) -> Step {
+        let env = self.env;
+        let p = &b.state.packet;
+        let daddr = flags & fib_flag::DADDR != 0;
+        let addr = if daddr { p.dst } else { p.src };
+        if result == FibResult::AddrType {
+            let device = if flags & fib_flag::IIF != 0 {
+                env.iif
+            } else if flags & fib_flag::OIF != 0 {
+                env.oif
+            } else {
+                None
+            };
+            let kind = env.lookups.addr_type(env.ns, addr, device).number();
+            b.regs.store4(dreg, u32::from(kind));
+            return Step::Next;
+        }
+        let input = self.device(env.iif);
+        let entering = matches!(env.hook, Hook::Prerouting | Hook::Ingress | Hook::Input);
+        let looped = p.packet_type == PacketType::Loopback || input.is_some_and(|d| d.loopback);
+        let unspecified = p.src.is_unspecified();
+        let found = if entering && looped {
+            env.iif
+        } else if unspecified
+            && matches!(p.dst, IpAddr::V4(d) if d.is_broadcast() || d.octets().starts_with(&[224, 0, 0]))
+        {
+            env.iif
+        } else if matches!(p.dst, IpAddr::V6(d) if d.is_multicast() || d.is_unicast_link_local())
+            && p.protocol == Protocol::ICMPV6
+            && unspecified
+        {
+            env.iif
+        } else {
+            let device = if flags & fib_flag::OIF != 0 {
+                env.oif
+            } else if flags & fib_flag::IIF != 0 {
+                env.iif
+            } else {
+                None
+            };
+            let other = if daddr { p.src } else { p.dst };
+            let pseudo = |a: IpAddr| match a {
+                IpAddr::V4(a) => a.is_multicast() || a.is_broadcast() || a.octets()[0] == 0,
+                IpAddr::V6(a) => a.is_multicast() || a.is_unspecified(),
+            };
+            let forwarded = env.hook == Hook::Forward && !daddr && flags & fib_flag::IIF != 0;
+            env.lookups.fib_device(
+                env.ns,
+                &FibQuery {
+                    dst: addr,
+                    src: (!pseudo(other)).then_some(other),
+                    mark: if flags & fib_flag::MARK != 0 { p.mark } else { 0 },
+                    iif: if forwarded { env.oif } else { None },
+                    oif: device,
+                    tos: p.tos & 0xfc,
+                },
+            )
+        };
+        let present = flags & fib_flag::PRESENT != 0;
+        match result {
+            FibResult::Oif | FibResult::Oifname if present => b.regs.store4(dreg, u32::from(found.is_some())),
+            FibResult::Oif => b.regs.store4(dreg, found.unwrap_or(0)),
+            FibResult::Oifname => {
+                let name = self.device(found).map_or([0; 16], |d| d.name);
+                b.regs.store(dreg, &name);
+            }
+            _ => b.regs.store_unknown(dreg, 16, &"result of a fib expression".into()),
+        }
+        Step::Next
+    }
+
+    /// `nft_socket_eval`
+    pub(super) fn socket(&mut self, b: &mut Branch, key: SocketKey, dreg: u8) -> Step {
+        let what = format!("socket {}", key.word().unwrap_or("key"));
+        let len = if key == SocketKey::Cgroupv2 { 8 } else { 4 };
+        match self.env.lookups.has_socket(self.env.ns, &b.state.packet.tuple()) {
+            Some(false) => BREAK,
+            _ => {
+                b.regs.store_unknown(dreg, len, &what.as_str().into());
+                Step::Next
+            }
+        }
+    }
+
+    /// `nft_exthdr_*_eval`; `op`: 0 IPv6, 1 TCP option, 2 IPv4 option, 3 SCTP chunk, 4 DCCP option. The walk's packets have
+    /// no extension headers and no IP options.
+    pub(super) fn extension(&mut self, b: &mut Branch, dreg: u8, len: usize, flags: u32, op: u32) -> Step {
+        let present = flags & 1 != 0;
+        let has = match op {
+            0 | 2 => false,
+            1 => b.state.packet.protocol == Protocol::TCP,
+            3 => b.state.packet.protocol == Protocol::SCTP,
+            4 => b.state.packet.protocol.0 == 33,
+            _ => true,
+        };
+        if !has {
+            if present {
+                b.regs.store4(dreg, 0);
+            }
+            return when(present);
+        }
+        let what: Why = match op {
+            1 => "TCP options".into(),
+            3 => "SCTP chunks".into(),
+            _ => "options of the transport header".into(),
+        };
+        if !present {
+            // An option that is not there ends the rule, so that also the load itself is a condition.
+            b.regs.store_unknown(dreg, len, &what);
+            return Step::Next;
+        }
+        b.regs.store_partly(dreg, &[0], &[1], &what);
+        Step::Next
+    }
+}
