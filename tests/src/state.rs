@@ -44,6 +44,8 @@ pub struct Seen {
     pub servers: Vec<String>,
     /// Attempts made.
     pub attempts: usize,
+    /// How many came to what: outcome and errno.
+    pub tally: BTreeMap<String, usize>,
 }
 
 impl<'a> State<'a> {
@@ -189,7 +191,13 @@ fn sum_up(attempts: &[Attempt]) -> Seen {
     let mut servers: Vec<String> = good.iter().filter_map(|a| a.server.clone()).collect();
     servers.sort();
     servers.dedup();
+    let mut tally = BTreeMap::new();
+    for attempt in attempts {
+        let what = format!("{} {}", attempt.outcome.word(), attempt.errno.as_deref().unwrap_or_default());
+        *tally.entry(what.trim().to_owned()).or_insert(0) += 1;
+    }
     Seen {
+        tally,
         outcome,
         stage: first.filter(|_| same(&|a, b| a.stage == b.stage)).and_then(|a| a.stage),
         errno: first.filter(|_| same(&|a, b| a.errno == b.errno)).and_then(|a| a.errno.clone()),

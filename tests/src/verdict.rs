@@ -133,6 +133,9 @@ pub fn reality(seen: &Seen, flow: &Flow) -> Vec<String> {
     if (seen.success - share).abs() > spread + f64::EPSILON {
         wrong.push(format!("{:.3} of {} attempts connect, expected {share}", seen.success, seen.attempts));
     }
+    if !wrong.is_empty() {
+        wrong.push(format!("all attempts: {:?}", seen.tally));
+    }
     wrong
 }
 
