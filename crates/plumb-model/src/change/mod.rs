@@ -20,8 +20,10 @@ use std::net::IpAddr;
 
 pub use commands::Advice;
 pub use error::ChangeError;
+pub(crate) use nft::successor;
 use plumb_nft::{Element, Family, Rule, Verdict};
 use serde::{Deserialize, Serialize};
+pub(crate) use sysctl::device_part;
 
 use crate::{
     Address, CtEntry, FdbEntry, IpFamily, Mac, Namespace, NamespaceId, Neighbour, PolicyRule, Protocol,

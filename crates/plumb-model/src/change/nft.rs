@@ -156,7 +156,7 @@ pub(super) fn set_policy(table: &mut Table, chain: &str, policy: &Verdict) -> Re
 }
 
 /// The first key after this one, `None` after the last.
-pub(super) fn successor(key: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn successor(key: &[u8]) -> Option<Vec<u8>> {
     let mut out = key.to_vec();
     for byte in out.iter_mut().rev() {
         *byte = byte.wrapping_add(1);

@@ -18,7 +18,7 @@ pub(super) fn element_text(ns: &Namespace, set: &Set, element: &Element) -> Stri
     let split = set.has(Set::INTERVAL) && !set.has(Set::CONCAT) && !element.is_catchall();
     if split {
         // The end of the interval: as given, as it is in the set, or the key after this one.
-        let given = element.key_end.as_deref().map(|last| super::nft::successor(last));
+        let given = element.key_end.as_deref().map(super::nft::successor);
         let end = given.unwrap_or_else(|| {
             super::nft::interval_end(set, element).or_else(|| super::nft::successor(&element.key))
         });

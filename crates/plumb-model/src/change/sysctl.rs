@@ -66,7 +66,7 @@ pub(super) fn set(
 }
 
 /// Splits `net.ipv4.conf.eth0.100.rp_filter` to its tree, device and key; a device's name may hold dots.
-pub(super) fn device_part(name: &str) -> Option<(&str, &str, &str)> {
+pub(crate) fn device_part(name: &str) -> Option<(&str, &str, &str)> {
     const TREES: [&str; 5] =
         ["net.ipv4.conf.", "net.ipv6.conf.", "net.ipv4.neigh.", "net.ipv6.neigh.", "net.mpls.conf."];
     TREES.iter().find_map(|tree| {
