@@ -85,6 +85,7 @@ fn a_transaction_names_what_was_refused() {
     let snapshot = read(&[&net]);
     let rules = &of(&snapshot, &net).nft.value().unwrap().tables[0].chains[0].rules;
     assert_eq!(rules.len(), 3);
+    assert_eq!(net.writer.ruleset().unwrap(), of(&snapshot, &net).nft);
     let mut stale = Batch::new(1, Some(1));
     stale.add_table(&common_table("u")).unwrap();
     assert_eq!(net.writer.nftables(stale).unwrap_err().errno(), Some(85));

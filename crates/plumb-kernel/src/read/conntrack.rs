@@ -21,13 +21,19 @@ pub(super) fn read(socket: &mut Socket) -> Result<Read<Conntrack>> {
     if number("count") == Some(0) && may_dump(socket)? {
         return Ok(Read::Got(Conntrack { entries: Vec::new(), count: Some(0), max: number("max") }));
     }
+    let table = entries(socket)?;
+    Ok(table.map(|t| Conntrack { count: number("count"), max: number("max"), ..t }))
+}
+
+/// Without count and limit, which only a thread in the namespace can read.
+pub(crate) fn entries(socket: &mut Socket) -> Result<Read<Conntrack>> {
     // `struct nfgenmsg`: any family.
     let entries =
         socket.dump_list("read the conntrack table", IPCTNL_MSG_CT_GET, &[0; 4], |m| match m.kind {
             IPCTNL_MSG_CT_NEW => parse(m.payload),
             _ => Ok(None),
         })?;
-    Ok(entries.map(|entries| Conntrack { entries, count: number("count"), max: number("max") }))
+    Ok(entries.map(|entries| Conntrack { entries, count: None, max: None }))
 }
 
 /// Whether a dump would be answered. Asking for statistics takes the same right and walks nothing.

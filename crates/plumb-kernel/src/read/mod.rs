@@ -22,7 +22,7 @@ mod traffic_control;
 mod wire;
 
 pub(crate) use address::{RTM_DELADDR, RTM_NEWADDR};
-pub(crate) use conntrack::IPCTNL_MSG_CT_DELETE;
+pub(crate) use conntrack::{IPCTNL_MSG_CT_DELETE, entries as conntrack_entries};
 pub(crate) use link::{RTM_NEWLINK, ifinfomsg};
 pub(crate) use neighbour::{AF_BRIDGE, RTM_DELNEIGH, RTM_NEWNEIGH, ndmsg};
 pub(crate) use nft::read as read_ruleset;

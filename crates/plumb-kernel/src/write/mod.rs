@@ -5,6 +5,7 @@ mod apply;
 mod conntrack;
 mod fdb;
 mod link;
+mod look;
 mod namespace;
 mod new_link;
 mod nft;
