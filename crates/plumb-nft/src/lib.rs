@@ -23,6 +23,30 @@
 //! assert_eq!(reader.finish().ruleset.generation, 7);
 //! # Ok::<(), plumb_nft::DecodeError>(())
 //! ```
+//!
+//! A rule as the kernel holds it, and as people read it:
+//!
+//! ```
+//! use plumb_nft::{Bytes, CmpOp, Data, Expr, Family, MetaKey, PayloadBase, Register, Rule, Table, Verdict, text};
+//!
+//! let reg = Register(1);
+//! let rule = Rule {
+//!     handle: 4,
+//!     exprs: vec![
+//!         Expr::Meta { key: MetaKey::L4proto, dreg: reg },
+//!         Expr::Cmp { sreg: reg, op: CmpOp::Eq, data: Bytes(vec![6]) },
+//!         Expr::Payload { dreg: reg, base: PayloadBase::Transport, offset: 2, len: 2 },
+//!         Expr::Cmp { sreg: reg, op: CmpOp::Eq, data: Bytes(vec![0, 80]) },
+//!         Expr::Counter { packets: 7, bytes: 420 },
+//!         Expr::Immediate { dreg: Register::VERDICT, data: Data::Verdict(Verdict::Drop) },
+//!     ],
+//!     userdata: Bytes::default(),
+//!     compat: None,
+//! };
+//! # let table = Table { family: Family::Inet, name: "t".into(), handle: 1, flags: 0, userdata: Bytes::default(),
+//! #     chains: vec![], sets: vec![], objects: vec![], flowtables: vec![], unknown_attributes: vec![] };
+//! assert_eq!(text::rule(&table, &rule), "tcp dport 80 counter drop");
+//! ```
 
 mod assemble;
 pub mod batch;

@@ -23,10 +23,10 @@ mod value;
 
 use std::collections::BTreeMap;
 
-use crate::types::{Chain, Rule, Ruleset, Set, Table};
+use crate::types::{Chain, Expr, Rule, Ruleset, Set, Table};
 
 /// How to write.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// With the state of counters, quotas and time-outs (`nft list`); without it, what `nft -s list` gives.
     pub counters: bool,
@@ -35,6 +35,9 @@ pub struct Options {
     /// Names of the namespace's interfaces by index: rules hold the index, `nft` writes the name. Index 1 is `lo` in
     /// every namespace and need not be given.
     pub links: BTreeMap<u32, String>,
+    /// How xtables matches and targets are written. `nft` asks iptables' own libraries and so prints what they make
+    /// of them; without this, or where it gives `None`, `xt match NAME` stands there, as where `nft` has no library.
+    pub xt: Option<fn(&Expr) -> Option<String>>,
 }
 
 impl Options {

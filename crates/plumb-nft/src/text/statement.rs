@@ -127,13 +127,18 @@ pub(super) fn plain(options: &Options, expr: &Expr) -> String {
             log(prefix.as_deref(), *group, *snaplen, *qthreshold, *level, flags.unwrap_or(0))
         }
         Expr::Synproxy { mss, wscale, flags } => format!("synproxy{}", synproxy(*mss, *wscale, *flags)),
-        Expr::Match { name, .. } => format!("xt match {name}"),
-        Expr::Target { name, .. } => format!("xt target {name}"),
+        Expr::Match { name, .. } => xt(options, expr).unwrap_or_else(|| format!("xt match {name}")),
+        Expr::Target { name, .. } => xt(options, expr).unwrap_or_else(|| format!("xt target {name}")),
         Expr::Unknown { name, data } => format!("# unknown expression {name} 0x{data}"),
         other => format!("# expression {other:?}"),
     }
 }
 
+fn xt(options: &Options, expr: &Expr) -> Option<String> {
+    options.xt.and_then(|write| write(expr))
+}
+
+/// `over `, where a limit is turned around.
 pub(super) fn over(over: bool) -> &'static str {
     if over { "over " } else { "" }
 }
