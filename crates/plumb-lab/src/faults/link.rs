@@ -90,7 +90,7 @@ fn interface_down(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
     let down = change(ns, Action::SetLinkUp { device: ETH0.to_owned(), up: false });
-    let flow = scene.to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
     made(vec![down], flow, format!("eth0 of {} is down", pod.full_name()))
 }
 
@@ -100,7 +100,7 @@ fn peer_down(scene: &Scene<'_>) -> Result<Made, String> {
     let ns = scene.node_namespace(pod)?;
     device(ns, &veth)?;
     let down = change(ns, Action::SetLinkUp { device: veth.clone(), up: false });
-    let flow = scene.to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
     made(
         vec![down],
         flow,
@@ -118,8 +118,8 @@ fn off_bridge(scene: &Scene<'_>) -> Result<Made, String> {
     // back to the pod.
     let flow = scene
         .neighbour(pod, serves)
-        .and_then(|other| scene.to_pod(pod, other, Outcome::Unreachable))
-        .or_else(|_| scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut))?;
+        .and_then(|other| scene.flow_to_pod(pod, other, Outcome::Unreachable))
+        .or_else(|_| scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut))?;
     made(vec![off], flow, format!("{veth} of {} is no port of {CNI0}", pod.node))
 }
 
@@ -135,7 +135,7 @@ fn not_forwarding(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     // Without STP the kernel turns a blocking port to forwarding at once (br_make_forwarding), a listening one never.
     let change = port(scene, pod, "state", "listening")?;
-    let flow = scene.to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
     made(
         vec![change],
         flow,
@@ -148,7 +148,7 @@ fn isolated(scene: &Scene<'_>) -> Result<Made, String> {
     let other = scene.neighbour(pod, |_| true)?;
     let mut changes = vec![port(scene, pod, "isolated", "on")?, port(scene, other, "isolated", "on")?];
     changes.extend(super::neighbour::forget(scene, pod)?);
-    let flow = scene.to_pod(other, pod, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(other, pod, Outcome::Unreachable)?;
     made(changes, flow, format!("the ports of {} and {} are isolated", pod.full_name(), other.full_name()))
 }
 
@@ -162,7 +162,7 @@ fn no_flood(scene: &Scene<'_>) -> Result<Made, String> {
     let learnt = ns.fdb.items().iter().filter(|e| e.index == index && Some(e.lladdr) == mac);
     changes.extend(learnt.map(|e| change(ns, Action::DeleteFdb { device: veth.clone(), entry: e.clone() })));
     let client = scene.neighbour(pod, |_| true)?;
-    let flow = scene.to_pod(client, pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(client, pod, Outcome::TimesOut)?;
     made(changes, flow, format!("the port of {} on {CNI0} neither floods nor learns", pod.full_name()))
 }
 
@@ -184,7 +184,7 @@ fn wrong_length(scene: &Scene<'_>) -> Result<Made, String> {
         change(ns, Action::AddAddress { device: device.clone(), address: wrong.clone() }),
         change(ns, Action::DeleteAddress { device, address: right.clone() }),
     ];
-    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
     made(
         changes,
         flow,
@@ -219,7 +219,7 @@ fn wrong_source(scene: &Scene<'_>) -> Result<Made, String> {
         change(ns, Action::DeleteRoute(old.clone())),
         change(ns, Action::AddRoute(new)),
     ];
-    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut)?;
     made(changes, flow, format!("the default route of {} prefers the source {source}", pod.full_name()))
 }
 
@@ -227,7 +227,7 @@ fn loopback_down(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
     let down = change(ns, Action::SetLinkUp { device: "lo".to_owned(), up: false });
-    let flow = scene.to_pod(pod, pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(pod, pod, Outcome::TimesOut)?;
     made(vec![down], flow, format!("lo of {} is down", pod.full_name()))
 }
 
@@ -237,7 +237,7 @@ fn no_ipv6(scene: &Scene<'_>) -> Result<Made, String> {
     address_of(ns, ETH0, IpFamily::V6)?;
     let off = sysctl(ns, &format!("net.ipv6.conf.{ETH0}.disable_ipv6"), "1");
     let client = scene.neighbour(pod, |_| true)?;
-    let flow = scene.to_pod_of(client, pod, IpFamily::V6, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod_of(client, pod, IpFamily::V6, Outcome::Unreachable)?;
     let mut changes = vec![off];
     changes.extend(super::neighbour::forget(scene, pod)?);
     made(changes, flow, format!("IPv6 is disabled on eth0 of {}", pod.full_name()))

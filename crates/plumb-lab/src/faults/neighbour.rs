@@ -58,7 +58,7 @@ fn stale(scene: &Scene<'_>) -> Result<Made, String> {
         flags: 0,
     };
     let set = change(ns, Action::SetNeighbour { device: ETH0.to_owned(), neighbour });
-    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut)?;
     made(vec![set], flow, format!("{} sends what is for {gateway} to 02:00:00:00:de:ad", pod.full_name()))
 }
 
@@ -69,6 +69,6 @@ fn silent(scene: &Scene<'_>) -> Result<Made, String> {
     let mut changes = vec![sysctl(ns, &format!("net.ipv4.conf.{ETH0}.arp_ignore"), "8")];
     changes.extend(forget(scene, pod)?);
     let client = scene.neighbour(pod, |_| true)?;
-    let flow = scene.to_pod_of(client, pod, IpFamily::V4, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod_of(client, pod, IpFamily::V4, Outcome::Unreachable)?;
     made(changes, flow, format!("{} answers no ARP request", pod.full_name()))
 }

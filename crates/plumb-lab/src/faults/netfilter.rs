@@ -65,7 +65,7 @@ fn drop_rule(scene: &Scene<'_>) -> Result<Made, String> {
         .destination_port(Protocol::TCP, port)
         .counter()
         .verdict(Verdict::Drop);
-    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
     let drop = add_rule(ns, Family::Inet, FILTER, "forward", rule);
     made(vec![drop], flow, format!("{} drops what is for TCP port {port} of {}", pod.node, pod.full_name()))
 }
@@ -79,7 +79,7 @@ fn policy_drop(scene: &Scene<'_>) -> Result<Made, String> {
         chain: "forward".to_owned(),
         policy: Verdict::Drop,
     };
-    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
     made(vec![change(ns, policy)], flow, format!("{} drops all that it forwards", pod.node))
 }
 
@@ -98,7 +98,7 @@ fn marked(scene: &Scene<'_>) -> Result<Made, String> {
         add_rule(ns, Family::Inet, FILTER, "prerouting", mark),
         add_rule(ns, Family::Inet, FILTER, "forward", drop),
     ];
-    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
     made(
         changes,
         flow,
@@ -116,7 +116,7 @@ fn lossy(scene: &Scene<'_>) -> Result<Made, String> {
         .one_of(3, 1)
         .counter()
         .verdict(Verdict::Drop);
-    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Connects)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Connects)?;
     let drop = add_rule(ns, Family::Inet, FILTER, "forward", rule);
     made(
         vec![drop],
@@ -139,7 +139,7 @@ fn redirect(scene: &Scene<'_>) -> Result<Made, String> {
         .protocol(Protocol::TCP)
         .counter()
         .redirect(15001);
-    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Refused)?;
+    let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::Refused)?;
     let redirect = add_rule(ns, family, SERVICES, "prerouting", rule);
     made(
         vec![redirect],
@@ -160,7 +160,7 @@ fn untracked(scene: &Scene<'_>) -> Result<Made, String> {
         .counter()
         .notrack();
     // Untracked, the pod's address is not masqueraded either: the router has no route to tell the pod so.
-    let flow = scene.to_service(client, service, Outcome::TimesOut)?;
+    let flow = scene.flow_to_service(client, service, Outcome::TimesOut)?;
     let skip = add_rule(ns, Family::Inet, FILTER, "prerouting", rule);
     made(vec![skip], flow, format!("{} does not track what is for service {}", client.node, service.name))
 }

@@ -84,7 +84,7 @@ fn no_route(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
     let gone = default_route(ns, scene.family())?;
-    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
     made(
         vec![change(ns, Action::DeleteRoute(gone.clone()))],
         flow,
@@ -96,7 +96,7 @@ fn no_return(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
     let gone = default_route(ns, scene.family())?;
-    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
     made(
         vec![change(ns, Action::DeleteRoute(gone.clone()))],
         flow,
@@ -117,7 +117,7 @@ fn host_route(scene: &Scene<'_>, kind: RouteKind, via: Option<IpAddr>) -> Result
 fn blackhole(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let (change, node) = host_route(scene, RouteKind::Blackhole, None)?;
-    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::TimesOut)?;
     made(vec![change], flow, format!("{node} discards what is for {}", pod.full_name()))
 }
 
@@ -129,7 +129,7 @@ fn stale(scene: &Scene<'_>) -> Result<Made, String> {
     let gone = ranges::nth(*underlay, ranges::size(*underlay).saturating_sub(2))
         .ok_or("the underlay is too small")?;
     let (change, node) = host_route(scene, RouteKind::Unicast, Some(gone))?;
-    let flow = scene.to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Unreachable)?;
     made(vec![change], flow, format!("{node} sends what is for {} to {gone}, which is gone", pod.full_name()))
 }
 
@@ -157,7 +157,7 @@ fn looped(scene: &Scene<'_>) -> Result<Made, String> {
     let dst = Prefix::host(scene.address(pod, family)?);
     let back = route(RouteKind::Unicast, dst, Some(back), Some(device(other, ETH0)?.index));
     let changes = vec![there, change(other, Action::AddRoute(back))];
-    let flow = scene.to_pod(client, pod, outcome)?;
+    let flow = scene.flow_to_pod(client, pod, outcome)?;
     made(changes, flow, format!("{node} and {name} send what is for {} to each other", pod.full_name()))
 }
 
@@ -197,7 +197,7 @@ fn policy(scene: &Scene<'_>) -> Result<Made, String> {
     let mut rule = rule(family, 100, TABLE);
     rule.src = Some(source);
     let changes = vec![change(ns, Action::AddRoute(dead)), change(ns, Action::AddPolicyRule(rule))];
-    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
+    let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::Unreachable)?;
     made(
         changes,
         flow,
@@ -232,7 +232,7 @@ fn reverse_path(scene: &Scene<'_>) -> Result<Made, String> {
         change(ns, Action::AddRoute(wrong)),
         sysctl(ns, &format!("net.ipv4.conf.{ETH0}.rp_filter"), "1"),
     ];
-    let flow = scene.to_pod_of(client, pod, IpFamily::V4, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod_of(client, pod, IpFamily::V4, Outcome::TimesOut)?;
     made(
         changes,
         flow,
@@ -254,7 +254,7 @@ fn no_forwarding(scene: &Scene<'_>) -> Result<Made, String> {
         IpFamily::V4 => "net.ipv4.ip_forward",
         IpFamily::V6 => "net.ipv6.conf.all.forwarding",
     };
-    let flow = scene.to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::TimesOut)?;
     made(vec![sysctl(ns, name, "0")], flow, format!("{} does not forward", pod.node))
 }
 
@@ -262,6 +262,6 @@ fn no_forwarding_on_bridge(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.node_namespace(pod)?;
     let off = sysctl(ns, &format!("net.ipv4.conf.{CNI0}.forwarding"), "0");
-    let flow = scene.to_pod_of(pod, scene.remote(pod, serves)?, IpFamily::V4, Outcome::TimesOut)?;
+    let flow = scene.flow_to_pod_of(pod, scene.remote(pod, serves)?, IpFamily::V4, Outcome::TimesOut)?;
     made(vec![off], flow, format!("{} does not forward what comes in by {CNI0}", pod.node))
 }

@@ -127,17 +127,23 @@ impl<'a> Scene<'a> {
     }
 
     /// A flow from a pod to a TCP port of another.
-    pub(super) fn to_pod(&self, from: &Pod, to: &Pod, outcome: Outcome) -> Try<Flow> {
-        self.to_pod_of(from, to, self.family(), outcome)
+    pub(super) fn flow_to_pod(&self, from: &Pod, to: &Pod, outcome: Outcome) -> Try<Flow> {
+        self.flow_to_pod_of(from, to, self.family(), outcome)
     }
 
-    pub(super) fn to_pod_of(&self, from: &Pod, to: &Pod, family: IpFamily, outcome: Outcome) -> Try<Flow> {
+    pub(super) fn flow_to_pod_of(
+        &self,
+        from: &Pod,
+        to: &Pod,
+        family: IpFamily,
+        outcome: Outcome,
+    ) -> Try<Flow> {
         let port = stream_port(to).ok_or_else(|| format!("`{}` serves no TCP port", to.full_name()))?;
         Ok(flow(from, self.address(to, family)?, port.port, outcome))
     }
 
     /// A flow from a pod to a service.
-    pub(super) fn to_service(&self, from: &Pod, service: &NatService, outcome: Outcome) -> Try<Flow> {
+    pub(super) fn flow_to_service(&self, from: &Pod, service: &NatService, outcome: Outcome) -> Try<Flow> {
         let family = self.family();
         let address = of_family(&service.addresses, family)
             .ok_or_else(|| format!("service `{}` has no {} address", service.name, family.sysctl_name()))?;
@@ -145,7 +151,7 @@ impl<'a> Scene<'a> {
     }
 
     /// A flow from a pod to the server outside.
-    pub(super) fn to_outside(&self, from: &Pod, outcome: Outcome) -> Try<Flow> {
+    pub(super) fn flow_to_outside(&self, from: &Pod, outcome: Outcome) -> Try<Flow> {
         let (address, port) = self.outside()?;
         Ok(flow(from, address, port, outcome))
     }

@@ -66,7 +66,7 @@ fn dead_backend(scene: &Scene<'_>) -> Result<Made, String> {
     let (pod, port) = endpoint(scene, service, true)?;
     let client =
         scene.topology.pods.iter().find(|p| p.full_name() != pod.full_name()).ok_or("no other pod")?;
-    let flow = scene.to_service(client, service, share(service, Outcome::Refused))?;
+    let flow = scene.flow_to_service(client, service, share(service, Outcome::Refused))?;
     let n = service.endpoints.len();
     made(
         vec![socket::stop(scene, pod, port)?],
@@ -85,7 +85,7 @@ fn no_hairpin(scene: &Scene<'_>) -> Result<Made, String> {
     }
     let off =
         Action::SetBridgePort { device: veth, attribute: "hairpin".to_owned(), value: "off".to_owned() };
-    let flow = scene.to_service(pod, service, share(service, Outcome::TimesOut))?;
+    let flow = scene.flow_to_service(pod, service, share(service, Outcome::TimesOut))?;
     made(
         vec![change(ns, off)],
         flow,
@@ -108,7 +108,7 @@ fn unowned(scene: &Scene<'_>) -> Result<Made, String> {
         .address(Side::Destination, Prefix::host(outside), true)
         .counter()
         .snat(nobody);
-    let flow = scene.to_outside(pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_outside(pod, Outcome::TimesOut)?;
     let snat = add_rule(ns, Family::Inet, MASQUERADE, "postrouting", rule);
     made(vec![snat], flow, format!("{} reaches outside as {nobody}, which nobody owns", pod.full_name()))
 }
@@ -137,7 +137,7 @@ fn no_masquerade(scene: &Scene<'_>) -> Result<Made, String> {
         chain: chain.name.clone(),
         handle: rule.handle,
     };
-    let flow = scene.to_outside(pod, Outcome::TimesOut)?;
+    let flow = scene.flow_to_outside(pod, Outcome::TimesOut)?;
     made(vec![change(ns, delete)], flow, format!("{} does not masquerade", pod.node))
 }
 
@@ -150,6 +150,6 @@ fn no_bridge_call(scene: &Scene<'_>) -> Result<Made, String> {
         IpFamily::V4 => "net.bridge.bridge-nf-call-iptables",
         IpFamily::V6 => "net.bridge.bridge-nf-call-ip6tables",
     };
-    let flow = scene.to_service(client, service, share(service, Outcome::TimesOut))?;
+    let flow = scene.flow_to_service(client, service, share(service, Outcome::TimesOut))?;
     made(vec![sysctl(ns, name, "0")], flow, format!("what is bridged on {} passes its rules by", pod.node))
 }

@@ -75,7 +75,7 @@ fn first(pod: &Pod) -> Result<u16, String> {
 fn dead(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let port = first(pod)?;
-    let flow = scene.to_pod(client(scene, pod)?, pod, Outcome::Refused)?;
+    let flow = scene.flow_to_pod(client(scene, pod)?, pod, Outcome::Refused)?;
     made(
         vec![stop(scene, pod, port)?],
         flow,
@@ -87,7 +87,7 @@ fn rebound(scene: &Scene<'_>, address: Ipv4Addr, family: IpFamily) -> Result<Mad
     let pod = scene.pod()?;
     let port = first(pod)?;
     let changes = vec![stop(scene, pod, port)?, start(scene, pod, address.into(), port)?];
-    let flow = scene.to_pod_of(client(scene, pod)?, pod, family, Outcome::Refused)?;
+    let flow = scene.flow_to_pod_of(client(scene, pod)?, pod, family, Outcome::Refused)?;
     made(changes, flow, format!("TCP port {port} of {} listens on {address} only", pod.full_name()))
 }
 

@@ -150,7 +150,7 @@ fn node(topology: &Topology, node: &Node) -> NamespacePlan {
             }
         }
     }
-    routes.extend(topology.router_addresses().into_iter().map(|via| default_route(via)));
+    routes.extend(topology.router_addresses().into_iter().map(default_route));
     let mut nft = vec![nat::firewall()];
     if topology.network.masquerade {
         nft.push(nat::masquerade(topology, node));

@@ -103,7 +103,7 @@ impl Draft {
         }
         let op = if inside { CmpOp::Eq } else { CmpOp::Neq };
         let bytes = address_bytes(prefix.masked().addr);
-        if prefix.len % 8 == 0 && prefix.len > 0 {
+        if prefix.len.is_multiple_of(8) && prefix.len > 0 {
             let len = u32::from(prefix.len / 8);
             let data = Bytes(bytes.iter().copied().take(len as usize).collect());
             return self

@@ -25,7 +25,7 @@ use crate::topology::Topology;
 ///
 /// # Errors
 /// The lab cannot be built; whoever started it was told, too.
-pub fn run() -> std::result::Result<(), String> {
+pub(crate) fn run() -> std::result::Result<(), String> {
     let _ = rustix::process::setsid();
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).map_err(|e| format!("read the topology: {e}"))?;

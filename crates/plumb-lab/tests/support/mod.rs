@@ -10,38 +10,38 @@ use rustix::process::{Pid, Signal};
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A name that no other lab on this machine has.
-pub fn name() -> String {
+pub(crate) fn name() -> String {
     format!("lt{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A line for whoever reads the test's output.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     eprintln!("    {text}");
 }
 
 /// A lab that ends with this.
-pub struct Lab {
-    pub name: String,
+pub(crate) struct Lab {
+    pub(crate) name: String,
     topology: Topology,
 }
 
 impl Lab {
-    pub fn standard() -> Result<Self, Failed> {
+    pub(crate) fn standard() -> Result<Self, Failed> {
         Self::of(Topology::standard(&name())?)
     }
 
-    pub fn of(topology: Topology) -> Result<Self, Failed> {
+    pub(crate) fn of(topology: Topology) -> Result<Self, Failed> {
         let lab = Self { name: topology.name.clone(), topology };
         plumb_lab::up(&lab.topology, &mut |_| {})?;
         Ok(lab)
     }
 
-    pub fn probe(&self, from: &str, to: &str) -> Result<ProbeReport, Failed> {
+    pub(crate) fn probe(&self, from: &str, to: &str) -> Result<ProbeReport, Failed> {
         Ok(plumb_lab::probe(&self.name, from, to, &options())?)
     }
 
     /// The outcome once the network has come to itself: a neighbour that failed is asked again after a while.
-    pub fn settled(&self, from: &str, to: &str) -> Result<Outcome, Failed> {
+    pub(crate) fn settled(&self, from: &str, to: &str) -> Result<Outcome, Failed> {
         let until = Instant::now() + Duration::from_secs(15);
         loop {
             let options = ProbeOptions { connections: 8, patience: Duration::from_secs(2), ..options() };
@@ -53,7 +53,7 @@ impl Lab {
     }
 
     /// One pod of each node reaches one of each, in both families, and outside: nothing of a fault is left.
-    pub fn sound(&self) -> Result<(), Failed> {
+    pub(crate) fn sound(&self) -> Result<(), Failed> {
         for node in 0..3 {
             for other in 0..3 {
                 let to = &self.topology.pods[3 + other];
@@ -78,12 +78,12 @@ impl Drop for Lab {
     }
 }
 
-pub fn options() -> ProbeOptions {
+pub(crate) fn options() -> ProbeOptions {
     ProbeOptions { patience: Duration::from_secs(5), ..ProbeOptions::default() }
 }
 
 /// Namespaces of a lab that are there.
-pub fn namespaces(lab: &str) -> Vec<String> {
+pub(crate) fn namespaces(lab: &str) -> Vec<String> {
     let prefix = format!("{lab}-");
     let Ok(entries) = std::fs::read_dir("/run/netns") else { return Vec::new() };
     entries
@@ -93,12 +93,12 @@ pub fn namespaces(lab: &str) -> Vec<String> {
 }
 
 /// Whether a process lives; one that only waits to be buried does not.
-pub fn lives(pid: u32) -> bool {
+pub(crate) fn lives(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|s| !s.trim().is_empty() && !s.trim_start().starts_with('Z'))
 }
 
-pub fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::kill_process(pid, Signal::KILL).unwrap();
 }
