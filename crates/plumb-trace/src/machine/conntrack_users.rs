@@ -34,7 +34,7 @@ impl Users {
                     | ObjectData::Synproxy { .. }
             )
         });
-        if objects || rules.chain(sets).any(|e| uses(e, table.family)) {
+        if objects || rules.chain(sets).any(|e| uses(e)) {
             match table.family {
                 Family::Ip => self.v4 = true,
                 Family::Ip6 => self.v6 = true,
@@ -46,7 +46,7 @@ impl Users {
     }
 }
 
-fn uses(expr: &Expr, family: Family) -> bool {
+fn uses(expr: &Expr) -> bool {
     match expr {
         Expr::Ct { .. }
         | Expr::CtSet { .. }
@@ -57,7 +57,7 @@ fn uses(expr: &Expr, family: Family) -> bool {
         | Expr::Connlimit { .. }
         | Expr::FlowOffload { .. }
         | Expr::Synproxy { .. } => true,
-        Expr::Dynset { exprs, .. } => exprs.iter().any(|e| uses(e, family)),
+        Expr::Dynset { exprs, .. } => exprs.iter().any(|e| uses(e)),
         Expr::Match { name, .. } => matches!(
             name.as_str(),
             "conntrack"
@@ -69,14 +69,11 @@ fn uses(expr: &Expr, family: Family) -> bool {
                 | "helper"
                 | "cluster"
         ),
-        Expr::Target { name, revision, info } => match name.as_str() {
+        Expr::Target { name, info, .. } => match name.as_str() {
             "CONNMARK" | "CONNSECMARK" | "DNAT" | "SNAT" | "MASQUERADE" | "REDIRECT" | "NETMAP"
             | "SYNPROXY" => true,
             // xt_CT.c: with XT_CT_NOTRACK (flag 1) nothing is taken. The flags are the first 16 bits of every revision.
-            "CT" => {
-                let _ = revision;
-                info.first().is_none_or(|flags| flags & 1 == 0)
-            }
+            "CT" => info.first().is_none_or(|flags| flags & 1 == 0),
             _ => false,
         },
         _ => false,

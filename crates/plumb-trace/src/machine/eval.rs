@@ -33,6 +33,9 @@ pub(super) fn when(holds: bool) -> Step {
     if holds { Step::Next } else { BREAK }
 }
 
+/// Whether a condition holds for bytes of which some bits (the second argument) are not known.
+pub(super) type Sure<'a> = &'a dyn Fn(&[u8], &[u8]) -> Option<bool>;
+
 /// `memcmp` with one of the kernel's operators.
 fn holds(op: CmpOp, left: &[u8], right: &[u8]) -> bool {
     match op {
@@ -159,7 +162,7 @@ impl Run<'_> {
         at: u32,
         sreg: u8,
         len: usize,
-        sure: &dyn Fn(&[u8], &[u8]) -> Option<bool>,
+        sure: Sure<'_>,
     ) -> Step {
         let groups = self.split_by(b, sreg, len, &|bytes, unknown| match sure(bytes, unknown) {
             Some(true) => Key::Yes,

@@ -44,16 +44,17 @@ impl Run<'_> {
         let entering = matches!(env.hook, Hook::Prerouting | Hook::Ingress | Hook::Input);
         let looped = p.packet_type == PacketType::Loopback || input.is_some_and(|d| d.loopback);
         let unspecified = p.src.is_unspecified();
-        let found = if entering && looped {
-            env.iif
-        } else if unspecified
-            && matches!(p.dst, IpAddr::V4(d) if d.is_broadcast() || d.octets().starts_with(&[224, 0, 0]))
-        {
-            env.iif
-        } else if matches!(p.dst, IpAddr::V6(d) if d.is_multicast() || d.is_unicast_link_local())
-            && p.protocol == Protocol::ICMPV6
-            && unspecified
-        {
+        // Answers that need no route: what is looped back, and what cannot have an address yet.
+        let without_address = unspecified
+            && match p.dst {
+                IpAddr::V4(d) => d.is_broadcast() || d.octets().starts_with(&[224, 0, 0]),
+                IpAddr::V6(d) => {
+                    let link_local =
+                        d.is_unicast_link_local() || (d.is_multicast() && d.octets()[1] & 0xf == 2);
+                    entering && p.protocol == Protocol::ICMPV6 && link_local
+                }
+            };
+        let found = if (entering && looped) || without_address {
             env.iif
         } else {
             let device = if flags & fib_flag::OIF != 0 {

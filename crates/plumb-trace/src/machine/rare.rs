@@ -212,7 +212,8 @@ impl Run<'_> {
             return step;
         }
         if !b.regs.known(sreg, len) {
-            self.copy_unknown(b, sreg, dreg, 4.max(len.min(4)));
+            let why = b.regs.why(sreg, len).cloned().unwrap_or_else(|| "a register".into());
+            b.regs.store_unknown(dreg, 4, &why);
             return Step::Next;
         }
         let bytes = b.regs.raw(sreg, len);

@@ -74,6 +74,9 @@ pub(super) struct Set {
     form: Form,
 }
 
+/// First and last key, and the element; an end of an interval has none.
+type KeyRange = (Box<[u8]>, Box<[u8]>, Option<u32>);
+
 /// A key as a number that orders as `memcmp` does.
 fn number(key: &[u8]) -> u128 {
     let mut b = [0_u8; 16];
@@ -103,7 +106,7 @@ impl Set {
         let mut catchall = None;
         let interval = set.has(S::INTERVAL);
         let fields = interval && set.field_lens.len() > 1;
-        let mut keys: Vec<(Box<[u8]>, Box<[u8]>, Option<u32>)> = Vec::new();
+        let mut keys: Vec<KeyRange> = Vec::new();
         let mut count = 0;
         for (i, e) in set.elements.iter().enumerate() {
             if e.is_interval_end() {

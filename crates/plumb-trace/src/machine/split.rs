@@ -16,6 +16,9 @@ use super::solve::Run;
 use crate::event::Event;
 use crate::share::Share;
 
+/// A word of the register file, the draw in it and what was done to that.
+type DrawnWord = (usize, u8, SmallVec<[Transform; 2]>);
+
 /// How an operation comes out for a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
@@ -76,7 +79,7 @@ impl Run<'_> {
             return None;
         }
         let lists: SmallVec<[Vec<u64>; 2]> = draws.iter().map(|(_, d)| d.values().collect()).collect();
-        let words: SmallVec<[(usize, u8, SmallVec<[Transform; 2]>); 2]> = b
+        let words: SmallVec<[DrawnWord; 2]> = b
             .regs
             .specials(sreg, len)
             .filter_map(|(w, s)| match s {
