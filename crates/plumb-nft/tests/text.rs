@@ -107,7 +107,7 @@ fn elements_that_run_out() {
         }],
     });
     let listing = |counters| text::table(&table, &text::Options { counters, ..text::Options::default() });
-    let head = "table inet t {\n\tset s {\n\t\ttype ipv4_addr\n\t\tflags timeout\n\t\ttimeout 3h\n";
+    let head = "table inet t {\n\tset s {\n\t\ttype ipv4_addr\n\t\ttimeout 3h\n";
     let element = "\t\telements = { 10.0.0.1 timeout 1d2h3m4s";
     assert_eq!(listing(true), format!("{head}{element} expires 1m1s996ms }}\n\t}}\n}}\n"));
     assert_eq!(listing(false), format!("{head}{element} }}\n\t}}\n}}\n"));

@@ -158,6 +158,12 @@ fn sort_key(bytes: &[u8], fields: &Fields) -> Vec<u8> {
 
 fn collect<'a>(set: &'a Set, fields: &Fields) -> Vec<Shown<'a>> {
     let mut shown: Vec<Shown<'a>> = Vec::new();
+    let mut fields = fields.clone();
+    if set.has(Set::INTERVAL) {
+        // Intervals are compared byte by byte: their keys are big-endian whatever the type.
+        fields.iter_mut().for_each(|(_, order, _)| *order = Order::Big);
+    }
+    let fields = &fields;
     if set.has(Set::INTERVAL) && fields.len() == 1 {
         intervals(set, fields, &mut shown);
     } else {
@@ -352,7 +358,9 @@ pub(super) fn declaration(options: &Options, set: &Set) -> String {
     .filter(|(bit, _)| set.has(*bit))
     .map(|(_, name)| *name)
     .collect();
-    if !flags.is_empty() {
+    // A default time-out says `timeout` by itself.
+    let implied = set.timeout_ms.is_some_and(|ms| ms > 0) && flags == ["timeout"];
+    if !flags.is_empty() && !implied {
         line(&format!("flags {}", flags.join(",")));
     }
     if !set.exprs.is_empty() {

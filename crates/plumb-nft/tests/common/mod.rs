@@ -4,7 +4,8 @@
 
 use plumb_nft::{Assembler, Ruleset};
 
-pub(crate) const NAMES: [&str; 7] = ["order", "matches", "statements", "sets", "chains", "types", "more"];
+pub(crate) const NAMES: [&str; 8] =
+    ["intervals", "order", "matches", "statements", "sets", "chains", "types", "more"];
 
 pub(crate) fn path(name: &str) -> String {
     format!("{}/testdata/{name}", env!("CARGO_MANIFEST_DIR"))
