@@ -96,6 +96,12 @@ pub(crate) fn namespaces(extra: &[PathBuf]) -> Result<(Vec<Found>, Vec<String>)>
     }
 
     let mut found: Vec<Found> = places.into_iter().map(|(id, place)| open(id, id == own, place)).collect();
+    // What went between being found and being opened was never there.
+    found.retain(|f| match &f.handle {
+        Ok(_) => true,
+        Err(KernelError::Missing { .. }) => false,
+        Err(error) => !matches!(error.errno(), Some(libc::ENOENT | libc::ESRCH)),
+    });
     found.sort_by_key(|f| (!f.own, f.names.is_empty(), f.name()));
     Ok((found, gaps))
 }
