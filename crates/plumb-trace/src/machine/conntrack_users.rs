@@ -34,7 +34,7 @@ impl Users {
                     | ObjectData::Synproxy { .. }
             )
         });
-        if objects || rules.chain(sets).any(|e| uses(e)) {
+        if objects || rules.chain(sets).any(uses) {
             match table.family {
                 Family::Ip => self.v4 = true,
                 Family::Ip6 => self.v6 = true,
@@ -57,7 +57,7 @@ fn uses(expr: &Expr) -> bool {
         | Expr::Connlimit { .. }
         | Expr::FlowOffload { .. }
         | Expr::Synproxy { .. } => true,
-        Expr::Dynset { exprs, .. } => exprs.iter().any(|e| uses(e)),
+        Expr::Dynset { exprs, .. } => exprs.iter().any(uses),
         Expr::Match { name, .. } => matches!(
             name.as_str(),
             "conntrack"
