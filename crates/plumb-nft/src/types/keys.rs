@@ -130,7 +130,7 @@ kernel_enum! {
 
 kernel_enum! {
     /// Netfilter hook of the IP families and bridge (`NF_INET_*`, `NF_BR_*` share the numbers 0–4).
-    /// A netdev chain's ingress and egress are [`HookNumber`]s of their own.
+    /// The kernel counts them anew in arp and netdev; see [`crate::decode::hook_of`].
     Hook: u32 {
         Prerouting = 0, "prerouting"; Input = 1, "input"; Forward = 2, "forward"; Output = 3, "output";
         Postrouting = 4, "postrouting"; Ingress = 5, "ingress"; Egress = 6, "egress";
