@@ -7,12 +7,14 @@
 mod ast;
 mod chain;
 mod keys;
+mod nat;
 mod objects;
 mod parse;
 mod post;
 mod print;
 mod proto;
 mod range;
+mod registers;
 mod sets;
 mod statement;
 mod symbols;

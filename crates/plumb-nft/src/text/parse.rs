@@ -1,52 +1,12 @@
 //! The kernel's expressions to statements: what each register holds, and who reads it.
 
-use super::ast::{Kind, Nat, Node, Op, Reject, Stmt, lowest_zero, ones, shl};
+use super::ast::{Kind, Node, Op, Reject, Stmt, lowest_zero, ones, shl};
 use super::keys;
 use super::proto::{self, TRANSPORT};
+use super::registers::Registers;
 use super::sets;
 use super::types::{Order, Ty};
 use crate::types::*;
-
-/// The register file: what each 4-byte word was last loaded with.
-struct Registers<'a> {
-    words: [Option<Node<'a>>; 24],
-}
-
-impl<'a> Registers<'a> {
-    fn put(&mut self, register: Register, node: Node<'a>) {
-        if let Some(slot) = register.word().and_then(|w| self.words.get_mut(w)) {
-            *slot = Some(node.bounded());
-        }
-    }
-
-    fn at(&self, word: usize) -> Option<Node<'a>> {
-        self.words.get(word).cloned().flatten()
-    }
-
-    /// What a register holds; a register that nothing loaded is named.
-    fn get(&self, register: Register) -> Node<'a> {
-        let held = register.word().and_then(|w| self.at(w));
-        held.unwrap_or_else(|| Node::text(format!("reg{}", register.0)))
-    }
-
-    /// What `len` bits from a register on hold: one expression or a concatenation.
-    fn span(&self, register: Register, len: u32) -> Node<'a> {
-        let first = self.get(register);
-        if first.len == 0 || first.len >= len {
-            return first;
-        }
-        let Some(mut word) = register.word() else { return first };
-        let (mut parts, mut left) = (Vec::new(), len);
-        while left > 0 {
-            let Some(part) = self.at(word) else { break };
-            let padded = part.len.max(1).div_ceil(32).saturating_mul(32);
-            word += (padded / 32) as usize;
-            left = left.saturating_sub(padded);
-            parts.push(part);
-        }
-        Node::new(Kind::Concat(parts), Ty::Integer, Order::Big, len)
-    }
-}
 
 fn op_of(op: CmpOp) -> Op {
     match op {
@@ -66,8 +26,9 @@ pub(super) fn statements<'a>(table: &'a Table, exprs: &'a [Expr]) -> Vec<Stmt<'a
     exprs.iter().filter_map(|e| parser.expr(e)).collect()
 }
 
-struct Parser<'a> {
-    table: &'a Table,
+/// Reads the expressions of one rule.
+pub(super) struct Parser<'a> {
+    pub(super) table: &'a Table,
     registers: Registers<'a>,
 }
 
@@ -234,7 +195,7 @@ impl<'a> Parser<'a> {
         None
     }
 
-    fn typed(&self, register: Register, ty: Ty, order: Order) -> Node<'a> {
+    pub(super) fn typed(&self, register: Register, ty: Ty, order: Order) -> Node<'a> {
         let mut node = self.registers.get(register);
         node.set_type(ty, order);
         node
@@ -379,70 +340,14 @@ impl<'a> Parser<'a> {
             BitwiseOp::Xor(o) => binary(Op::Xor, left, operand(o)),
         }
     }
-
-    fn nat(&self, word: &'static str, family: Family, range: &NatRange) -> Stmt<'a> {
-        let (ty, one) = if family == Family::Ip6 { (Ty::Ip6, 16) } else { (Ty::Ip, 4) };
-        let shown = if self.table.family == Family::Inet { family_word(family) } else { None };
-        // NF_NAT_RANGE_NETMAP
-        let prefix = range.flags & 64 != 0;
-        let mut nat = Nat { word, family: shown, prefix, addr: None, port: None, flags: range.flags };
-        let mut ports = true;
-        if let Some(min) = range.addr_min {
-            let addr = self.typed(min, ty, Order::Big);
-            // A map that gives more than an address gives the ports, or the other end of a range, too.
-            let whole = match &addr.kind {
-                Kind::Map(_, to) => {
-                    matches!(&to.kind, Kind::SetRef { set, .. } if set.data_len.unwrap_or(0) > one)
-                }
-                _ => false,
-            };
-            if whole {
-                ports = false;
-                nat.family = family_word(family);
-            }
-            let max = range.addr_max.filter(|max| *max != min && !whole);
-            nat.addr = Some(match max {
-                None => addr,
-                Some(max) => span_of(addr, self.typed(max, ty, Order::Big)),
-            });
-        }
-        if let (true, Some(min)) = (ports, range.port_min) {
-            nat.port = Some(self.port_range(min, range.port_max));
-        }
-        Stmt::Nat(nat)
-    }
-
-    fn port_range(&self, min: Register, max: Option<Register>) -> Node<'a> {
-        let low = self.typed(min, Ty::Service, Order::Big);
-        match max.filter(|max| *max != min) {
-            None => low,
-            Some(max) => span_of(low, self.typed(max, Ty::Service, Order::Big)),
-        }
-    }
-
-    fn ports(
-        &self,
-        word: &'static str,
-        flags: u32,
-        min: Option<Register>,
-        max: Option<Register>,
-    ) -> Stmt<'a> {
-        let port = min.map(|min| self.port_range(min, max));
-        Stmt::Nat(Nat { word, family: None, prefix: false, addr: None, port, flags })
-    }
 }
 
-fn family_word(family: Family) -> Option<&'static str> {
+pub(super) fn family_word(family: Family) -> Option<&'static str> {
     matches!(family, Family::Ip | Family::Ip6).then(|| family.word()).flatten()
 }
 
 fn shift<'a>(bits: u32) -> Node<'a> {
     Node::new(Kind::Value(bits.into()), Ty::Integer, Order::Big, 32)
-}
-
-fn span_of<'a>(low: Node<'a>, high: Node<'a>) -> Node<'a> {
-    let (ty, order, len) = (low.ty, low.order, low.len);
-    Node::new(Kind::Range(low.into(), high.into()), ty, order, len)
 }
 
 pub(super) fn relation<'a>(op: Op, left: Node<'a>, right: Node<'a>) -> Node<'a> {
