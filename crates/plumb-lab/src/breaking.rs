@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{LabError, Result};
 use crate::faults::{self, Flow};
 use crate::lab::running;
+use crate::listen;
 use crate::server::{Command, Listen};
 use crate::state::{self, ActiveFault, State};
-use crate::supervisor::{Request, Response, ask};
 use crate::topology::PortProtocol;
 
 /// What was broken.
@@ -127,15 +127,9 @@ fn takes_away(action: &Action) -> bool {
 
 /// Makes a change real: in the kernel, or, for what listens, by telling the supervisor.
 fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Result<()> {
-    let command = match &change.action {
-        Action::StopListener { protocol, address, port, .. } => {
-            Command::Stop { protocol: *protocol, address: *address, port: *port }
-        }
-        Action::StartListener { protocol, address, port, .. } => Command::Start(Listen {
-            protocol: spoken(state, change, *protocol, *port),
-            address: *address,
-            port: *port,
-        }),
+    let (protocol, address, port) = match &change.action {
+        Action::StopListener { protocol, address, port, .. }
+        | Action::StartListener { protocol, address, port, .. } => (*protocol, *address, *port),
         // Learnt entries come and go: one that is gone by now need not be deleted.
         Action::DeleteNeighbour { .. } | Action::DeleteFdb { .. } => {
             return match plumb_kernel::apply(change, snapshot) {
@@ -148,24 +142,14 @@ fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Resu
     let namespace = state
         .namespace(change.namespace)
         .ok_or_else(|| LabError::Unknown(format!("{} is no namespace of the lab", change.namespace)))?;
-    let what = format!("change what listens in {}", namespace.name);
-    match ask(lab, &Request::Listener { namespace: namespace.name.clone(), command })? {
-        Response::Done => Ok(()),
-        Response::Failed(message) => Err(LabError::Refused { what, message }),
-        Response::Servers(_) => {
-            Err(LabError::Refused { what, message: "an answer to another question".to_owned() })
-        }
-    }
-}
-
-/// What the topology speaks on a port.
-fn spoken(state: &State, change: &Change, protocol: Protocol, port: u16) -> PortProtocol {
-    let namespace = state.namespace(change.namespace).map(|n| n.name.as_str());
-    let pods =
-        state.topology.pods.iter().filter(|p| Some(state.topology.pod_namespace(p).as_str()) == namespace);
-    let known = pods.flat_map(|p| &p.ports).find(|p| p.port == port && p.protocol.transport() == protocol);
-    let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
-    known.map_or(usual, |p| p.protocol)
+    let command = if matches!(change.action, Action::StopListener { .. }) {
+        Command::Stop { protocol, address, port }
+    } else {
+        let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
+        let known = listen::known(state, &namespace.name, protocol, port);
+        Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port })
+    };
+    listen::tell(lab, &namespace.name, command)
 }
 
 /// All that faults and their undoing need to know of the lab's namespaces.

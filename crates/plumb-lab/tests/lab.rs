@@ -33,6 +33,7 @@ fn main() {
         Trial::test("a_small_lab_of_one_family", a_small_lab_of_one_family),
         Trial::test("commands_run_inside", commands_run_inside),
         Trial::test("rules_read_back_as_planned", rules_read_back_as_planned),
+        Trial::test("a_missing_listener_has_a_command", a_missing_listener_has_a_command),
     ];
     trials.extend(
         faults::all()
@@ -213,6 +214,22 @@ fn rules_read_back_as_planned() -> Result<(), Failed> {
             assert_eq!(got.rules.len(), chain.rules.len(), "{} {}", table.name, chain.name);
         }
     }
+    Ok(())
+}
+
+/// What mends a dead listener can be typed, and healing afterwards is no error.
+fn a_missing_listener_has_a_command() -> Result<(), Failed> {
+    let lab = Lab::standard()?;
+    plumb_lab::break_(&lab.name, "T01", Some("pod:default/redis-1"))?;
+    let namespace = format!("{}-default-redis-1", lab.name);
+    let command = plumb_lab::start_command(&namespace, "tcp 10.244.2.4:6379").unwrap();
+    let expected = format!("plumb lab listen --lab {} pod:default/redis-1 6379 --protocol tcp", lab.name);
+    assert_eq!(command, expected);
+    assert_eq!(plumb_lab::start_command(&format!("{}-node-1", lab.name), "tcp *:1"), None);
+    plumb_lab::listen(&lab.name, "pod:default/redis-1", true, Protocol::TCP, None, 6379)?;
+    assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);
+    plumb_lab::heal(&lab.name, None)?;
+    assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);
     Ok(())
 }
 

@@ -47,6 +47,8 @@ pub enum LabCommand {
     Break(LabBreakArgs),
     /// Undo faults
     Heal(LabHealArgs),
+    /// Make a pod's server listen, or listen no more
+    Listen(LabListenArgs),
     /// Print the standard topology, or the schema of such files
     Topology(LabTopologyArgs),
 }
@@ -227,6 +229,42 @@ Examples:
 pub struct LabHealArgs {
     /// Number of the fault; all otherwise
     pub id: Option<String>,
+    /// Which lab
+    #[command(flatten)]
+    pub which: WhichLab,
+}
+
+/// Protocols that a server listens for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListenProtocol {
+    /// TCP; HTTP where the topology says so
+    Tcp,
+    /// UDP
+    Udp,
+}
+
+/// `plumb lab listen`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plumb lab listen pod:default/web-2 8080
+  plumb lab listen pod:default/web-2 8080 --stop
+  plumb lab listen pod:default/client-0 9000 --address 127.0.0.1")]
+pub struct LabListenArgs {
+    /// pod:NAMESPACE/NAME, or outside
+    pub name: String,
+    /// Port
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// Protocol
+    #[arg(long, value_enum, default_value = "tcp")]
+    pub protocol: ListenProtocol,
+    /// Address; that of the topology otherwise, else every address of both families
+    #[arg(long)]
+    pub address: Option<std::net::IpAddr>,
+    /// Listen no more
+    #[arg(long)]
+    pub stop: bool,
     /// Which lab
     #[command(flatten)]
     pub which: WhichLab,

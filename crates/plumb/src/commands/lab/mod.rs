@@ -8,8 +8,8 @@ use plumb_lab::{ProbeOptions, Topology};
 use plumb_model::{IpFamily, Protocol};
 
 use crate::cli::{
-    LabArgs, LabBreakArgs, LabCommand, LabDownArgs, LabFaultsArgs, LabHealArgs, LabProbeArgs, LabStatusArgs,
-    LabTopologyArgs, LabUpArgs, ProbeProtocol, TextOrJson,
+    LabArgs, LabBreakArgs, LabCommand, LabDownArgs, LabFaultsArgs, LabHealArgs, LabListenArgs, LabProbeArgs,
+    LabStatusArgs, LabTopologyArgs, LabUpArgs, ListenProtocol, ProbeProtocol, TextOrJson,
 };
 use crate::error::{Error, Status};
 use crate::output;
@@ -27,6 +27,7 @@ pub(super) fn run(args: &LabArgs) -> Result<Status, Error> {
         LabCommand::Faults(args) => faults(args),
         LabCommand::Break(args) => break_(args),
         LabCommand::Heal(args) => heal(args),
+        LabCommand::Listen(args) => listen(args),
         LabCommand::Topology(args) => topology(args),
     }
 }
@@ -117,6 +118,18 @@ fn heal(args: &LabHealArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
     let healed = plumb_lab::heal(&lab, args.id.as_deref())?;
     output::print(&render::healed(&healed))?;
+    Ok(Status::Good)
+}
+
+fn listen(args: &LabListenArgs) -> Result<Status, Error> {
+    let lab = plumb_lab::choose(args.which.lab.as_deref())?;
+    let protocol = match args.protocol {
+        ListenProtocol::Tcp => Protocol::TCP,
+        ListenProtocol::Udp => Protocol::UDP,
+    };
+    plumb_lab::listen(&lab, &args.name, !args.stop, protocol, args.address, args.port)?;
+    let verb = if args.stop { "listens no more" } else { "listens" };
+    output::print(&format!("{} {verb} on {protocol} port {}\n", args.name, args.port))?;
     Ok(Status::Good)
 }
 

@@ -1,0 +1,83 @@
+//! Starting and stopping what listens in a pod: the remedy for a listener that is missing.
+
+use std::net::{IpAddr, SocketAddr};
+
+use plumb_model::{IpFamily, Owner, Protocol};
+
+use crate::error::{LabError, Result};
+use crate::lab::running;
+use crate::server::{Command, Listen};
+use crate::state::{self, State};
+use crate::supervisor::{Request, Response, ask};
+use crate::topology::{Port, PortProtocol};
+
+/// Makes the server of a pod (or of `outside`) listen, or listen no more. `address` is as the topology says where `None`.
+///
+/// # Errors
+/// Nothing bears the name, or the server cannot.
+pub fn listen(
+    lab: &str,
+    name: &str,
+    start: bool,
+    protocol: Protocol,
+    address: Option<IpAddr>,
+    port: u16,
+) -> Result<()> {
+    let state = running(lab)?;
+    let namespace = crate::resolve::namespace(&state.topology, name)?;
+    let known = known(&state, &namespace, protocol, port);
+    let address = address.or_else(|| known.map(|p| p.address)).unwrap_or_else(|| IpFamily::V6.unspecified());
+    let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
+    let command = if start {
+        Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port })
+    } else {
+        Command::Stop { protocol, address, port }
+    };
+    tell(lab, &namespace, command)
+}
+
+/// Tells the server in a namespace.
+pub(crate) fn tell(lab: &str, namespace: &str, command: Command) -> Result<()> {
+    let what = format!("change what listens in {namespace}");
+    match ask(lab, &Request::Listener { namespace: namespace.to_owned(), command })? {
+        Response::Done => Ok(()),
+        Response::Failed(message) => Err(LabError::Refused { what, message }),
+        Response::Servers(_) => {
+            Err(LabError::Refused { what, message: "an answer to another question".to_owned() })
+        }
+    }
+}
+
+/// The topology's port of this protocol and number in a namespace.
+pub(crate) fn known<'s>(
+    state: &'s State,
+    namespace: &str,
+    protocol: Protocol,
+    port: u16,
+) -> Option<&'s Port> {
+    let topology = &state.topology;
+    let pods = topology.pods.iter().filter(|p| topology.pod_namespace(p) == namespace).flat_map(|p| &p.ports);
+    let outside = topology.outside.ports.iter().filter(|_| topology.outside_namespace() == namespace);
+    pods.chain(outside).find(|p| p.port == port && p.protocol.transport() == protocol)
+}
+
+/// The command that starts a missing listener, where the namespace is a pod of a lab that runs. `socket` is as in a
+/// diagnosis: `tcp 10.244.3.3:8080`, `udp *:53`.
+#[must_use]
+pub fn start_command(namespace: &str, socket: &str) -> Option<String> {
+    let (protocol, address) = socket.split_once(' ')?;
+    let port: u16 = match address.parse::<SocketAddr>() {
+        Ok(address) => address.port(),
+        Err(_) => address.strip_prefix("*:")?.parse().ok()?,
+    };
+    state::labs().into_iter().find_map(|lab| {
+        let state = State::read(&lab).ok().flatten().filter(State::alive)?;
+        let owner = &state.namespaces.iter().find(|n| n.name == namespace)?.owner;
+        match owner {
+            Owner::Pod { namespace, name, .. } => Some(format!(
+                "plumb lab listen --lab {lab} pod:{namespace}/{name} {port} --protocol {protocol}"
+            )),
+            _ => None,
+        }
+    })
+}
