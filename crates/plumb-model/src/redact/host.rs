@@ -229,7 +229,7 @@ pub(super) fn is_plain(text: &str) -> bool {
     text.len() <= 64
         && text
             .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || matches!(c, '_' | '-'))
+            .all(|c| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || matches!(c, '_' | '-' | ','))
 }
 
 fn plain(text: &str) -> String {
