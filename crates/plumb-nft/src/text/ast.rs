@@ -240,7 +240,7 @@ pub(super) fn ones(len: u32) -> u128 {
 pub(super) fn swap(v: u128, len: u32) -> u128 {
     match len {
         0 => v,
-        1..=128 => v.swap_bytes() >> (128 - len.next_multiple_of(8)),
+        1..=128 => v.swap_bytes() >> (128 - len.div_ceil(8) * 8),
         _ => v,
     }
 }

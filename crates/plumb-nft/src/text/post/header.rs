@@ -110,7 +110,7 @@ impl<'a> Post<'a> {
         let Kind::Value(m) = mask.kind else { return None };
         let low = lowest_one(m)?;
         let high = lowest_zero(m, low + 1);
-        let off = mask.len.next_multiple_of(8).checked_sub(high)?;
+        let off = mask.len.div_ceil(8).saturating_mul(8).checked_sub(high)?;
         match node.kind {
             Kind::Payload { base, offset, .. } => {
                 let (desc, skip) = self.desc_at(base, offset)?;
