@@ -275,4 +275,4 @@ fn parent(net: &Network, ns: NsIndex, device: u32) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

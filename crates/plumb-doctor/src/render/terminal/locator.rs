@@ -1,7 +1,5 @@
 //! A place on one line, as a person would point at it.
 
-use serde_json::Value;
-
 use crate::messages::Lang;
 use crate::report::Place;
 

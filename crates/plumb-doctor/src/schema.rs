@@ -1,0 +1,51 @@
+//! The JSON schema of reports, published as `docs/report.schema.json`.
+
+/// The schema as JSON text, ending in a newline.
+#[must_use]
+pub fn report_schema() -> String {
+    let schema = schemars::schema_for!(crate::report::Report);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+
+    /// `PLUMB_BLESS=1 cargo test -p plumb-doctor` writes the file anew.
+    #[test]
+    fn published_schema_is_current() {
+        let path = format!("{DOCS}/report.schema.json");
+        if std::env::var_os("PLUMB_BLESS").is_some() {
+            std::fs::write(&path, super::report_schema()).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            published,
+            super::report_schema(),
+            "write it anew with PLUMB_BLESS=1 cargo test -p plumb-doctor"
+        );
+    }
+
+    #[test]
+    fn every_id_has_its_page_and_every_page_its_id() {
+        let ids: BTreeSet<String> = crate::messages::ALL_IDS.iter().map(|id| (*id).to_owned()).collect();
+        let pages: BTreeSet<String> = std::fs::read_dir(format!("{DOCS}/faults"))
+            .unwrap()
+            .filter_map(|e| e.unwrap().file_name().to_str()?.strip_suffix(".md").map(str::to_owned))
+            .filter(|name| name != "README")
+            .collect();
+        assert_eq!(pages, ids);
+        let index = std::fs::read_to_string(format!("{DOCS}/faults/README.md")).unwrap();
+        for id in ids {
+            assert!(index.contains(&format!("[{id}]({id}.md)")), "{id} is not in docs/faults/README.md");
+            let page = std::fs::read_to_string(format!("{DOCS}/faults/{id}.md")).unwrap();
+            assert!(page.contains(&format!("\n`{id}`")), "{id}.md does not say its id");
+        }
+    }
+}
