@@ -11,6 +11,7 @@
 
 mod address;
 mod hash;
+mod headers;
 mod host;
 mod names;
 mod network;
