@@ -21,9 +21,15 @@ fi
 PATH=$(CDPATH= cd -- "$(dirname -- "$plumb")" && pwd):$PATH
 export PATH
 
+# The texts below are cut by their English words.
+LC_ALL=C.UTF-8
+export LC_ALL
+
 if [ -t 1 ]; then
+    color=always
     bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m')
 else
+    color=never
     bold='' dim='' plain=''
 fi
 
@@ -63,7 +69,10 @@ step() {
     probe fails "$from" "$to" --patience 1.5 "$@"
 
     show "plumb diagnose $from $to"
-    if plumb diagnose "$from" "$to"; then fail "nothing was found"; fi
+    if found=$(plumb --color "$color" diagnose "$from" "$to"); then fail "nothing was found"; fi
+    # What comes after the causes is long: it is for whoever runs the command.
+    printf '%s\n' "$found" | sed '/Ruled out/,$d'
+    echo "(left out here: what was ruled out, and the path hop by hop)"
 
     remedy=$(plumb diagnose "$from" "$to" --print-remedy) || true
     [ -n "$remedy" ] || fail "no remedy was printed"

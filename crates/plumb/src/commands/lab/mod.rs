@@ -1,5 +1,6 @@
 //! `plumb lab`: clusters out of network namespaces.
 
+pub(super) mod remedy;
 mod render;
 
 use std::time::{Duration, Instant};
