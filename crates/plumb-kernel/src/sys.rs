@@ -93,7 +93,8 @@ pub(crate) fn enter_before_exec(command: &mut Command, namespace: BorrowedFd<'_>
 /// `BPF_PROG_QUERY`. At most 64.
 pub(crate) fn bpf_programs(target: u32, attach_type: u32) -> io::Result<Vec<u32>> {
     const BPF_PROG_QUERY: libc::c_long = 16;
-    /// The part of `union bpf_attr` that the command uses (include/uapi/linux/bpf.h).
+    /// The part of `union bpf_attr` that the command uses (include/uapi/linux/bpf.h), whole: for devices the kernel
+    /// writes `revision` whatever size it is told (`bpf_mprog_query`).
     #[repr(C)]
     struct Query {
         target: u32,
@@ -103,6 +104,10 @@ pub(crate) fn bpf_programs(target: u32, attach_type: u32) -> io::Result<Vec<u32>
         prog_ids: u64,
         count: u32,
         reserved: u32,
+        prog_attach_flags: u64,
+        link_ids: u64,
+        link_attach_flags: u64,
+        revision: u64,
     }
     let mut ids = [0_u32; 64];
     let mut query = Query {
@@ -113,9 +118,13 @@ pub(crate) fn bpf_programs(target: u32, attach_type: u32) -> io::Result<Vec<u32>
         prog_ids: ids.as_mut_ptr() as u64,
         count: ids.len() as u32,
         reserved: 0,
+        prog_attach_flags: 0,
+        link_ids: 0,
+        link_attach_flags: 0,
+        revision: 0,
     };
-    // SAFETY: the kernel reads `query`, whose size is given, writes `count` and `attach_flags` in it, and at most
-    // `count` numbers to `ids`, which outlives the call.
+    // SAFETY: the kernel reads `query`, whose size is given, writes `count`, `attach_flags` and `revision` in it, and
+    // at most `count` numbers to `ids`, which outlives the call; the other pointers are null.
     let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_QUERY, &raw mut query, size_of::<Query>()) };
     if result != 0 {
         return Err(io::Error::last_os_error());
