@@ -18,6 +18,7 @@ pub mod agent;
 pub mod binary;
 pub mod cases;
 pub mod error;
+pub mod fuzz;
 pub mod library;
 pub mod netns;
 pub mod places;

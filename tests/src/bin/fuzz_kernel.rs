@@ -1,0 +1,167 @@
+//! Random rulesets against the kernel: `fuzz_kernel --count 1000 --seed 1`.
+//!
+//! | option | |
+//! |---|---|
+//! | `--count N` | rulesets to run (default 1000) |
+//! | `--seed S` | the first one's seed (default: from the clock) |
+//! | `--keep DIR` | where cases that disagree are written (default `tests/regressions`) |
+//! | `--stop N` | end after so many disagreements (default 10) |
+//! | `--show` | print the ruleset and flows of every seed |
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use plumb_tests::fuzz::network::pin_to_one_processor;
+use plumb_tests::fuzz::regression::{self, Regression};
+use plumb_tests::fuzz::run::{Disagreement, Load, Outcome};
+use plumb_tests::fuzz::{Case, Network, generate, shrink};
+use plumb_tests::{Failure, Result};
+
+struct Options {
+    count: u64,
+    seed: u64,
+    keep: PathBuf,
+    stop: usize,
+    show: bool,
+}
+
+fn options() -> std::result::Result<Options, String> {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| d.as_secs());
+    let mut o = Options { count: 1000, seed: clock, keep: regression::folder(), stop: 10, show: false };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--show" {
+            o.show = true;
+            continue;
+        }
+        let value = words.next().ok_or_else(|| format!("{word} takes a value"))?;
+        let number = || value.parse::<u64>().map_err(|e| format!("{word} {value}: {e}"));
+        match word.as_str() {
+            "--count" => o.count = number()?,
+            "--seed" => o.seed = number()?,
+            "--stop" => o.stop = usize::try_from(number()?).unwrap_or(usize::MAX),
+            "--keep" => o.keep = value.into(),
+            _ => return Err(format!("{word} is no option; there are --count, --seed, --keep, --stop and --show")),
+        }
+    }
+    Ok(o)
+}
+
+fn main() -> ExitCode {
+    let options = match options() {
+        Ok(o) => o,
+        Err(e) => {
+            eprintln!("{e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("{e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Most frequent first.
+fn list(title: &str, of: &BTreeMap<String, usize>) {
+    let mut sorted: Vec<_> = of.iter().collect();
+    sorted.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    for (what, n) in sorted.iter().take(25) {
+        println!("{title} {n}×: {what}");
+    }
+}
+
+fn run(o: &Options) -> Result<bool> {
+    pin_to_one_processor()?;
+    let mut network = Network::build()?;
+    println!("seed {} and the {} that follow", o.seed, o.count.saturating_sub(1));
+    let (mut refused, mut unknown) = (BTreeMap::new(), BTreeMap::new());
+    let (mut agreed, mut packets, mut rules, mut odd) = (0_u64, 0, 0, 0);
+    let mut bad = 0;
+    let began = Instant::now();
+    for n in 0..o.count {
+        let seed = o.seed.wrapping_add(n);
+        let case = generate::case(seed);
+        if o.show {
+            show(&case);
+        }
+        let load = if seed % 4 == 0 { Load::Encoded } else { Load::Nft };
+        match network.run(&case, load) {
+            Ok(Outcome::Agrees(p)) => {
+                agreed += 1;
+                packets += p;
+                rules += case.rules();
+            }
+            Ok(Outcome::Refused(said)) => {
+                let line = said.lines().next().unwrap_or("").to_owned();
+                let place = said.lines().nth(1).unwrap_or("").trim().to_owned();
+                *refused.entry(format!("{line} | {place}")).or_insert(0) += 1;
+            }
+            Ok(Outcome::Unknown(what)) => *unknown.entry(what).or_insert(0) += 1,
+            Ok(Outcome::Disagrees(_)) => match network.run_slowly(&case, load)? {
+                Outcome::Disagrees(d) => {
+                    bad += 1;
+                    report(&mut network, &case, load, &d, &o.keep)?;
+                }
+                _ => odd += 1,
+            },
+            Err(failure @ Failure::Agent { .. }) => {
+                bad += 1;
+                println!("seed {seed}: {failure}");
+            }
+            Err(failure) => return Err(failure),
+        }
+        if bad >= o.stop {
+            break;
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    list("refused", &refused);
+    list("unknown", &unknown);
+    let (refused, unknown): (usize, usize) = (refused.values().sum(), unknown.values().sum());
+    let ran = agreed as usize + refused + unknown + odd + bad;
+    println!(
+        "{ran} rulesets in {seconds:.1} s ({:.1}/s): {agreed} agree ({packets} packets, {rules} rules), {bad} disagree, \
+         {unknown} met something unknown, {refused} refused by nft, {odd} agreed at the second try",
+        ran as f64 / seconds
+    );
+    Ok(bad == 0)
+}
+
+fn show(case: &Case) {
+    println!("seed {}", case.seed);
+    for (place, ruleset) in &case.rulesets {
+        println!("# {}\n{ruleset}", place.name());
+    }
+    for f in &case.flows {
+        println!("{f:?}");
+    }
+}
+
+fn report(network: &mut Network, case: &Case, load: Load, d: &Disagreement, keep: &std::path::Path) -> Result<()> {
+    println!("=== seed {} disagrees: {}", case.seed, d.differences.join("; "));
+    let small = shrink::shrink(network, case, load)?;
+    let (last, d) = match network.run_slowly(&small, load)? {
+        Outcome::Disagrees(d) => (small, *d),
+        _ => (case.clone(), d.clone()),
+    };
+    show(&last);
+    println!("flow {} packet {}:", d.flow, d.packet);
+    for difference in &d.differences {
+        println!("  {difference}");
+    }
+    println!("  the walk: {}", d.story);
+    let kernel = vec![
+        format!("flow {} packet {}: {:?}", d.flow, d.packet, d.kernel.seen),
+        format!("arrives: {:?}", d.kernel.arrival),
+    ];
+    let kept = Regression { what: d.differences.join("; "), kernel, case: last };
+    let path = regression::write(keep, &format!("seed-{}", case.seed), &kept)?;
+    println!("  kept in {}", path.display());
+    Ok(())
+}

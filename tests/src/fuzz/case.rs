@@ -1,0 +1,86 @@
+//! A case: rulesets in some of the namespaces, and flows through them.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::ruleset::Ruleset;
+
+/// One of the three namespaces: client – router – server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// 10.77.1.2, fd77:1::2
+    Client,
+    /// 10.77.1.1 and 10.77.2.1, fd77:1::1 and fd77:2::1
+    Router,
+    /// 10.77.2.2 and .3, fd77:2::2 and ::3
+    Server,
+}
+
+impl Place {
+    /// All, in the order of their index.
+    pub const ALL: [Self; 3] = [Self::Client, Self::Router, Self::Server];
+
+    /// Place in [`Self::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// As reports name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Router => "router",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Protocols of flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "their own names")]
+pub enum Transport {
+    Tcp,
+    Udp,
+    Icmp,
+}
+
+/// A flow: a connected socket that sends one packet after the other, each after what came of the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Who dials.
+    pub from: Place,
+    /// Protocol.
+    pub transport: Transport,
+    /// Address dialled.
+    pub to: IpAddr,
+    /// Port dialled; of no meaning for an echo.
+    pub port: u16,
+    /// Port that the client binds (for an echo its identifier).
+    pub source_port: u16,
+    /// How many packets; 1 for TCP.
+    pub packets: usize,
+}
+
+/// What is loaded and what is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// What it was made from.
+    pub seed: u64,
+    /// Rulesets by namespace; an absent one is empty.
+    pub rulesets: Vec<(Place, Ruleset)>,
+    /// Flows, one after the other.
+    pub flows: Vec<Flow>,
+}
+
+impl Case {
+    /// Rules in all rulesets.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.rulesets.iter().map(|(_, r)| r.rules()).sum()
+    }
+}

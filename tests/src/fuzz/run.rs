@@ -1,0 +1,222 @@
+//! Running a case: load, read back, send, walk, compare.
+
+use std::time::Duration;
+
+use plumb_model::{Read, Snapshot};
+use plumb_nft::Ruleset;
+use plumb_trace::Network as Walked;
+use plumb_trace::state::World;
+
+use super::case::{Case, Flow, Place, Transport};
+use super::drive::{Accepted, Client, counts, rise};
+use super::network::Network;
+use super::observe::{Counts, Observation, differences};
+use super::predict::predict;
+use crate::error::Result;
+
+/// How a case came out.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Walk and kernel agree on this many packets.
+    Agrees(usize),
+    /// nft does not take the ruleset: this is what it says.
+    Refused(String),
+    /// The walk named something that it does not know; packets before that agree.
+    Unknown(String),
+    /// They disagree.
+    Disagrees(Box<Disagreement>),
+}
+
+/// Where walk and kernel part.
+#[derive(Clone, Debug)]
+pub struct Disagreement {
+    /// Index of the flow in the case.
+    pub flow: usize,
+    /// Which of its packets.
+    pub packet: usize,
+    /// What the kernel did.
+    pub kernel: Observation,
+    /// What is different, for the nearest of the walk's branches.
+    pub differences: Vec<String>,
+    /// The walk's own words about that branch.
+    pub story: String,
+}
+
+/// How rulesets are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// By nft.
+    Nft,
+    /// By nft, read back, flushed, and loaded again by Plumb's encoder; both readings must be the same.
+    Encoded,
+}
+
+impl Network {
+    /// Runs a case on a network without rules, and leaves it without.
+    pub fn run(&mut self, case: &Case, load: Load) -> Result<Outcome> {
+        let places: Vec<Place> = case.rulesets.iter().map(|(p, _)| *p).collect();
+        let (mut clients, mut accepted) = (Vec::new(), Accepted::new());
+        let mut snapshot = std::mem::replace(&mut self.base, nothing());
+        let outcome = self.run_loaded(case, load, &mut snapshot, &mut clients, &mut accepted);
+        for place in &places {
+            snapshot.namespaces[self.at[place.index()]].nft = Read::Got(Ruleset::default());
+        }
+        self.base = snapshot;
+        self.clear(&places)?;
+        drop((clients, accepted));
+        self.drain();
+        outcome
+    }
+
+    /// Runs it again, with time for everything that the kernel does later to be done: what differs now is no accident.
+    pub fn run_slowly(&mut self, case: &Case, load: Load) -> Result<Outcome> {
+        let tcp = case.flows.iter().any(|f| f.transport == Transport::Tcp);
+        // Half-open connections of the same ports go after a second.
+        std::thread::sleep(Duration::from_millis(if tcp { 1200 } else { 100 }));
+        self.drain();
+        self.run(case, load)
+    }
+
+    fn run_loaded(
+        &mut self,
+        case: &Case,
+        load: Load,
+        snapshot: &mut Snapshot,
+        clients: &mut Vec<Client>,
+        accepted: &mut Accepted,
+    ) -> Result<Outcome> {
+        for (place, ruleset) in &case.rulesets {
+            if let Err(said) = self.load_text(*place, &ruleset.to_string())? {
+                return Ok(Outcome::Refused(said));
+            }
+            let mut read = self.ruleset(*place)?;
+            if load == Load::Encoded {
+                self.load_encoded(*place, &read)?;
+                let again = self.ruleset(*place)?;
+                if let Some(difference) = unlike(&read, &again) {
+                    return Ok(Outcome::Disagrees(Box::new(encoder_disagrees(difference))));
+                }
+                read = again;
+            }
+            snapshot.namespaces[self.at[place.index()]].nft = Read::Got(read);
+        }
+        let net = Walked::compile(snapshot);
+        let mut worlds = vec![World::default()];
+        let mut packets = 0;
+        let places: Vec<Place> = case.rulesets.iter().map(|(p, _)| *p).collect();
+        let mut before = self.counters(&places)?;
+        for (index, flow) in case.flows.iter().enumerate() {
+            let client = Client::open(self, flow)?;
+            for packet in 0..flow.packets.max(1) {
+                let predictions: Vec<_> = worlds.iter().flat_map(|w| predict(&net, self.at, flow, w)).collect();
+                let (seen, arrival) = client.send(self, flow, accepted)?;
+                let after = self.counters(&places)?;
+                let kernel = Observation { seen, arrival, counts: rise(&before, &after) };
+                before = after;
+                let mut nearest: Option<(Vec<String>, String)> = None;
+                let mut next: Vec<World> = Vec::new();
+                for p in &predictions {
+                    let found = differences(&p.observation, &kernel, waits(flow));
+                    if found.is_empty() {
+                        if !next.contains(&p.world) {
+                            next.push(p.world.clone());
+                        }
+                    } else if nearest.as_ref().is_none_or(|(n, _)| found.len() < n.len()) {
+                        nearest = Some((found, p.story.clone()));
+                    }
+                }
+                if next.is_empty() {
+                    clients.push(client);
+                    if let Some(what) = predictions.iter().find_map(|p| p.unknown.clone()) {
+                        return Ok(Outcome::Unknown(what));
+                    }
+                    let (differences, story) =
+                        nearest.unwrap_or_else(|| (vec!["the walk has no end at all".into()], String::new()));
+                    let d = Disagreement { flow: index, packet, kernel, differences, story };
+                    return Ok(Outcome::Disagrees(Box::new(d)));
+                }
+                next.truncate(16);
+                worlds = next;
+                packets += 1;
+            }
+            clients.push(client);
+        }
+        Ok(Outcome::Agrees(packets))
+    }
+
+    fn counters(&mut self, places: &[Place]) -> Result<Counts> {
+        let mut all = Counts::new();
+        for place in places {
+            let ruleset = self.ruleset(*place)?;
+            all.append(&mut counts(*place, &ruleset));
+        }
+        Ok(all)
+    }
+}
+
+fn waits(flow: &Flow) -> bool {
+    flow.transport == Transport::Tcp
+}
+
+fn nothing() -> Snapshot {
+    Snapshot {
+        version: Snapshot::VERSION,
+        taken_at: 0,
+        host: plumb_model::Host::default(),
+        namespaces: Vec::new(),
+        gaps: Vec::new(),
+        redacted: false,
+    }
+}
+
+fn encoder_disagrees(difference: String) -> Disagreement {
+    use super::observe::Seen;
+    Disagreement {
+        flow: 0,
+        packet: 0,
+        kernel: Observation { seen: Seen::Nothing, arrival: None, counts: Counts::new() },
+        differences: vec![format!("encoded and read back, the ruleset is another: {difference}")],
+        story: String::new(),
+    }
+}
+
+/// What is different in two readings of what should be the same ruleset, handles and the generation aside.
+fn unlike(a: &Ruleset, b: &Ruleset) -> Option<String> {
+    let plain = |r: &Ruleset| {
+        let mut r = r.clone();
+        r.generation = 0;
+        for t in &mut r.tables {
+            t.handle = 0;
+            t.sets.iter_mut().for_each(|s| {
+                s.handle = 0;
+                // Hashes are dumped in an order that differs from one set to the next.
+                s.elements.sort_by(|a, b| (&a.key, a.flags).cmp(&(&b.key, b.flags)));
+            });
+            for c in &mut t.chains {
+                c.handle = 0;
+                c.rules.iter_mut().for_each(|r| r.handle = 0);
+            }
+        }
+        r
+    };
+    let (a, b) = (plain(a), plain(b));
+    if a == b {
+        return None;
+    }
+    let at = a.tables.iter().zip(&b.tables).find(|(x, y)| x != y);
+    Some(at.map_or_else(
+        || format!("{} tables and {}", a.tables.len(), b.tables.len()),
+        |(x, y)| {
+            let set = x.sets.iter().zip(&y.sets).find(|(s, t)| s != t);
+            let rule = x.chains.iter().zip(&y.chains).find(|(c, d)| c != d);
+            match (set, rule) {
+                (Some((s, t)), _) => format!("{s:?} and {t:?}"),
+                (None, Some((c, d))) => {
+                    let rule = c.rules.iter().zip(&d.rules).find(|(r, q)| r != q);
+                    rule.map_or_else(|| format!("{c:?} and {d:?}"), |(r, q)| format!("{r:?} and {q:?}"))
+                }
+                _ => format!("table {}", x.name),
+            }
+        },
+    ))
+}
