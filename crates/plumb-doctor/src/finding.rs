@@ -35,7 +35,7 @@ pub enum Finding {
     NatSourceLost { namespace: String, rule: String, source: String },
     /// A NAT rule found no free port or address.
     NatExhausted { namespace: String, rule: String },
-    /// A NAT rule misses the packet by this condition.
+    /// A NAT rule misses the packet by one condition; `condition` is the rule as it would read without it.
     NatMissed { namespace: String, rule: String, condition: String },
     /// A rule keeps the packet from being tracked, so that it is not translated back.
     Untracked { namespace: String, rule: String },
@@ -101,6 +101,8 @@ pub enum Finding {
     ListenerElsewhere { namespace: String, socket: String, listens: String },
     /// Something listens, but for the other IP family only.
     ListenerOtherFamily { namespace: String, socket: String, listens: String },
+    /// Two namespaces have the address, and this one does not serve it.
+    DuplicateAddress { namespace: String, device: String, address: String, other: String },
     /// The listener's queue is full.
     QueueFull { namespace: String, socket: String, queue: u32, backlog: u32 },
     /// The answer comes from another address than the one that was asked.
@@ -145,4 +147,53 @@ pub enum InOrder {
     Nat { namespace: String, from: String, to: String },
     /// The reply gets back.
     Reply { from: String },
+}
+
+/// What is shown in support of a cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownWhat {
+    /// Packets counted by a rule.
+    RuleCounter,
+    /// Packets counted by a chain's policy.
+    PolicyCounter,
+    /// Value of a sysctl.
+    Sysctl,
+    /// Connections that wait to be accepted.
+    Queue,
+    /// What listens on the port.
+    Listener,
+    /// Hardware address of a neighbour.
+    Neighbour,
+    /// A setting of a bridge port.
+    PortSetting,
+    /// What a route look-up gives.
+    RouteLookup,
+}
+
+/// Something seen in support of a cause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// What.
+    pub what: ShownWhat,
+    /// As seen.
+    pub seen: serde_json::Value,
+    /// As it should be; null where that is not known.
+    pub right: serde_json::Value,
+    /// Unit.
+    pub unit: Option<&'static str>,
+    /// Command that shows it.
+    pub read_with: Option<String>,
+}
+
+impl Shown {
+    /// A value that was seen, the right one, and the command that shows it.
+    #[must_use]
+    pub fn new(
+        what: ShownWhat,
+        seen: impl Into<serde_json::Value>,
+        right: impl Into<serde_json::Value>,
+        read_with: String,
+    ) -> Self {
+        Self { what, seen: seen.into(), right: right.into(), unit: None, read_with: Some(read_with) }
+    }
 }

@@ -6,7 +6,7 @@ pub mod messages;
 pub mod place;
 pub mod render;
 pub mod report;
-mod schema;
 pub mod resolve;
+mod schema;
 
 pub use schema::report_schema;

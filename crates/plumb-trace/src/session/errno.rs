@@ -59,6 +59,28 @@ impl Errno {
         }
     }
 
+    /// From the kernel's number (include/uapi/asm-generic/errno*.h).
+    #[must_use]
+    pub fn from_number(n: i32) -> Option<Self> {
+        Some(match n {
+            1 => Self::Eperm,
+            13 => Self::Eacces,
+            22 => Self::Einval,
+            64 => Self::Enonet,
+            71 => Self::Eproto,
+            90 => Self::Emsgsize,
+            92 => Self::Enoprotoopt,
+            95 => Self::Eopnotsupp,
+            99 => Self::Eaddrnotavail,
+            101 => Self::Enetunreach,
+            110 => Self::Etimedout,
+            111 => Self::Econnrefused,
+            112 => Self::Ehostdown,
+            113 => Self::Ehostunreach,
+            _ => return None,
+        })
+    }
+
     /// What an ICMP error means to the socket, and whether a connected datagram socket is told
     /// (`icmp_err_convert` in net/ipv4/icmp.c, `icmpv6_err_convert` in net/ipv6/icmp.c).
     #[must_use]

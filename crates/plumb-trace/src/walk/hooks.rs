@@ -63,9 +63,11 @@ impl HookPlan {
                 .any(|h| netfilter.base_chains(path, *h).iter().any(|c| c.kind == ChainType::Nat));
             for (h, hook) in HOOKS.into_iter().enumerate() {
                 let chains = netfilter.base_chains(path, hook);
+                // Of the same priority, what was hooked later runs first (`nf_hook_entries_grow`): the tracker is
+                // hooked when the first rule that uses it is made, chains when their transaction ends.
                 let mut steps: Vec<(i64, u8, Step)> = Vec::new();
                 for c in chains.iter().filter(|c| c.kind != ChainType::Nat) {
-                    steps.push((i64::from(c.priority), 1, Step::Chain(c.clone())));
+                    steps.push((i64::from(c.priority), 0, Step::Chain(c.clone())));
                 }
                 for t in &legacy {
                     if t.valid_hooks & (1 << hook.number()) != 0 {
@@ -74,7 +76,7 @@ impl HookPlan {
                 }
                 if tracked[f] {
                     match hook {
-                        Hook::Prerouting | Hook::Output => steps.push((PRIORITY_TRACK, 0, Step::Track)),
+                        Hook::Prerouting | Hook::Output => steps.push((PRIORITY_TRACK, 1, Step::Track)),
                         Hook::Input | Hook::Postrouting => steps.push((i64::MAX, 2, Step::Confirm)),
                         _ => {}
                     }

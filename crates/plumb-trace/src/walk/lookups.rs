@@ -97,6 +97,13 @@ impl Lookups for Network<'_> {
 }
 
 impl Network<'_> {
+    /// Device that the route to an address leads to, as a packet of this namespace would take it.
+    #[must_use]
+    pub fn device_towards(&self, ns: NsIndex, addr: IpAddr) -> Option<u32> {
+        let query = FibQuery { dst: addr, src: None, mark: 0, iif: None, oif: None, tos: 0 };
+        self.fib_device(ns, &query)
+    }
+
     /// Names of a chain's table and of the chain.
     #[must_use]
     pub fn chain_name(&self, place: ChainPlace) -> (String, String) {

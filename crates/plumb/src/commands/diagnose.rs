@@ -1,7 +1,7 @@
 //! `plumb diagnose`: why a flow fails, where, and what mends it.
 
 use plumb_doctor::diagnose::{ProbeSeen, diagnose, with_probe};
-use plumb_doctor::render;
+use plumb_doctor::render::terminal as render;
 use plumb_doctor::report::Report;
 use plumb_kernel::Parts;
 use plumb_kernel::probe;
@@ -26,6 +26,9 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
     if args.probe.probe {
         report = probed(report, &snapshot, &net, &question, &asked, context)?;
     }
+    if args.flow.snapshot.is_none() {
+        super::lab::remedy::listeners(&mut report);
+    }
     if args.print_remedy {
         for command in report.causes.iter().filter_map(|c| c.remedy.first()).filter(|r| !r.advice) {
             output::print(&format!("{}\n", command.command))?;
@@ -33,7 +36,12 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
     } else {
         match args.flow.output {
             AnswerFormat::Json => output::print_json(&report)?,
-            _ => output::print(&render::report(&report, context.lang()))?,
+            _ => {
+                let mut text = Vec::new();
+                let options = render::Options { lang: context.lang(), color: true };
+                render::report(&mut text, &report, options).map_err(Error::file("write to", "-"))?;
+                output::print(&String::from_utf8_lossy(&text))?;
+            }
         }
     }
     Ok(match report.exit_status() {

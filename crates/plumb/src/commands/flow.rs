@@ -18,7 +18,12 @@ pub(super) fn snapshot(args: &FlowArgs, context: &Context) -> Result<Snapshot, E
 }
 
 /// Resolves the question's names.
-pub(super) fn resolve(net: &Network, args: &FlowArgs, asked: &Asked, context: &Context) -> Result<Question, Error> {
+pub(super) fn resolve(
+    net: &Network,
+    args: &FlowArgs,
+    asked: &Asked,
+    context: &Context,
+) -> Result<Question, Error> {
     let origin = resolve::origin(net, &who(&asked.from)).map_err(usage)?;
     let (dst, port) = match &asked.to {
         Destination::Address { address, port } => (*address, *port),

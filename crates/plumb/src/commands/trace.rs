@@ -2,7 +2,7 @@
 
 use plumb_doctor::diagnose::trace;
 use plumb_doctor::hops::Level;
-use plumb_doctor::render;
+use plumb_doctor::render::terminal as render;
 use plumb_trace::Network;
 
 use super::{Context, flow};
@@ -20,7 +20,12 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Result<Status, Error> 
     let report = trace(&net, &question, level);
     match args.flow.output {
         AnswerFormat::Json => output::print_json(&report)?,
-        _ => output::print(&render::trace(&report, context.lang()))?,
+        _ => {
+            let mut text = Vec::new();
+            let options = render::Options { lang: context.lang(), color: true };
+            render::trace(&mut text, &report.paths, options).map_err(Error::file("write to", "-"))?;
+            output::print(&String::from_utf8_lossy(&text))?;
+        }
     }
     Ok(match report.exit_status() {
         0 => Status::Good,

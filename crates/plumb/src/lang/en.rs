@@ -29,7 +29,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::NoCarrier => "no carrier",
         Say::OutsideSnapshot => "a namespace that is not covered",
         Say::Reading => "reading",
-        Say::Probing => "opening the connection".to_owned(),
+        Say::Probing => "opening the connection",
         Say::Redacted => "names and addresses are replaced",
         Say::Complete => "everything could be read",
         Say::NotComplete => "not read",

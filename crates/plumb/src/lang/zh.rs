@@ -29,7 +29,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::NoCarrier => "无载波",
         Say::OutsideSnapshot => "未覆盖的命名空间",
         Say::Reading => "读取中",
-        Say::Probing => "正在建立连接".to_owned(),
+        Say::Probing => "正在建立连接",
         Say::Redacted => "名称和地址已替换",
         Say::Complete => "全部内容均已读取",
         Say::NotComplete => "未能读取",

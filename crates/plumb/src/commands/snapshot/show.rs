@@ -33,7 +33,7 @@ pub(super) fn run(args: &SnapshotShowArgs, context: &Context) -> Result<Status, 
 fn rules(ns: &Namespace) -> String {
     let Some(ruleset) = ns.nft.value().filter(|r| !r.tables.is_empty()) else { return String::new() };
     let links = ns.links.items().iter().map(|l| (l.index, l.name.clone())).collect();
-    let options = plumb_nft::text::Options { counters: true, handles: false, links };
+    let options = plumb_nft::text::Options { counters: true, handles: false, links, xt: None };
     format!("\n# {}\n{}", ns.name, plumb_nft::text::ruleset(ruleset, &options))
 }
 

@@ -1,0 +1,48 @@
+# Everything runs as root: namespaces are made and entered. `make` alone shows the targets.
+CARGO ?= cargo
+N ?= 2000
+SEED ?= 1
+FUZZ_SECONDS ?= 300
+BIN := target/debug/plumb
+
+.PHONY: help build demo test test-long lint bench fuzz fuzz-kernel deps clean
+
+help:
+	@echo 'make demo         a lab of namespaces: traffic, three faults, each diagnosed and mended'
+	@echo 'make test         what CI runs: lints, unit tests, scenarios against reality'
+	@echo 'make test-long    beside that, what takes longer'
+	@echo 'make bench        times, beside what the kernel itself takes'
+	@echo 'make fuzz-kernel  N=2000 SEED=1: random rulesets, the walk against the kernel'
+	@echo 'make fuzz         FUZZ_SECONDS=300: coverage-guided fuzzers for every decoder and parser'
+
+deps:
+	@scripts/deps.sh
+
+build: deps
+	$(CARGO) build --locked -p plumb
+
+demo: build
+	@scripts/demo.sh $(BIN)
+
+lint: deps
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+# The binary is built first: the scenarios run it.
+test: lint build
+	$(CARGO) test --locked --workspace
+
+test-long: test
+	$(MAKE) fuzz-kernel N=2000
+
+bench: deps
+	$(CARGO) run --locked --release -p plumb-tests --bin bench
+
+fuzz-kernel: deps
+	$(CARGO) run --locked --release -p plumb-tests --bin fuzz_kernel -- --count $(N) --seed $(SEED)
+
+fuzz: deps
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,259 @@
+//! Suspects tried in the model: which changes make the flow connect, and which of them are needed.
+
+use plumb_model::{Change, Snapshot};
+use plumb_trace::Network;
+use plumb_trace::session::{Attempt, Flow, Outcome};
+use plumb_trace::share::Share;
+
+use super::evidence;
+use super::failure::Failure;
+use super::suspect::{Suspect, suspects};
+use super::{Question, Walked, walk};
+use crate::messages;
+use crate::report::{Cause, Remedy};
+
+/// More causes than this for one flow are not looked for.
+const MOST_CAUSES: usize = 10;
+
+/// A cause that was found, and how it was cured in the model.
+struct Found {
+    suspect: Suspect,
+    /// The change that cured it; `None` where nothing in the model does.
+    cure: Option<Vec<Change>>,
+}
+
+/// The causes of a flow's failure (or delay), with remedies that were tried.
+pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &Walked) -> Vec<Cause> {
+    let mut found = Vec::new();
+    let mut model = snapshot.clone();
+    while found.len() < MOST_CAUSES {
+        let Some(next) = next_cause(&model, q) else { break };
+        let cure = next.cure.clone();
+        found.push(next);
+        match cure.and_then(|c| with(&model, &c)) {
+            Some(mended) => model = mended,
+            None => break,
+        }
+    }
+    drop_needless(snapshot, q, &mut found);
+    let shares = shares(snapshot, q, &found);
+    let mut applied: Vec<Change> = Vec::new();
+    found
+        .iter()
+        .zip(shares)
+        .map(|(f, (share, delay_s))| {
+            let before = applied.clone();
+            applied.extend(f.cure.iter().flatten().cloned());
+            let tried = f.cure.as_ref().and_then(|_| outcome_with(snapshot, q, &applied));
+            cause(snapshot, q, net, walked, f, share, delay_s, tried, &before)
+        })
+        .collect()
+}
+
+/// The first cause of the first failing branch of a model.
+fn next_cause(model: &Snapshot, q: &Question) -> Option<Found> {
+    let net = Network::compile(model);
+    let walked = walk(&net, &q.flow);
+    let a = &walked.attempt;
+    let failing: Vec<_> = a.branches.iter().filter(|b| needs_cause(a, b)).collect();
+    if failing.iter().any(|b| b.outcome == Outcome::Unknown) && failing.len() == 1 {
+        return None;
+    }
+    let branch = failing.into_iter().filter(|b| b.outcome != Outcome::Unknown).max_by_key(|b| b.share)?;
+    let failure = Failure::of_branch(branch)?;
+    let mut first = None;
+    for suspect in suspects(&net, &q.flow, &failure) {
+        for changes in &suspect.alternatives {
+            let Some(mended) = with(model, changes) else { continue };
+            if helps(&q.flow, a, &failure, &mended, suspect.must_connect) {
+                let cure = Some(changes.clone());
+                return Some(Found { suspect, cure });
+            }
+        }
+        if !suspect.must_connect && first.is_none() {
+            first = Some(suspect);
+        }
+    }
+    first.map(|suspect| Found { suspect, cure: None })
+}
+
+/// Whether a branch fails, or connects late in an attempt that connects.
+fn needs_cause(a: &Attempt, b: &plumb_trace::session::AttemptBranch) -> bool {
+    if a.outcome == Outcome::Connects {
+        return b.outcome == Outcome::Connects && b.packets.len() > 1;
+    }
+    b.outcome != Outcome::Connects
+}
+
+/// A model with changes made; `None` where they do not fit it.
+fn with(model: &Snapshot, changes: &[Change]) -> Option<Snapshot> {
+    let mut mended = model.clone();
+    for c in changes {
+        c.apply(&mut mended).ok()?;
+    }
+    Some(mended)
+}
+
+/// Whether a change cures this failure: more attempts connect, or the failure is gone and what fails instead lies
+/// further on the way.
+fn helps(flow: &Flow, before: &Attempt, failure: &Failure, mended: &Snapshot, must_connect: bool) -> bool {
+    let net = Network::compile(mended);
+    let after = walk(&net, flow).attempt;
+    if connecting(&after) > connecting(before) || late(&after) < late(before) {
+        return true;
+    }
+    if must_connect {
+        return false;
+    }
+    let key = failure.key();
+    let failures: Vec<Failure> = after
+        .branches
+        .iter()
+        .filter(|b| b.outcome != Outcome::Connects)
+        .filter_map(Failure::of_branch)
+        .collect();
+    let known: Vec<String> = before.branches.iter().filter_map(Failure::of_branch).map(|f| f.key()).collect();
+    !failures.is_empty()
+        && failures.iter().all(|f| f.key() != key)
+        && failures.iter().filter(|f| !known.contains(&f.key())).all(|f| f.progress() > failure.progress())
+        && connecting(&after) >= connecting(before)
+}
+
+/// Share of the attempts that connect, whatever the outcome is called.
+fn connecting(a: &Attempt) -> Share {
+    a.branches.iter().filter(|b| b.outcome == Outcome::Connects).map(|b| b.share).sum()
+}
+
+/// Share of the attempts that connect late.
+fn late(a: &Attempt) -> Share {
+    a.branches.iter().filter(|b| b.outcome == Outcome::Connects && b.packets.len() > 1).map(|b| b.share).sum()
+}
+
+/// Drops causes without which the flow connects all the same.
+fn drop_needless(snapshot: &Snapshot, q: &Question, found: &mut Vec<Found>) {
+    let full = outcome_share(snapshot, q, found, None);
+    let mut i = 0;
+    while found.len() > 1 && i < found.len() {
+        let without = outcome_share(snapshot, q, found, Some(i));
+        if found[i].cure.is_some() && without.is_some() && without == full {
+            found.remove(i);
+        } else {
+            i += 1;
+        }
+    }
+}
+
+fn outcome_share(
+    snapshot: &Snapshot,
+    q: &Question,
+    found: &[Found],
+    but: Option<usize>,
+) -> Option<(Share, Share)> {
+    let a = attempt_with(snapshot, q, found, but)?;
+    Some((connecting(&a), late(&a)))
+}
+
+fn attempt_with(snapshot: &Snapshot, q: &Question, found: &[Found], but: Option<usize>) -> Option<Attempt> {
+    let changes: Vec<Change> = found
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| Some(*i) != but)
+        .flat_map(|(_, f)| f.cure.iter().flatten().cloned())
+        .collect();
+    let mended = with(snapshot, &changes)?;
+    let net = Network::compile(&mended);
+    Some(walk(&net, &q.flow).attempt)
+}
+
+/// What each cause alone breaks, every other mended: its share, and for one that only delays, by how much.
+fn shares(snapshot: &Snapshot, q: &Question, found: &[Found]) -> Vec<(Share, Option<f64>)> {
+    (0..found.len())
+        .map(|i| {
+            let Some(a) = attempt_with(snapshot, q, found, Some(i)) else { return (Share::ONE, None) };
+            let failing = Share::ONE - connecting(&a);
+            if a.outcome != Outcome::Connects {
+                return (failing, None);
+            }
+            let delayed = late(&a);
+            let mean = a
+                .branches
+                .iter()
+                .filter(|b| b.outcome == Outcome::Connects && b.packets.len() > 1)
+                .map(|b| b.seconds * b.share.as_f64())
+                .sum::<f64>();
+            if delayed.is_zero() {
+                return (failing, None);
+            }
+            (delayed, Some((mean / delayed.as_f64() * 1000.0).round() / 1000.0))
+        })
+        .collect()
+}
+
+fn outcome_with(snapshot: &Snapshot, q: &Question, changes: &[Change]) -> Option<Outcome> {
+    let mended = with(snapshot, changes)?;
+    let net = Network::compile(&mended);
+    Some(walk(&net, &q.flow).attempt.outcome)
+}
+
+#[allow(clippy::too_many_arguments, reason = "a cause is told from all of it")]
+fn cause(
+    snapshot: &Snapshot,
+    q: &Question,
+    net: &Network,
+    walked: &Walked,
+    f: &Found,
+    share: Share,
+    delay_s: Option<f64>,
+    tried: Option<Outcome>,
+    before: &[Change],
+) -> Cause {
+    let s = &f.suspect;
+    let mut remedy = Vec::new();
+    if let Some(cure) = &f.cure {
+        remedy.push(remedy_of(snapshot, q, cure, tried));
+        // Other ways that work as well.
+        for other in s.alternatives.iter().filter(|c| *c != cure).take(3) {
+            let mut changes = before.to_vec();
+            changes.extend(other.iter().cloned());
+            if let Some(outcome) = outcome_with(snapshot, q, &changes)
+                && Some(outcome) == tried
+            {
+                remedy.push(remedy_of(snapshot, q, other, Some(outcome)));
+            }
+        }
+    }
+    if remedy.is_empty() {
+        let command = messages::advice(q.lang, &s.finding);
+        remedy.push(Remedy { command, tried_in_model: None, advice: true });
+    }
+    Cause {
+        id: messages::id(&s.finding).to_owned(),
+        share: share.rounded(),
+        layer: s.layer,
+        place: s.place.clone(),
+        summary: messages::summary(q.lang, &s.finding),
+        evidence: evidence::evidence(net, walked, s, q.lang),
+        effect: messages::effect(q.lang, &s.finding, &q.flow),
+        remedy,
+        delay_s,
+    }
+}
+
+fn remedy_of(snapshot: &Snapshot, q: &Question, changes: &[Change], tried: Option<Outcome>) -> Remedy {
+    // Later commands may name what earlier ones made.
+    let mut model = snapshot.clone();
+    let mut commands = Vec::new();
+    let mut advice = false;
+    for c in changes {
+        let here = c.commands(&model);
+        if here.is_empty()
+            && let Some(a) = c.advice(&model)
+        {
+            commands.push(messages::change_advice(q.lang, &a));
+            advice = true;
+        }
+        commands.extend(here);
+        let _ = c.apply(&mut model);
+    }
+    Remedy { command: commands.join(" && "), tried_in_model: tried.map(|o| o.name().to_owned()), advice }
+}

@@ -1,0 +1,140 @@
+//! From a question to causes: walk, name the cause of the first failure, mend it in the model, walk again.
+//!
+//! 1. [`suspect`] turns the end of a failing branch into suspects, in the order of report.md's rules for places, each
+//!    with the changes that should cure it.
+//! 2. [`cure`] tries them in the model; the first that helps is the cause, and its change the first remedy.
+//! 3. When the flow connects (or nothing helps any more), causes that are not needed are dropped and shares are counted.
+
+mod cure;
+mod evidence;
+mod failure;
+mod in_order;
+mod probe;
+mod suspect;
+mod verdict;
+
+use plumb_model::Snapshot;
+use plumb_trace::session::{Attempt, Flow, Outcome, attempt};
+use plumb_trace::{Network, Walker};
+
+pub use probe::{ProbeSeen, with_probe};
+
+use crate::hops::{self, Level};
+use crate::messages::{self, Lang};
+use crate::report::{FlowReport, PathReport, Report};
+
+/// A question, resolved against a snapshot.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The flow.
+    pub flow: Flow,
+    /// FROM as it was asked.
+    pub from: String,
+    /// Language of the sentences.
+    pub lang: Lang,
+}
+
+/// A walk of one attempt, with everything that it met.
+pub(crate) struct Walked {
+    pub(crate) attempt: Attempt,
+    pub(crate) unknowns: Vec<plumb_trace::event::Unknown>,
+}
+
+pub(crate) fn walk(net: &Network, flow: &Flow) -> Walked {
+    let walker = Walker::new(net, true);
+    let attempt = attempt(&walker, flow);
+    Walked { attempt, unknowns: walker.unknowns() }
+}
+
+/// Answers a question from what a snapshot holds.
+#[must_use]
+pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
+    let net = Network::compile(snapshot);
+    let walked = walk(&net, &q.flow);
+    let causes = cure::causes(snapshot, q, &net, &walked);
+    let verdict = verdict::verdict(&net, q, &walked);
+    let a = &walked.attempt;
+    Report {
+        version: 1,
+        flow: flow_report(q, a),
+        outcome: verdict.outcome.name().to_owned(),
+        stage: verdict.stage.map(|s| s.name().to_owned()),
+        success: verdict.success,
+        errno: verdict.errno.map(|e| e.name().to_owned()),
+        causes,
+        unknowns: verdict.unknowns,
+        assumptions: verdict.assumptions,
+        probe: None,
+        ruled_out: in_order::ruled_out(&net, &walked).iter().map(|i| messages::in_order(q.lang, i)).collect(),
+        paths: paths(&net, a, Level::Brief, q.lang),
+    }
+}
+
+/// Walks a question without looking for causes: what `plumb trace` shows.
+#[must_use]
+pub fn trace(net: &Network, q: &Question, level: Level) -> Report {
+    let walked = walk(net, &q.flow);
+    let report = verdict::verdict(net, q, &walked);
+    let a = &walked.attempt;
+    Report {
+        version: 1,
+        flow: flow_report(q, a),
+        outcome: report.outcome.name().to_owned(),
+        stage: report.stage.map(|s| s.name().to_owned()),
+        success: report.success,
+        errno: report.errno.map(|e| e.name().to_owned()),
+        causes: Vec::new(),
+        unknowns: report.unknowns,
+        assumptions: report.assumptions,
+        probe: None,
+        ruled_out: Vec::new(),
+        paths: paths(net, a, level, q.lang),
+    }
+}
+
+fn flow_report(q: &Question, a: &Attempt) -> FlowReport {
+    use plumb_trace::session::{Origin, Transport};
+    let bound = match q.flow.origin {
+        Origin::Process { source, .. } => source,
+        Origin::Outside { source, .. } => Some(source),
+    };
+    let source = bound.or_else(|| a.branches.iter().find_map(|b| b.packets.first()?.world.source));
+    FlowReport {
+        from: q.from.clone(),
+        source: source.map(|s| s.to_string()),
+        destination: q.flow.dst.to_string(),
+        port: (q.flow.transport != Transport::Icmp).then_some(q.flow.port),
+        protocol: match q.flow.transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            Transport::Icmp => "icmp",
+        }
+        .to_owned(),
+    }
+}
+
+/// The ways that an attempt takes, as lists of steps.
+#[must_use]
+pub fn paths(net: &Network, a: &Attempt, level: Level, lang: Lang) -> Vec<PathReport> {
+    a.branches
+        .iter()
+        .map(|b| {
+            let mut hops = Vec::new();
+            if let Some(last) = b.packets.last() {
+                hops.extend(hops::hops(net, &last.request, hops::PacketName::Request, level, lang));
+                if let Some(r) = &last.response {
+                    let name = match r.kind {
+                        plumb_trace::session::ResponseKind::Reply => hops::PacketName::Reply,
+                        _ => hops::PacketName::Error,
+                    };
+                    hops.extend(hops::hops(net, &r.end, name, level, lang));
+                }
+            }
+            PathReport { share: b.share.rounded(), outcome: outcome_name(b.outcome), hops }
+        })
+        .collect()
+}
+
+fn outcome_name(o: Outcome) -> String {
+    o.name().to_owned()
+}

@@ -1,0 +1,50 @@
+//! Devices that are down.
+
+use std::net::IpAddr;
+
+use plumb_model::Action;
+use plumb_trace::state::NsIndex;
+
+use super::{Case, Suspect};
+use crate::finding::Finding;
+use crate::place;
+use crate::report::Layer;
+
+pub(super) fn down(case: &Case, ns: NsIndex, device: u32) -> Suspect {
+    let name = case.net.device_name(ns, device);
+    let finding = Finding::LinkDown { namespace: case.name(ns), device: name.clone() };
+    let cure = case.change(ns, Action::SetLinkUp { device: name, up: true });
+    Suspect::new(finding, place::device(case.net, ns, device, "state", "DOWN"), Layer::Link, vec![vec![cure]])
+}
+
+/// Devices that are down and have (or lead to) the network of an address.
+pub(super) fn down_that_led_to(case: &Case, ns: NsIndex, addr: IpAddr) -> Vec<Suspect> {
+    let n = case.net.namespace(ns);
+    n.links
+        .items()
+        .iter()
+        .filter(|l| !l.is_up())
+        .filter(|l| {
+            n.addresses
+                .items()
+                .iter()
+                .any(|a| a.index == l.index && a.prefix.addr.is_ipv4() == addr.is_ipv4())
+        })
+        .map(|l| down(case, ns, l.index))
+        .collect()
+}
+
+pub(super) fn no_carrier(case: &Case, ns: NsIndex, device: u32) -> Suspect {
+    let name = case.net.device_name(ns, device);
+    let peer = case.net.snapshot.namespaces[ns].link(device).and_then(|l| l.peer);
+    if let Some((other, link)) = peer
+        .and_then(|p| Some((case.net.index_of(p.namespace)?, p)))
+        .and_then(|(i, p)| case.net.namespace(i).link(p.index).map(|l| (i, l)))
+        && !link.is_up()
+    {
+        return down(case, other, link.index);
+    }
+    let finding = Finding::NoCarrier { namespace: case.name(ns), device: name, peer: None };
+    let place = place::device(case.net, ns, device, "carrier", "off");
+    Suspect::new(finding, place, Layer::Link, Vec::new())
+}

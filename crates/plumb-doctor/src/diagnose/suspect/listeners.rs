@@ -1,0 +1,115 @@
+//! Sockets that are missing, bound elsewhere or full; an address that two have.
+
+use std::net::IpAddr;
+
+use plumb_model::{Action, Change, IpFamily, Socket, Tuple};
+use plumb_trace::state::NsIndex;
+
+use super::{Case, Suspect};
+use crate::finding::{Finding, Shown, ShownWhat};
+use crate::place;
+use crate::report::Layer;
+
+pub(super) fn missing(case: &Case, ns: NsIndex, t: &Tuple, near: &[usize]) -> Vec<Suspect> {
+    let mut out = twice(case, ns, t);
+    let sockets = case.net.namespace(ns).sockets.items();
+    let start = |address: IpAddr| -> Vec<Change> {
+        let action = Action::StartListener {
+            family: IpFamily::of(t.dst),
+            protocol: t.protocol,
+            address,
+            port: t.dport,
+        };
+        vec![case.change(ns, action)]
+    };
+    let alternatives = vec![start(t.dst), start(IpFamily::of(t.dst).unspecified())];
+    let asked = format!("{} {}", t.protocol, place::endpoint(t.dst, t.dport));
+    let listening: Vec<(usize, &Socket)> = near
+        .iter()
+        .filter_map(|&i| sockets.get(i).map(|s| (i, s)))
+        .filter(|(_, s)| s.dst.is_unspecified())
+        .collect();
+    let own_family = |(_, s): &&(usize, &Socket)| {
+        s.family == IpFamily::of(t.dst) || (s.family == IpFamily::V6 && s.v6only != Some(true))
+    };
+    let (finding, place) = match (listening.iter().find(own_family), listening.first()) {
+        (Some((i, s)), _) => (
+            Finding::ListenerElsewhere {
+                namespace: case.name(ns),
+                socket: asked.clone(),
+                listens: place::socket_text(s),
+            },
+            place::socket(case.net, ns, *i),
+        ),
+        (None, Some((i, s))) => (
+            Finding::ListenerOtherFamily {
+                namespace: case.name(ns),
+                socket: asked.clone(),
+                listens: place::socket_text(s),
+            },
+            place::socket(case.net, ns, *i),
+        ),
+        (None, None) => (
+            Finding::ListenerMissing { namespace: case.name(ns), socket: asked.clone() },
+            place::missing_socket(case.net, ns, t.protocol, t.dst, t.dport),
+        ),
+    };
+    let read_with =
+        case.command(ns, if t.protocol == plumb_model::Protocol::UDP { "ss -lun" } else { "ss -ltn" });
+    let seen = listening.first().map(|(_, s)| place::socket_text(s));
+    let shown = Shown::new(ShownWhat::Listener, seen, asked, read_with);
+    out.push(Suspect::new(finding, place, Layer::Socket, alternatives).show([shown]));
+    out
+}
+
+/// Two have the address, and the packet reached the one that does not serve it.
+fn twice(case: &Case, ns: NsIndex, t: &Tuple) -> Vec<Suspect> {
+    let serves = |o: &NsIndex| {
+        case.net
+            .namespace(*o)
+            .sockets
+            .items()
+            .iter()
+            .any(|s| s.is_listening() && s.protocol == t.protocol && s.sport == t.dport)
+    };
+    let others: Vec<NsIndex> = case.net.owners_of(t.dst).into_iter().filter(|o| *o != ns).collect();
+    if !others.iter().any(serves) {
+        return Vec::new();
+    }
+    let n = case.net.namespace(ns);
+    let Some(a) = n.addresses.items().iter().find(|a| a.prefix.addr == t.dst) else { return Vec::new() };
+    let device = case.net.device_name(ns, a.index);
+    let finding = Finding::DuplicateAddress {
+        namespace: case.name(ns),
+        device: device.clone(),
+        address: t.dst.to_string(),
+        other: others.first().map(|o| case.name(*o)).unwrap_or_default(),
+    };
+    let delete = case.change(ns, Action::DeleteAddress { device, address: a.clone() });
+    // Whoever holds the copy's hardware address must ask again.
+    let mac = n.link(a.index).and_then(|l| l.mac);
+    let mut changes = vec![delete];
+    for (i, m) in case.net.snapshot.namespaces.iter().enumerate() {
+        for e in m.neighbours.items().iter().filter(|e| e.addr == t.dst && e.lladdr == mac && mac.is_some()) {
+            let device = m.link_name(e.index);
+            changes.push(case.change(i, Action::DeleteNeighbour { device, address: t.dst }));
+        }
+    }
+    let place = place::address(case.net, ns, a.index, t.dst);
+    vec![Suspect::new(finding, place, Layer::Addressing, vec![changes]).must_connect()]
+}
+
+pub(super) fn queue_full(case: &Case, ns: NsIndex, socket: usize) -> Option<Suspect> {
+    let s = case.net.namespace(ns).sockets.items().get(socket)?;
+    let finding = Finding::QueueFull {
+        namespace: case.name(ns),
+        socket: place::socket_text(s),
+        queue: s.receive_queue,
+        backlog: s.send_queue,
+    };
+    let shown = Shown {
+        unit: Some("connections"),
+        ..Shown::new(ShownWhat::Queue, s.receive_queue, s.send_queue, case.command(ns, "ss -ltn"))
+    };
+    Some(Suspect::new(finding, place::socket(case.net, ns, socket), Layer::Socket, Vec::new()).show([shown]))
+}

@@ -1,0 +1,227 @@
+//! Who may be to blame for a failure, in the order of the contract's rules for places.
+//!
+//! A suspect says what it is, where it stands, and by which changes it would be cured; whether it is to blame is for
+//! [`cure`](super::cure) to try.
+
+mod bridges;
+mod links;
+mod listeners;
+mod nat;
+mod neighbours;
+mod routes;
+mod rules;
+
+use std::net::IpAddr;
+
+use plumb_model::{Action, Change};
+use plumb_trace::Network;
+use plumb_trace::event::{Decider, Discard, Event, NoAnswer, Stop};
+use plumb_trace::session::Flow;
+use plumb_trace::state::NsIndex;
+
+use super::failure::Failure;
+use crate::finding::{Finding, Packet, Shown, ShownWhat};
+use crate::place;
+use crate::report::{Layer, Place};
+
+/// Someone who may be to blame.
+pub(crate) struct Suspect {
+    pub(crate) finding: Finding,
+    pub(crate) place: Place,
+    pub(crate) layer: Layer,
+    /// Ways to cure it, the smallest first; each a list of changes.
+    pub(crate) alternatives: Vec<Vec<Change>>,
+    /// Whether it is to blame only if its cure lets (more of) the flow connect; else it is enough that the flow gets
+    /// further.
+    pub(crate) must_connect: bool,
+    /// Rule or policy whose counter supports it.
+    pub(crate) decided_by: Option<Decider>,
+    /// What else supports it.
+    pub(crate) shown: Vec<Shown>,
+}
+
+impl Suspect {
+    fn new(finding: Finding, place: Place, layer: Layer, alternatives: Vec<Vec<Change>>) -> Self {
+        Self { finding, place, layer, alternatives, must_connect: false, decided_by: None, shown: Vec::new() }
+    }
+
+    fn must_connect(mut self) -> Self {
+        self.must_connect = true;
+        self
+    }
+
+    fn decided_by(mut self, by: Decider) -> Self {
+        self.decided_by = Some(by);
+        self
+    }
+
+    fn show(mut self, shown: impl IntoIterator<Item = Shown>) -> Self {
+        self.shown.extend(shown);
+        self
+    }
+}
+
+/// What every question about suspects needs.
+pub(crate) struct Case<'a> {
+    pub(crate) net: &'a Network<'a>,
+    pub(crate) flow: &'a Flow,
+    pub(crate) failure: &'a Failure<'a>,
+}
+
+impl Case<'_> {
+    fn name(&self, ns: NsIndex) -> String {
+        self.net.namespace(ns).name.clone()
+    }
+
+    fn command(&self, ns: NsIndex, command: &str) -> String {
+        self.net.namespace(ns).command(command)
+    }
+
+    fn change(&self, ns: NsIndex, action: Action) -> Change {
+        Change { namespace: self.net.namespace(ns).id, action }
+    }
+
+    fn set_sysctl(&self, ns: NsIndex, name: &str, value: &str) -> Change {
+        self.change(ns, Action::SetSysctl { name: name.to_owned(), value: value.to_owned() })
+    }
+
+    /// The last event for which `f` gives something.
+    fn last<T>(&self, f: impl Fn(&Event) -> Option<T>) -> Option<T> {
+        self.failure.events.iter().rev().find_map(|e| f(e))
+    }
+
+    /// Whether a machine of the snapshot has an address.
+    fn is_owned(&self, addr: IpAddr) -> bool {
+        !self.net.owners_of(addr).is_empty()
+    }
+}
+
+/// The suspects for a failure, the likeliest by the contract's rules first.
+pub(crate) fn suspects(net: &Network, flow: &Flow, failure: &Failure) -> Vec<Suspect> {
+    let case = Case { net, flow, failure };
+    let mut out = Vec::new();
+    // Rule 2: what translated wrongly, or kept the tracker from seeing both directions.
+    out.extend(nat::suspects(&case));
+    out.extend(stopped(&case, failure.stop, failure.packet));
+    out
+}
+
+/// Rules 1, 3, 4, 5: by what stopped the packet.
+fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
+    match stop {
+        Stop::Dropped { by, .. } | Stop::Rejected { by, .. } => rules::suspects(case, stop, *by, packet),
+        Stop::NoRoute { ns, table, addr, .. } => routes::missing(case, *ns, *table, *addr, packet),
+        Stop::RouteDiscards { route, .. } => routes::discards(case, route, packet),
+        Stop::PolicyRule { ns, rule, .. } => routes::policy_rule(case, *ns, *rule, packet),
+        Stop::TtlExceeded { .. } => routes::looping(case),
+        Stop::Sysctl { ns, name, value, right, because } => {
+            sysctl(case, *ns, name, value, right, *because, packet).into_iter().collect()
+        }
+        Stop::Martian { ns, device, addr, source } => vec![Suspect::new(
+            Finding::Martian {
+                namespace: case.name(*ns),
+                device: case.net.device_name(*ns, *device),
+                address: addr.to_string(),
+                source: *source,
+            },
+            place::address(case.net, *ns, *device, *addr),
+            Layer::Addressing,
+            Vec::new(),
+        )],
+        Stop::LinkDown { ns, device } => vec![links::down(case, *ns, *device)],
+        Stop::NoCarrier { ns, device } => vec![links::no_carrier(case, *ns, *device)],
+        Stop::NeighbourFailed { ns, device, addr, why, .. } => match why {
+            NoAnswer::Lost { answer, stop } => {
+                let packet = if *answer { Packet::NeighbourAnswer } else { Packet::NeighbourQuestion };
+                let mut out = neighbours::nobody(case, *ns, *device, *addr, true);
+                let mut inner = stopped(case, stop, packet);
+                inner.append(&mut out);
+                inner
+            }
+            NoAnswer::Sysctl { ns: owner, name, value } => {
+                vec![neighbours::ignored(case, *owner, name, value, *addr)]
+            }
+            _ => neighbours::nobody(case, *ns, *device, *addr, false),
+        },
+        Stop::OtherHost { ns, .. } => neighbours::other_host(case, *ns),
+        Stop::NoPort { ns, bridge, from, lladdr, refused } => {
+            let mut out = neighbours::stale_entry(case, Some(*lladdr));
+            out.extend(bridges::no_port(case, *ns, *bridge, *from, *lladdr, refused));
+            out
+        }
+        Stop::PortClosed { ns, port, why } => {
+            bridges::refused(case, *ns, *port, *port, *why).into_iter().collect()
+        }
+        Stop::NoListener { ns, tuple, near } => listeners::missing(case, *ns, tuple, near),
+        Stop::QueueFull { ns, socket } => listeners::queue_full(case, *ns, *socket).into_iter().collect(),
+        Stop::NotExpected { ns, tuple, expected } => nat::not_expected(case, *ns, tuple, expected),
+        Stop::NatExhausted { rule, ns } => nat::exhausted(case, *ns, *rule).into_iter().collect(),
+        Stop::NoSource { ns, family } => {
+            let finding =
+                Finding::NoSource { namespace: case.name(*ns), family: family.nft_name().to_owned() };
+            vec![Suspect::new(finding, place::namespace(case.net, *ns), Layer::Addressing, Vec::new())]
+        }
+        Stop::TooBig { ns, device, mtu } => {
+            let device_name = case.net.device_name(*ns, *device);
+            let finding =
+                Finding::TooBig { namespace: case.name(*ns), device: device_name.clone(), mtu: *mtu };
+            let cure = case.change(*ns, Action::SetMtu { device: device_name, mtu: 1500 });
+            let place = place::device(case.net, *ns, *device, "mtu", &mtu.to_string());
+            vec![Suspect::new(finding, place, Layer::Link, vec![vec![cure]])]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn sysctl(
+    case: &Case,
+    ns: NsIndex,
+    name: &str,
+    value: &str,
+    right: &str,
+    because: Discard,
+    packet: Packet,
+) -> Option<Suspect> {
+    let namespace = case.name(ns);
+    let sysctl = name.to_owned();
+    let device = case
+        .last(|e| match e {
+            Event::Enters { ns: n, device } if *n == ns => Some(case.net.device_name(ns, *device)),
+            _ => None,
+        })
+        .unwrap_or_default();
+    let source = case.failure.state.packet.src.to_string();
+    let mut layer = Layer::Sysctl;
+    let mut alternatives = vec![vec![case.set_sysctl(ns, name, right)]];
+    let finding = match because {
+        Discard::NotForwarding => Finding::NotForwarding { namespace, sysctl, packet },
+        Discard::ReversePath => {
+            // Loose where the way back is another; off where there is none at all.
+            let all = case.set_sysctl(ns, "net.ipv4.conf.all.rp_filter", "0");
+            alternatives = vec![
+                vec![case.set_sysctl(ns, name, "2")],
+                vec![case.set_sysctl(ns, name, "0")],
+                vec![case.set_sysctl(ns, name, "0"), all],
+            ];
+            Finding::ReversePath { namespace, sysctl, device, source, packet }
+        }
+        Discard::Loopback => Finding::LoopbackFromOutside { namespace, sysctl, device },
+        Discard::OwnSource => Finding::OwnSource { namespace, sysctl, device, source },
+        Discard::EchoIgnored => Finding::EchoIgnored { namespace, sysctl },
+        Discard::Ipv6Disabled => Finding::Ipv6Disabled { namespace, sysctl, device },
+        Discard::ConntrackFull => {
+            layer = Layer::Conntrack;
+            let table = case.net.namespace(ns).conntrack.value()?;
+            Finding::ConntrackFull {
+                namespace,
+                count: table.count.unwrap_or_default(),
+                max: table.max.unwrap_or_default(),
+            }
+        }
+        _ => return None,
+    };
+    let place = place::sysctl(case.net, ns, name, value);
+    let read_with = case.command(ns, &format!("sysctl {name}"));
+    let shown = Shown::new(ShownWhat::Sysctl, value, right, read_with);
+    Some(Suspect::new(finding, place, layer, alternatives).show([shown]))
+}

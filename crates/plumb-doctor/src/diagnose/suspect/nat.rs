@@ -1,0 +1,375 @@
+//! Translation gone wrong: rules that translate to nowhere, rules that should have translated, and what keeps the
+//! tracker from seeing both directions as one connection.
+
+use std::net::IpAddr;
+
+use plumb_model::{Action, Change, Tuple};
+use plumb_nft::{Expr, Hook};
+use plumb_trace::event::{Discard, Event, NatKind, Stop};
+use plumb_trace::state::{NsIndex, RuleRef};
+
+use super::rules::{table_of, via};
+use super::{Case, Suspect};
+use crate::finding::{Finding, Packet};
+use crate::place;
+use crate::report::Layer;
+
+/// Translations of the request, in order: rule, kind, before, after.
+fn translations(case: &Case) -> Vec<(RuleRef, NatKind, Tuple, Tuple)> {
+    case.failure
+        .request_events
+        .iter()
+        .filter_map(|e| match e {
+            Event::Nat { rule: Some(r), kind, from, to, .. } if from != to => Some((*r, *kind, *from, *to)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn delete(case: &Case, rule: RuleRef) -> Option<Change> {
+    let table = table_of(case, rule.ns, rule.table)?;
+    let chain = table.chains.get(rule.chain as usize)?;
+    let handle = chain.rules.get(rule.rule as usize)?.handle;
+    let (table_name, chain) = (table.name.clone(), chain.name.clone());
+    let action = Action::DeleteRule { family: table.family, table: table_name, chain, handle };
+    Some(case.change(rule.ns, action))
+}
+
+fn rule_text(place: &crate::report::Place) -> String {
+    place.get("rule").and_then(|v| v.as_str()).unwrap_or_default().to_owned()
+}
+
+/// Rule 2, before what stopped the packet is looked at.
+pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
+    let mut out = Vec::new();
+    let done = translations(case);
+    for (rule, kind, _, to) in &done {
+        let (via, _) = via(case, *rule);
+        let place = place::rule(case.net, *rule, &via);
+        let (namespace, text) = (case.name(rule.ns), rule_text(&place));
+        let finding = match kind {
+            NatKind::Destination => {
+                let to = place::endpoint(to.dst, to.dport);
+                match case.failure.stop {
+                    Stop::NoListener { .. } => Finding::NatToDeadPort { namespace, rule: text, to },
+                    _ => Finding::NatToNobody { namespace, rule: text, to },
+                }
+            }
+            NatKind::Source => Finding::NatSourceLost { namespace, rule: text, source: to.src.to_string() },
+        };
+        let Some(cure) = delete(case, *rule) else { continue };
+        if is_end_of_translation(case, *kind, to) {
+            out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![vec![cure]]).must_connect());
+        }
+    }
+    if is_lost(case.failure.stop) {
+        out.extend(missed(case));
+    }
+    out
+}
+
+/// Whether the failure is about the address (or port) that a translation gave.
+fn is_end_of_translation(case: &Case, kind: NatKind, to: &Tuple) -> bool {
+    match (kind, case.failure.stop) {
+        (_, Stop::NotExpected { .. }) => true,
+        (NatKind::Destination, Stop::NoListener { tuple, .. }) => {
+            tuple.dst == to.dst && tuple.dport == to.dport
+        }
+        (NatKind::Destination, Stop::NoRoute { addr, .. }) => *addr == to.dst,
+        (NatKind::Destination, Stop::NeighbourFailed { addr, .. }) => {
+            *addr == to.dst || case.failure.state.packet.dst == to.dst
+        }
+        (NatKind::Destination, Stop::Sysctl { because: Discard::Loopback, .. } | Stop::Martian { .. }) => {
+            case.failure.state.packet.dst == to.dst
+        }
+        (NatKind::Destination, Stop::RouteDiscards { .. } | Stop::LeavesSnapshot { .. }) => {
+            case.failure.packet == Packet::Request && case.failure.state.packet.dst == to.dst
+        }
+        (NatKind::Source, Stop::NoRoute { addr, .. } | Stop::NeighbourFailed { addr, .. }) => {
+            case.failure.packet == Packet::Reply
+                && (*addr == to.src || case.failure.state.packet.dst == to.src)
+        }
+        (NatKind::Source, Stop::Sysctl { because: Discard::OwnSource | Discard::ReversePath, .. })
+        | (NatKind::Source, Stop::Martian { source: true, .. }) => case.failure.state.packet.src == to.src,
+        (NatKind::Source, Stop::NoListener { .. } | Stop::Sysctl { .. } | Stop::LeavesSnapshot { .. }) => {
+            case.failure.packet == Packet::Reply
+        }
+        _ => false,
+    }
+}
+
+/// Whether a packet was lost for want of a way to its address.
+fn is_lost(stop: &Stop) -> bool {
+    matches!(
+        stop,
+        Stop::NoRoute { .. }
+            | Stop::NeighbourFailed { .. }
+            | Stop::NotExpected { .. }
+            | Stop::RouteDiscards { .. }
+            | Stop::Sysctl { because: Discard::ReversePath, .. }
+    )
+}
+
+/// A destination translation to an address that nobody has: the rule, whether or not anything else could be done.
+pub(super) fn to_nobody(case: &Case, addr: IpAddr) -> Option<Suspect> {
+    let (rule, kind, _, to) = translations(case).into_iter().rev().find(|(_, kind, _, to)| match kind {
+        NatKind::Destination => to.dst == addr,
+        NatKind::Source => to.src == addr,
+    })?;
+    let (via, _) = via(case, rule);
+    let place = place::rule(case.net, rule, &via);
+    let (namespace, text) = (case.name(rule.ns), rule_text(&place));
+    let finding = match kind {
+        NatKind::Destination => {
+            Finding::NatToNobody { namespace, rule: text, to: place::endpoint(to.dst, to.dport) }
+        }
+        NatKind::Source => Finding::NatSourceLost { namespace, rule: text, source: to.src.to_string() },
+    };
+    let cure = delete(case, rule).map(|c| vec![c]);
+    Some(Suspect::new(finding, place, Layer::ServiceNat, cure.into_iter().collect()))
+}
+
+/// Source translations on the request's way that miss it by one condition.
+fn missed(case: &Case) -> Vec<Suspect> {
+    let mut out = Vec::new();
+    let mut seen: Vec<NsIndex> = Vec::new();
+    for e in &case.failure.request_events {
+        let Event::Chain { chain, hook: Hook::Postrouting } = e else { continue };
+        if !seen.contains(&chain.ns) {
+            seen.push(chain.ns);
+        }
+    }
+    // nat chains that were passed over are not entered: look at every namespace the request went through.
+    for e in &case.failure.request_events {
+        if let Event::Leaves { ns, .. } = e
+            && !seen.contains(ns)
+        {
+            seen.push(*ns);
+        }
+    }
+    for ns in seen {
+        let Some(ruleset) = case.net.namespace(ns).nft.value() else { continue };
+        for (t, table) in ruleset.tables.iter().enumerate() {
+            for (c, chain) in table.chains.iter().enumerate() {
+                for (r, rule) in chain.rules.iter().enumerate() {
+                    if !translates_source(&rule.exprs) {
+                        continue;
+                    }
+                    let place = RuleRef { ns, table: t as u32, chain: c as u32, rule: r as u32 };
+                    out.extend(relaxed(case, place, rule));
+                }
+            }
+        }
+    }
+    out
+}
+
+fn translates_source(exprs: &[Expr]) -> bool {
+    exprs.iter().any(|e| match e {
+        Expr::Masq { .. } | Expr::Snat { .. } => true,
+        Expr::Target { name, .. } => matches!(name.as_str(), "MASQUERADE" | "SNAT"),
+        _ => false,
+    })
+}
+
+/// The rule with one condition less, in its place.
+fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
+    let Some(table) = table_of(case, at.ns, at.table) else { return Vec::new() };
+    let Some(chain) = table.chains.get(at.chain as usize) else { return Vec::new() };
+    let conditions: Vec<usize> = rule
+        .exprs
+        .iter()
+        .enumerate()
+        .filter(|(_, e)| match e {
+            Expr::Cmp { .. } | Expr::Range { .. } => true,
+            Expr::Lookup { dreg, .. } => dreg.is_none(),
+            Expr::Match { name, .. } => name != "comment",
+            _ => false,
+        })
+        .map(|(i, _)| i)
+        .collect();
+    let mut out = Vec::new();
+    for i in conditions {
+        let mut wider = rule.clone();
+        wider.exprs.remove(i);
+        if !without_dead_loads(&mut wider.exprs) {
+            continue;
+        }
+        let place = place::rule(case.net, at, &[]);
+        let finding = Finding::NatMissed {
+            namespace: case.name(at.ns),
+            rule: rule_text(&place),
+            condition: plumb_nft::text::rule(table, &wider),
+        };
+        let (family, name) = (table.family, table.name.clone());
+        let add = Action::AddRule {
+            family,
+            table: name.clone(),
+            chain: chain.name.clone(),
+            position: plumb_model::Position::Before(rule.handle),
+            rule: wider,
+            xtables: None,
+        };
+        let Some(remove) = delete(case, at) else { continue };
+        let changes = vec![case.change(at.ns, add), remove];
+        out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![changes]).must_connect());
+    }
+    out
+}
+
+/// Removes loads whose register nobody reads any more; false where an expression is left that cannot stand alone.
+fn without_dead_loads(exprs: &mut Vec<Expr>) -> bool {
+    let reads = |e: &Expr, reg: plumb_nft::Register| match e {
+        Expr::Cmp { sreg, .. } | Expr::Range { sreg, .. } | Expr::Lookup { sreg, .. } => *sreg == reg,
+        Expr::Bitwise { sreg, .. } | Expr::Byteorder { sreg, .. } => *sreg == reg,
+        Expr::MetaSet { sreg, .. } | Expr::CtSet { sreg, .. } => *sreg == reg,
+        _ => true,
+    };
+    let mut i = exprs.len();
+    while i > 0 {
+        i -= 1;
+        let (dreg, plain) = match &exprs[i] {
+            Expr::Payload { dreg, .. } | Expr::Meta { dreg, .. } | Expr::Ct { dreg, .. } => (*dreg, true),
+            Expr::Bitwise { dreg, .. } => (*dreg, true),
+            _ => continue,
+        };
+        let next_is_reader = exprs.get(i + 1).is_some_and(|e| {
+            matches!(
+                e,
+                Expr::Cmp { .. }
+                    | Expr::Range { .. }
+                    | Expr::Lookup { .. }
+                    | Expr::Bitwise { .. }
+                    | Expr::Byteorder { .. }
+                    | Expr::MetaSet { .. }
+                    | Expr::CtSet { .. }
+                    | Expr::Payload { .. }
+                    | Expr::Meta { .. }
+            ) && reads(e, dreg)
+        });
+        if plain && !next_is_reader && !exprs[i + 1..].iter().any(|e| reads_register(e, dreg)) {
+            exprs.remove(i);
+        }
+    }
+    true
+}
+
+fn reads_register(e: &Expr, reg: plumb_nft::Register) -> bool {
+    match e {
+        Expr::Cmp { sreg, .. }
+        | Expr::Range { sreg, .. }
+        | Expr::Lookup { sreg, .. }
+        | Expr::Bitwise { sreg, .. }
+        | Expr::Byteorder { sreg, .. }
+        | Expr::MetaSet { sreg, .. }
+        | Expr::CtSet { sreg, .. } => *sreg == reg,
+        Expr::Snat { range, .. } | Expr::Dnat { range, .. } => {
+            [range.addr_min, range.addr_max, range.port_min, range.port_max].contains(&Some(reg))
+        }
+        Expr::Masq { port_min, port_max, .. } | Expr::Redir { port_min, port_max, .. } => {
+            [*port_min, *port_max].contains(&Some(reg))
+        }
+        _ => false,
+    }
+}
+
+/// Rules that keep packets of this flow from being tracked, or put them into a zone.
+pub(super) fn kept_from_tracking(case: &Case) -> Vec<Suspect> {
+    let mut out = Vec::new();
+    for e in case.failure.all_events() {
+        let Event::Rule { rule } = e else { continue };
+        let Some(table) = table_of(case, rule.ns, rule.table) else { continue };
+        let Some(r) = table.chains.get(rule.chain as usize).and_then(|c| c.rules.get(rule.rule as usize))
+        else {
+            continue;
+        };
+        let Some(kind) = untracks(&r.exprs) else { continue };
+        let Some(cure) = delete(case, *rule) else { continue };
+        let place = place::rule(case.net, *rule, &[]);
+        let (namespace, text) = (case.name(rule.ns), rule_text(&place));
+        let finding = match kind {
+            None => Finding::Untracked { namespace, rule: text },
+            Some(zone) => Finding::ZoneDiffers { namespace, rule: text, zone },
+        };
+        out.push(Suspect::new(finding, place, Layer::Conntrack, vec![vec![cure]]).must_connect());
+    }
+    out
+}
+
+/// `Some(None)`: not tracked; `Some(Some(zone))`: into a zone.
+fn untracks(exprs: &[Expr]) -> Option<Option<u16>> {
+    use plumb_nft::CtKey;
+    exprs.iter().find_map(|e| match e {
+        Expr::Notrack => Some(None),
+        Expr::CtSet { key: CtKey::Zone, .. } => Some(Some(0)),
+        Expr::Target { name, revision, info } if name == "CT" || name == "NOTRACK" => {
+            let family = plumb_xtables::XtFamily::Ip;
+            match plumb_xtables::Target::decode(name, *revision, family, info) {
+                plumb_xtables::Target::Ct(ct) if !ct.notrack => ct.zone.map(|(zone, _)| match zone {
+                    plumb_xtables::targets::CtZone::Number(n) => Some(n),
+                    plumb_xtables::targets::CtZone::FromMark => Some(0),
+                }),
+                _ => Some(None),
+            }
+        }
+        _ => None,
+    })
+}
+
+/// The answer arrived, but not as the client waits for it: it was not translated back, or comes from elsewhere.
+pub(super) fn not_expected(case: &Case, ns: NsIndex, tuple: &Tuple, expected: &Tuple) -> Vec<Suspect> {
+    let mut out = kept_from_tracking(case);
+    out.extend(unfiltered_bridges(case));
+    let finding = Finding::AnswerFromElsewhere {
+        namespace: case.name(ns),
+        expected: place::endpoint(expected.src, expected.sport),
+        seen: place::endpoint(tuple.src, tuple.sport),
+    };
+    let owner = case.net.owners_of(tuple.src).first().copied().unwrap_or(ns);
+    let device = case
+        .net
+        .namespace(owner)
+        .addresses
+        .items()
+        .iter()
+        .find(|a| a.prefix.addr == tuple.src)
+        .map_or(0, |a| a.index);
+    let place = place::address(case.net, owner, device, tuple.src);
+    out.push(Suspect::new(finding, place, Layer::Addressing, Vec::new()));
+    out
+}
+
+/// Bridges whose frames do not pass the IP hooks, on the way of the answer.
+fn unfiltered_bridges(case: &Case) -> Vec<Suspect> {
+    let mut out: Vec<Suspect> = Vec::new();
+    let key = match case.failure.state.packet.family {
+        plumb_model::IpFamily::V4 => "net.bridge.bridge-nf-call-iptables",
+        plumb_model::IpFamily::V6 => "net.bridge.bridge-nf-call-ip6tables",
+    };
+    let mut seen = Vec::new();
+    for e in case.failure.all_events() {
+        let Event::Bridge { ns, bridge, .. } = e else { continue };
+        if seen.contains(ns) || case.net.namespace(*ns).sysctls.number(key) != Some(0) {
+            continue;
+        }
+        seen.push(*ns);
+        let finding = Finding::BridgeNotFiltered {
+            namespace: case.name(*ns),
+            sysctl: key.to_owned(),
+            bridge: case.net.device_name(*ns, *bridge),
+        };
+        let place = place::sysctl(case.net, *ns, key, "0");
+        let cure = vec![case.set_sysctl(*ns, key, "1")];
+        out.push(Suspect::new(finding, place, Layer::Sysctl, vec![cure]).must_connect());
+    }
+    out
+}
+
+pub(super) fn exhausted(case: &Case, ns: NsIndex, rule: Option<RuleRef>) -> Option<Suspect> {
+    let rule = rule?;
+    let (via, _) = via(case, rule);
+    let place = place::rule(case.net, rule, &via);
+    let finding = Finding::NatExhausted { namespace: case.name(ns), rule: rule_text(&place) };
+    let cure = delete(case, rule)?;
+    Some(Suspect::new(finding, place, Layer::ServiceNat, vec![vec![cure]]))
+}

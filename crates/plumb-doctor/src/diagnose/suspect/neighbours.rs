@@ -1,0 +1,200 @@
+//! Hardware addresses that are wrong, and questions for them that nobody answers.
+
+use std::net::IpAddr;
+
+use plumb_model::{Action, Mac, NeighbourState};
+use plumb_trace::event::{BridgeHow, Event, NeighbourHow};
+use plumb_trace::state::NsIndex;
+
+use super::{Case, Suspect, links, nat, routes};
+use crate::finding::{Finding, Shown, ShownWhat};
+use crate::place;
+use crate::report::Layer;
+
+/// Who has the address keeps silent because of a sysctl.
+pub(super) fn ignored(case: &Case, ns: NsIndex, name: &str, value: &str, addr: IpAddr) -> Suspect {
+    let finding = Finding::NoNeighbourAnswer {
+        namespace: case.name(ns),
+        sysctl: name.to_owned(),
+        value: value.to_owned(),
+        address: addr.to_string(),
+    };
+    let mut alternatives = vec![vec![case.set_sysctl(ns, name, "0")]];
+    // The larger of `all` and the device's holds: both may have to go.
+    if let Some((family, key)) = name
+        .strip_prefix("net.")
+        .and_then(|n| n.split_once(".conf."))
+        .and_then(|(f, k)| Some((f, k.rsplit_once('.')?.1)))
+    {
+        let all = format!("net.{family}.conf.all.{key}");
+        if all != name {
+            alternatives.push(vec![case.set_sysctl(ns, name, "0"), case.set_sysctl(ns, &all, "0")]);
+        }
+    }
+    let read_with = case.command(ns, &format!("sysctl {name}"));
+    let shown = Shown::new(ShownWhat::Sysctl, value, "0", read_with);
+    Suspect::new(finding, place::sysctl(case.net, ns, name, value), Layer::Sysctl, alternatives).show([shown])
+}
+
+/// Nobody answers. `lost`: the question itself ended somewhere, and that is asked about elsewhere.
+pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: bool) -> Vec<Suspect> {
+    let mut out = Vec::new();
+    out.extend(astray_translation(case, addr));
+    for owner in case.net.owners_of(addr) {
+        out.extend(detached(case, owner, addr));
+    }
+    out.extend(routes::astray(case, ns, addr, case.failure.packet));
+    if lost {
+        return out;
+    }
+    let finding = Finding::NeighbourMissing {
+        namespace: case.name(ns),
+        device: case.net.device_name(ns, device),
+        address: addr.to_string(),
+    };
+    let entry = place::neighbour(case.net, ns, device, addr, None);
+    out.push(Suspect::new(finding, entry, Layer::Neighbour, Vec::new()));
+    out
+}
+
+fn astray_translation(case: &Case, addr: IpAddr) -> Option<Suspect> {
+    (!case.is_owned(addr)).then(|| nat::to_nobody(case, addr)).flatten()
+}
+
+/// The owner's link ends in a device that is down, or that no bridge has though its like are in one.
+fn detached(case: &Case, owner: NsIndex, addr: IpAddr) -> Vec<Suspect> {
+    let mut out = Vec::new();
+    let n = case.net.namespace(owner);
+    for a in n.addresses.items().iter().filter(|a| a.prefix.addr == addr) {
+        let Some(link) = n.link(a.index) else { continue };
+        if !link.is_up() {
+            out.push(links::down(case, owner, link.index));
+        }
+        let Some(peer) = link.peer else { continue };
+        let Some(host) = case.net.index_of(peer.namespace) else { continue };
+        let h = case.net.namespace(host);
+        let Some(end) = h.link(peer.index) else { continue };
+        if !end.is_up() {
+            out.push(links::down(case, host, end.index));
+        }
+        if end.master.is_some() || h.addresses.items().iter().any(|x| x.index == end.index && x.scope != 253)
+        {
+            continue;
+        }
+        let prefix = a.prefix;
+        for bridge in h.links.items().iter().filter(|l| l.kind == "bridge") {
+            let leads_there =
+                h.addresses.items().iter().any(|x| x.index == bridge.index && x.prefix.contains(prefix.addr));
+            let has_ports = h.links.items().iter().any(|l| l.master == Some(bridge.index));
+            if !(leads_there || has_ports) {
+                continue;
+            }
+            let finding = Finding::NotInBridge {
+                namespace: case.name(host),
+                device: end.name.clone(),
+                bridge: bridge.name.clone(),
+            };
+            let action = Action::SetMaster { device: end.name.clone(), master: Some(bridge.name.clone()) };
+            let place = place::device(case.net, host, end.index, "master", "none");
+            out.push(Suspect::new(finding, place, Layer::Link, vec![vec![case.change(host, action)]]));
+        }
+    }
+    out
+}
+
+/// A frame came to a device with another hardware address: the neighbour entry it was sent by, or the forwarding
+/// entry that sent it there, is wrong.
+pub(super) fn other_host(case: &Case, _ns: NsIndex) -> Vec<Suspect> {
+    let lladdr = case.failure.state.packet.eth_dst;
+    let mut out = wrong_fdb(case, lladdr);
+    let entry = stale_entry(case, lladdr);
+    // The hardware address is its owner's: then the bridge sends it the wrong way.
+    let is_owners = case
+        .last(|e| match e {
+            Event::Neighbour { addr, lladdr: Some(l), .. } if Some(*l) == lladdr => Some(*addr),
+            _ => None,
+        })
+        .is_some_and(|addr| has_mac(case, addr, lladdr));
+    if is_owners {
+        out.extend(entry);
+        out
+    } else {
+        entry.into_iter().chain(out).collect()
+    }
+}
+
+fn has_mac(case: &Case, addr: IpAddr, lladdr: Option<Mac>) -> bool {
+    case.net.owners_of(addr).into_iter().any(|o| {
+        let n = case.net.namespace(o);
+        n.addresses
+            .items()
+            .iter()
+            .filter(|a| a.prefix.addr == addr)
+            .any(|a| n.link(a.index).is_some_and(|l| l.mac == lladdr))
+    })
+}
+
+/// The neighbour entry that a frame to this hardware address was sent by.
+pub(super) fn stale_entry(case: &Case, lladdr: Option<Mac>) -> Vec<Suspect> {
+    let found = case.last(|e| match e {
+        Event::Neighbour { ns, device, addr, lladdr: Some(l), how: NeighbourHow::Entry(_) }
+            if Some(*l) == lladdr =>
+        {
+            Some((*ns, *device, *addr, *l))
+        }
+        _ => None,
+    });
+    let Some((ns, device, addr, l)) = found else { return Vec::new() };
+    if has_mac(case, addr, Some(l)) {
+        return Vec::new();
+    }
+    let device_name = case.net.device_name(ns, device);
+    let finding = Finding::NeighbourWrong {
+        namespace: case.name(ns),
+        device: device_name.clone(),
+        address: addr.to_string(),
+        lladdr: l.to_string(),
+    };
+    let cure = case.change(ns, Action::DeleteNeighbour { device: device_name, address: addr });
+    let place = place::neighbour(case.net, ns, device, addr, Some(l));
+    let right = case
+        .net
+        .owners_of(addr)
+        .first()
+        .and_then(|o| {
+            let n = case.net.namespace(*o);
+            let a = n.addresses.items().iter().find(|a| a.prefix.addr == addr)?;
+            n.link(a.index)?.mac
+        })
+        .map(|m| m.to_string());
+    let read_with = case.command(ns, &format!("ip neigh show {addr}"));
+    let shown = Shown::new(ShownWhat::Neighbour, l.to_string(), right, read_with);
+    vec![Suspect::new(finding, place, Layer::Neighbour, vec![vec![cure]]).show([shown])]
+}
+
+/// A static entry of a bridge that led a frame astray.
+fn wrong_fdb(case: &Case, lladdr: Option<Mac>) -> Vec<Suspect> {
+    let Some(lladdr) = lladdr else { return Vec::new() };
+    let by_entry = case.last(|e| match e {
+        Event::Bridge { ns, bridge, to: Some(port), how: BridgeHow::Fdb, .. } => Some((*ns, *bridge, *port)),
+        _ => None,
+    });
+    let Some((ns, bridge, port)) = by_entry else { return Vec::new() };
+    let n = case.net.namespace(ns);
+    let entry = n
+        .fdb
+        .items()
+        .iter()
+        .find(|e| e.lladdr == lladdr && e.index == port && e.state.0 & NeighbourState::PERMANENT.0 == 0);
+    let Some(entry) = entry else { return Vec::new() };
+    let device = case.net.device_name(ns, port);
+    let finding = Finding::FdbWrong {
+        namespace: case.name(ns),
+        bridge: case.net.device_name(ns, bridge),
+        device: device.clone(),
+        lladdr: lladdr.to_string(),
+    };
+    let cure = case.change(ns, Action::DeleteFdb { device, entry: entry.clone() });
+    let place = place::fdb(case.net, ns, port, lladdr, None, false);
+    vec![Suspect::new(finding, place, Layer::Bridge, vec![vec![cure]])]
+}

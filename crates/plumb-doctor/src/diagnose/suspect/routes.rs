@@ -1,0 +1,192 @@
+//! Routes that are missing, discard, lead astray or in circles.
+
+use std::net::IpAddr;
+
+use plumb_model::{Action, Change, IpFamily, NextHop, Prefix, Route, RouteKind};
+use plumb_trace::event::{Event, RouteRef, RouteUse};
+use plumb_trace::state::NsIndex;
+
+use super::{Case, Suspect, links};
+use crate::finding::{Finding, Packet, Shown, ShownWhat};
+use crate::place;
+use crate::report::Layer;
+
+/// No route: a device that is down took it along, or it was never there.
+pub(super) fn missing(case: &Case, ns: NsIndex, table: u32, addr: IpAddr, packet: Packet) -> Vec<Suspect> {
+    let mut out = links::down_that_led_to(case, ns, addr);
+    let finding = Finding::RouteMissing {
+        namespace: case.name(ns),
+        table: Route::table_name(table),
+        address: addr.to_string(),
+        packet,
+    };
+    let place = place::missing_route(case.net, ns, table, addr);
+    let alternatives = added_routes(case, ns, table, addr);
+    let read_with = case.command(ns, &format!("ip route get {addr}"));
+    let shown = Shown::new(ShownWhat::RouteLookup, "no route", serde_json::Value::Null, read_with);
+    out.push(Suspect::new(finding, place, Layer::Routing, alternatives).show([shown]));
+    out
+}
+
+/// Routes that could be added: through every neighbour machine on every network of the namespace, the one that the
+/// flow came from first.
+fn added_routes(case: &Case, ns: NsIndex, table: u32, addr: IpAddr) -> Vec<Vec<Change>> {
+    let n = case.net.namespace(ns);
+    let family = IpFamily::of(addr);
+    let dst = network_of(case, addr);
+    let came_from: Vec<NsIndex> = case
+        .failure
+        .request_events
+        .iter()
+        .filter_map(|e| match e {
+            Event::Leaves { ns, .. } | Event::Enters { ns, .. } => Some(*ns),
+            _ => None,
+        })
+        .collect();
+    let mut candidates: Vec<(usize, IpAddr, u32)> = Vec::new();
+    for own in n.addresses.items().iter().filter(|a| IpFamily::of(a.prefix.addr) == family) {
+        if n.link(own.index).is_none_or(|l| l.is_loopback() || !l.is_up()) {
+            continue;
+        }
+        if own.prefix.contains(addr) {
+            // On the link: a connected route is what is missing.
+            candidates.push((0, addr, own.index));
+        }
+        if own.prefix.is_host() {
+            continue;
+        }
+        for (other, m) in case.net.snapshot.namespaces.iter().enumerate().filter(|(i, _)| *i != ns) {
+            for a in m.addresses.items() {
+                let link_local = matches!(a.prefix.addr, IpAddr::V6(x) if x.is_unicast_link_local());
+                if own.prefix.contains(a.prefix.addr) && !link_local {
+                    let rank = came_from
+                        .iter()
+                        .rposition(|n| *n == other)
+                        .map_or(1000, |at| 1 + came_from.len() - at);
+                    candidates.push((rank, a.prefix.addr, own.index));
+                }
+            }
+        }
+    }
+    candidates.sort_by_key(|c| c.0);
+    candidates.dedup();
+    candidates
+        .into_iter()
+        .take(8)
+        .map(|(_, gateway, device)| {
+            let gateway = (gateway != addr).then_some(gateway);
+            let route = Route {
+                family,
+                table,
+                kind: RouteKind::Unicast,
+                dst,
+                src: None,
+                tos: 0,
+                priority: 0,
+                protocol: 3,
+                scope: if gateway.is_some() { 0 } else { 253 },
+                prefsrc: None,
+                next_hops: vec![NextHop { gateway, oif: Some(device), weight: 1, flags: 0 }],
+                nexthop_id: None,
+                flags: 0,
+                pref: 0,
+                metrics: std::collections::BTreeMap::new(),
+                unknown_attributes: Vec::new(),
+            };
+            vec![case.change(ns, Action::AddRoute(route))]
+        })
+        .collect()
+}
+
+/// The network that an address belongs to where it lives, else the address alone.
+fn network_of(case: &Case, addr: IpAddr) -> Prefix {
+    case.net
+        .snapshot
+        .namespaces
+        .iter()
+        .flat_map(|n| n.addresses.items())
+        .find(|a| a.prefix.addr == addr && !a.prefix.is_host())
+        .map_or(Prefix::host(addr), |a| a.prefix.masked())
+}
+
+pub(super) fn discards(case: &Case, route: &RouteRef, packet: Packet) -> Vec<Suspect> {
+    let Some(r) = case.net.namespace(route.ns).routes.items().get(route.route) else { return Vec::new() };
+    let finding = Finding::RouteDiscards {
+        namespace: case.name(route.ns),
+        route: place::route_text(case.net, route),
+        table: Route::table_name(r.table),
+        packet,
+    };
+    let addr = case.failure.state.packet.dst;
+    let mut alternatives = vec![vec![case.change(route.ns, Action::DeleteRoute(r.clone()))]];
+    // Where nothing else leads there, a narrower route beside it does.
+    alternatives.extend(added_routes(case, route.ns, r.table, addr));
+    vec![Suspect::new(finding, place::route(case.net, *route), Layer::Routing, alternatives)]
+}
+
+pub(super) fn policy_rule(case: &Case, ns: NsIndex, rule: usize, packet: Packet) -> Vec<Suspect> {
+    let Some(r) = case.net.namespace(ns).rules.items().get(rule) else { return Vec::new() };
+    let finding =
+        Finding::PolicyRuleDiscards { namespace: case.name(ns), rule: plumb_model::fmt_rule(r), packet };
+    let cure = case.change(ns, Action::DeletePolicyRule(r.clone()));
+    vec![Suspect::new(finding, place::policy_rule(case.net, ns, rule), Layer::Routing, vec![vec![cure]])]
+}
+
+/// A loop: the one route without which the packet would arrive.
+pub(super) fn looping(case: &Case) -> Vec<Suspect> {
+    let mut seen: Vec<(RouteRef, usize)> = Vec::new();
+    for e in &case.failure.events {
+        let Event::Route { purpose: RouteUse::Input, found } = e else { continue };
+        match seen.iter_mut().find(|(r, _)| r == found) {
+            Some(s) => s.1 += 1,
+            None => seen.push((*found, 1)),
+        }
+    }
+    seen.into_iter()
+        .filter(|(_, times)| *times > 1)
+        .filter_map(|(route, _)| {
+            let r = case.net.namespace(route.ns).routes.items().get(route.route)?;
+            let finding = Finding::RoutingLoop {
+                namespace: case.name(route.ns),
+                route: place::route_text(case.net, &route),
+                table: Route::table_name(r.table),
+            };
+            let cure = vec![case.change(route.ns, Action::DeleteRoute(r.clone()))];
+            Some(Suspect::new(finding, place::route(case.net, route), Layer::Routing, vec![cure]))
+        })
+        .collect()
+}
+
+/// The route that a packet took last in a namespace leads to a next hop that is not there: a stale one hides a
+/// better one.
+pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) -> Option<Suspect> {
+    let route = case.last(|e| match e {
+        Event::Route { purpose: RouteUse::Input | RouteUse::Output, found } if found.ns == ns => Some(*found),
+        _ => None,
+    })?;
+    let r = case.net.namespace(ns).routes.items().get(route.route)?;
+    if r.next_hops.get(route.hop).and_then(|h| h.gateway) != Some(gateway) {
+        return None;
+    }
+    let finding = Finding::RouteAstray {
+        namespace: case.name(ns),
+        route: place::route_text(case.net, &route),
+        table: Route::table_name(r.table),
+        packet,
+    };
+    let delete = case.change(ns, Action::DeleteRoute(r.clone()));
+    let mut alternatives = vec![vec![delete.clone()]];
+    // Nothing else leads there: the same network by a machine that exists.
+    for add in added_routes(case, ns, r.table, case.failure.state.packet.dst) {
+        let same_network = add.into_iter().map(|c| match c.action {
+            Action::AddRoute(mut new) => {
+                new.dst = r.dst;
+                new.priority = r.priority;
+                Change { namespace: c.namespace, action: Action::AddRoute(new) }
+            }
+            _ => c,
+        });
+        alternatives.push(std::iter::once(delete.clone()).chain(same_network).collect());
+    }
+    Some(Suspect::new(finding, place::route(case.net, route), Layer::Routing, alternatives).must_connect())
+}
