@@ -17,6 +17,7 @@ if [ ! -x "$plumb" ]; then
     echo "There is no program $plumb: build it with \`cargo build --release\`, or name another." >&2
     exit 2
 fi
+# Another lab may have pods of the same names: clients are named by their namespaces, which bear the lab's name.
 # Remedies call `plumb` by its name.
 PATH=$(CDPATH= cd -- "$(dirname -- "$plumb")" && pwd):$PATH
 export PATH
@@ -92,13 +93,13 @@ probe works pod:default/client-0 '[fd00:10:244:2::3]:8080'
 probe works pod:default/client-0 outside
 
 say "1. Somebody's firewall drops what the node forwards"
-step F01 pod:default/web-0 pod:default/client-1 10.244.1.3:8080
+step F01 pod:default/web-0 "netns:$lab-default-client-1" 10.244.1.3:8080
 
 say "2. One of the three endpoints of a service is dead"
-step S07 svc:web pod:default/client-0 10.96.0.10:80 --connections 24
+step S07 svc:web "netns:$lab-default-client-0" 10.96.0.10:80 --connections 24
 
 say "3. A pod has no route back to its client"
-step R02 pod:default/redis-1 pod:default/client-0 10.244.2.4:6379
+step R02 pod:default/redis-1 "netns:$lab-default-client-0" 10.244.2.4:6379
 
 say "Everything works again; the lab goes."
 show "plumb lab down"

@@ -33,6 +33,7 @@ fn main() {
         Trial::test("a_small_lab_of_one_family", a_small_lab_of_one_family),
         Trial::test("commands_run_inside", commands_run_inside),
         Trial::test("rules_read_back_as_planned", rules_read_back_as_planned),
+        Trial::test("faults_of_one_family", faults_of_one_family),
         Trial::test("a_missing_listener_has_a_command", a_missing_listener_has_a_command),
     ];
     trials.extend(
@@ -214,6 +215,32 @@ fn rules_read_back_as_planned() -> Result<(), Failed> {
             assert_eq!(got.rules.len(), chain.rules.len(), "{} {}", table.name, chain.name);
         }
     }
+    Ok(())
+}
+
+/// Faults that are made in IPv4 where there is any are made in IPv6 where there is none.
+fn faults_of_one_family() -> Result<(), Failed> {
+    let text = include_str!("../../../scenarios/labs/ipv6-only.yaml");
+    let lab = Lab::of(Topology::parse("ipv6-only.yaml", text)?.renamed(&support::name())?)?;
+    for id in [
+        "F01", "F02", "F16", "R01", "R02", "R03", "R04", "R10", "N02", "A02", "A03", "C08", "S07", "S08",
+        "S09", "T01",
+    ] {
+        let broken = plumb_lab::break_(&lab.name, id, None)?;
+        let flow = &broken.flow;
+        let connections = if flow.outcome == Outcome::Intermittent { 30 } else { 1 };
+        let slow = flow.outcome == Outcome::Unreachable;
+        let patience = Duration::from_millis(if slow { 10_000 } else { 1500 });
+        let options = ProbeOptions { connections, patience, ..support::options() };
+        let seen = plumb_lab::probe(&lab.name, &flow.from, &flow.to, &options)?.outcome;
+        assert!(flow.to.starts_with('['), "{id}: {}", flow.to);
+        assert_eq!(seen, flow.outcome, "{id}: {}", broken.fault.effect);
+        plumb_lab::heal(&lab.name, Some(id))?;
+        assert_eq!(lab.settled(&flow.from, &flow.to)?, Outcome::Connects, "after healing {id}");
+    }
+    // What IPv6 does not have is refused with a reason.
+    let error = plumb_lab::break_(&lab.name, "N04", None).unwrap_err().to_string();
+    assert!(error.contains("N04 cannot be made here") && error.contains("no ipv4 address"), "{error}");
     Ok(())
 }
 

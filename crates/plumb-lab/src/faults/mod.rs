@@ -136,4 +136,13 @@ mod tests {
         assert!(all.len() >= 14);
         assert_eq!(super::find("f01").map(|f| f.id), Some("F01"));
     }
+
+    #[test]
+    fn the_manual_names_every_fault() {
+        let manual = include_str!("../../../../docs/lab.md");
+        for fault in super::all() {
+            let row = format!("| {} {} | {} |", fault.id, fault.name, fault.does);
+            assert!(manual.contains(&row), "docs/lab.md lacks: {row}");
+        }
+    }
 }

@@ -116,3 +116,14 @@ fn one_family_is_enough() {
     assert_eq!(lab.network.families(), [IpFamily::V6]);
     assert_eq!(lab.network.underlay, ["fd00:172:18::/64".parse().unwrap()]);
 }
+
+#[test]
+fn the_examples_are_sound() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/labs");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(files.len() >= 4);
+    for file in files {
+        let lab = Topology::read(&file).unwrap_or_else(|e| panic!("{e}"));
+        assert!(!crate::Plan::of(&lab).namespaces.is_empty());
+    }
+}
