@@ -264,14 +264,14 @@ fn fault_breaks_and_heals(fault: &faults::Fault) -> Result<(), Failed> {
     let lab = Lab::standard()?;
     let broken = plumb_lab::break_(&lab.name, fault.id, None)?;
     let flow = &broken.flow;
-    // A choice for a whole attempt is only seen over many: with 1 of 3 failing, 40 that all end alike are 1 in 10⁷.
+    // A choice for a whole attempt is only seen over many: with 1 of 3 failing, 24 that all end alike are 1 in 10⁴.
     let connections = match flow.outcome {
-        Outcome::Intermittent => 40,
-        Outcome::Connects => 12,
+        Outcome::Intermittent | Outcome::Connects => 24,
         _ => 1,
     };
     let patience = match flow.outcome {
-        Outcome::Intermittent => Duration::from_millis(300),
+        // Time for one SYN more: a choice that it draws anew is not for the whole attempt.
+        Outcome::Intermittent => Duration::from_millis(1500),
         Outcome::TimesOut => Duration::from_millis(2500),
         _ => Duration::from_secs(10),
     };
