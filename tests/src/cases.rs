@@ -10,6 +10,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::binary::Plumb;
 use crate::error::{Failure, Result};
 use crate::places;
@@ -31,8 +33,8 @@ pub fn run(scenario: &Scenario, flow: &Flow, plumb: Option<&Plumb>) -> Result<Se
         Failure::unless_same("the scenario's own words against the kernel", wrong)?;
     }
     if let Some(plumb) = plumb {
-        diagnose(&state, flow, plumb, "asked before any traffic")?;
-        offline(&state, flow, plumb)?;
+        let live = diagnose(&state, flow, plumb, "asked before any traffic")?;
+        offline(&state, flow, plumb, &live)?;
     }
     let seen = state.ask(flow)?;
     Failure::unless_same("the real client", verdict::reality(&seen, flow))?;
@@ -101,21 +103,20 @@ fn heal(state: &mut State<'_>, flow: &Flow, but: Option<usize>) -> Result<()> {
     Ok(())
 }
 
-fn diagnose(state: &State<'_>, flow: &Flow, plumb: &Plumb, when: &str) -> Result<serde_json::Value> {
+fn diagnose(state: &State<'_>, flow: &Flow, plumb: &Plumb, when: &str) -> Result<Value> {
     let answer = plumb.diagnose(flow, state.namespace(&flow.from)?, None)?;
     Failure::unless_same(format!("plumb diagnose, {when}"), verdict::differences(&answer, flow, state)?)?;
     Ok(answer.document)
 }
 
 /// The answer from a snapshot file is the answer from the machine.
-fn offline(state: &State<'_>, flow: &Flow, plumb: &Plumb) -> Result<()> {
+fn offline(state: &State<'_>, flow: &Flow, plumb: &Plumb, live: &Value) -> Result<()> {
     let directory = tempfile::tempdir().map_err(Failure::io("making a directory for a snapshot"))?;
     let file = directory.path().join("machine.plumb");
     let from = state.namespace(&flow.from)?;
-    let live = plumb.diagnose(flow, from, None)?;
     plumb.snapshot(&file)?;
     let offline = plumb.diagnose(flow, from, Some(&file))?;
-    let (live, offline) = (verdict::lasting(&live.document), verdict::lasting(&offline.document));
+    let (live, offline) = (verdict::lasting(live), verdict::lasting(&offline.document));
     let wrong = format!("live {}\n  offline {}", pretty(&live), pretty(&offline));
     Failure::unless_same("live against offline", if live == offline { vec![] } else { vec![wrong] })
 }
@@ -123,21 +124,24 @@ fn offline(state: &State<'_>, flow: &Flow, plumb: &Plumb) -> Result<()> {
 /// Asks again, runs the first remedy of every cause as it is printed, and requires the flow to connect.
 fn remedy(state: &mut State<'_>, flow: &Flow, plumb: &Plumb) -> Result<()> {
     let document = diagnose(state, flow, plumb, "asked after traffic")?;
+    let mut ran = Vec::new();
     for (number, cause) in flow.causes.iter().enumerate() {
         if cause.heal_servers {
             // Nobody but its owner can start the real server: what is printed for it is advice.
             state.heal_servers()?;
             continue;
         }
-        let command = &document["causes"][number]["remedy"][0]["command"];
-        let Some(command) = command.as_str() else {
-            let wrong = vec![format!("cause {}: the first remedy has no command", number + 1)];
-            return Failure::unless_same("remedies", wrong);
+        let first = &document["causes"][number]["remedy"][0];
+        let Some(command) = first["command"].as_str().filter(|_| first["advice"] != true) else {
+            let wrong =
+                vec![format!("cause {}: the first is no command to run: {}", number + 1, pretty(first))];
+            return Failure::unless_same("printed remedies", wrong);
         };
         state.shell(&format!("printed remedy of cause {}", number + 1), command)?;
+        ran.push(format!("`{command}`"));
     }
     if flow.causes.is_empty() {
         return Ok(());
     }
-    recovers(state, flow, "after the printed remedies")
+    recovers(state, flow, &format!("after the printed remedies ({})", ran.join("; ")))
 }
