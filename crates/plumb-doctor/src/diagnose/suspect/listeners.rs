@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use plumb_model::{Action, Change, IpFamily, Socket, Tuple};
 use plumb_trace::state::NsIndex;
 
-use super::{Case, Suspect};
+use super::{Case, Suspect, nat};
 use crate::finding::{Finding, Shown, ShownWhat};
 use crate::place;
 use crate::report::Layer;
@@ -24,10 +24,13 @@ pub(super) fn missing(case: &Case, ns: NsIndex, t: &Tuple, near: &[usize]) -> Ve
     };
     let alternatives = vec![start(t.dst), start(IpFamily::of(t.dst).unspecified())];
     let asked = format!("{} {}", t.protocol, place::endpoint(t.dst, t.dport));
+    let translated = nat::translations(case).iter().any(|(.., to)| to.dst == t.dst);
     let listening: Vec<(usize, &Socket)> = near
         .iter()
         .filter_map(|&i| sockets.get(i).map(|s| (i, s)))
         .filter(|(_, s)| s.dst.is_unspecified())
+        // One of several endpoints on this machine, when a translation chose between them: it serves its own address.
+        .filter(|(_, s)| !translated || s.src.is_unspecified() || s.src.is_loopback())
         .collect();
     let own_family = |(_, s): &&(usize, &Socket)| {
         s.family == IpFamily::of(t.dst) || (s.family == IpFamily::V6 && s.v6only != Some(true))

@@ -15,7 +15,7 @@ use crate::place;
 use crate::report::Layer;
 
 /// Translations of the request, in order: rule, kind, before, after.
-fn translations(case: &Case) -> Vec<(RuleRef, NatKind, Tuple, Tuple)> {
+pub(super) fn translations(case: &Case) -> Vec<(RuleRef, NatKind, Tuple, Tuple)> {
     case.failure
         .request_events
         .iter()
@@ -43,7 +43,7 @@ fn rule_text(place: &crate::report::Place) -> String {
 pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
     let mut out = Vec::new();
     let done = translations(case);
-    for (rule, kind, _, to) in &done {
+    for (rule, kind, from, to) in &done {
         let (via, _) = via(case, *rule);
         let place = place::rule(case.net, *rule, &via);
         let (namespace, text) = (case.name(rule.ns), rule_text(&place));
@@ -58,6 +58,11 @@ pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
             NatKind::Source => Finding::NatSourceLost { namespace, rule: text, source: to.src.to_string() },
         };
         let Some(cure) = delete(case, *rule) else { continue };
+        // A translation that leads to its endpoint, where only the listener is missing, did its work.
+        let asked_is_served = is_served(case, from);
+        if matches!(case.failure.stop, Stop::NoListener { .. }) && !asked_is_served {
+            continue;
+        }
         if is_end_of_translation(case, *kind, to) {
             out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![vec![cure]]).must_connect());
         }
@@ -66,6 +71,14 @@ pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
         out.extend(missed(case));
     }
     out
+}
+
+/// Whether somebody listens on the address and port.
+fn is_served(case: &Case, t: &Tuple) -> bool {
+    case.net.owners_of(t.dst).into_iter().any(|o| {
+        let mut sockets = case.net.namespace(o).sockets.items().iter();
+        sockets.any(|s| s.is_listening() && s.protocol == t.protocol && s.sport == t.dport)
+    })
 }
 
 /// Whether the failure is about the address (or port) that a translation gave.

@@ -109,6 +109,18 @@ fn network_of(case: &Case, addr: IpAddr) -> Prefix {
         .map_or(Prefix::host(addr), |a| a.prefix.masked())
 }
 
+/// A route deleted, and others added for the same network.
+fn in_place_of(delete: &Change, old: &Route, add: &[Change]) -> Vec<Change> {
+    let same_network = add.iter().map(|c| match &c.action {
+        Action::AddRoute(new) => {
+            let new = Route { dst: old.dst, priority: old.priority, ..new.clone() };
+            Change { namespace: c.namespace, action: Action::AddRoute(new) }
+        }
+        _ => c.clone(),
+    });
+    std::iter::once(delete.clone()).chain(same_network).collect()
+}
+
 pub(super) fn discards(case: &Case, route: &RouteRef, packet: Packet) -> Vec<Suspect> {
     let Some(r) = case.net.namespace(route.ns).routes.items().get(route.route) else { return Vec::new() };
     let finding = Finding::RouteDiscards {
@@ -118,9 +130,12 @@ pub(super) fn discards(case: &Case, route: &RouteRef, packet: Packet) -> Vec<Sus
         packet,
     };
     let addr = case.failure.state.packet.dst;
-    let mut alternatives = vec![vec![case.change(route.ns, Action::DeleteRoute(r.clone()))]];
-    // Where nothing else leads there, a narrower route beside it does.
-    alternatives.extend(added_routes(case, route.ns, r.table, addr));
+    let delete = case.change(route.ns, Action::DeleteRoute(r.clone()));
+    let mut alternatives = vec![vec![delete.clone()]];
+    // Where nothing else leads there, one in its place does, or a narrower one beside it.
+    let others = added_routes(case, route.ns, r.table, addr);
+    alternatives.extend(others.iter().map(|add| in_place_of(&delete, r, add)));
+    alternatives.extend(others);
     vec![Suspect::new(finding, place::route(case.net, *route), Layer::Routing, alternatives)]
 }
 
