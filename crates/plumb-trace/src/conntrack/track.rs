@@ -131,9 +131,12 @@ fn may_begin(net: &Network, ns: NsIndex, p: &Packet) -> bool {
     }
 }
 
-/// The packet leaves this machine or reaches its socket: its entry is in the table from now on.
+/// The packet leaves this machine or reaches its socket: its entry is in the table from now on. Only a packet of the
+/// original direction does that: an error or a RST that a machine makes for a packet bears that packet's entry, but
+/// does not confirm it (`__nf_conntrack_confirm`).
 pub(crate) fn confirm(s: &mut State) {
-    if let Tracking::Entry { entry, .. } = s.packet.tracking
+    if let Tracking::Entry { entry, info } = s.packet.tracking
+        && !info.reply
         && let Some(c) = s.world.conntrack.get_mut(entry)
         && !c.confirmed
     {
