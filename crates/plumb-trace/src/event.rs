@@ -127,6 +127,11 @@ pub enum Event {
         /// The rule.
         rule: RuleRef,
     },
+    /// The counter of a rule counted the packet, whether or not the rule then went on to its end.
+    Counted {
+        /// The rule.
+        rule: RuleRef,
+    },
     /// A set or map was looked up.
     Lookup {
         /// By which rule.

@@ -317,7 +317,8 @@ impl Scope<'_> {
 
     fn op(&mut self, expr: &Expr, table: &Table) -> Op {
         match expr {
-            Expr::Counter { .. } | Expr::Last { .. } | Expr::Log { .. } | Expr::FlowOffload { .. } => Op::Nop,
+            Expr::Counter { .. } => Op::Counter,
+            Expr::Last { .. } | Expr::Log { .. } | Expr::FlowOffload { .. } => Op::Nop,
             Expr::Immediate { data: Data::Verdict(v), .. } => Op::Verdict(self.verdict(v)),
             Expr::Immediate { dreg, data: Data::Value(v) } => {
                 Op::Immediate { dreg: at(*dreg), data: v.0.clone().into() }

@@ -8,7 +8,7 @@ use super::ops::{Op, Verd};
 use super::regs::Special;
 use super::solve::Run;
 use super::split::{Groups, Key};
-use crate::event::Stop;
+use crate::event::{Event, Stop};
 
 /// What an operation did.
 pub(super) enum Step {
@@ -67,6 +67,13 @@ impl Run<'_> {
     pub(super) fn eval(&mut self, b: &mut Branch, at: u32, op: &Op) -> Step {
         match op {
             Op::Nop => Step::Next,
+            Op::Counter => {
+                if self.env.record {
+                    let rule = self.rule_of(b);
+                    b.state.history.push(Event::Counted { rule });
+                }
+                Step::Next
+            }
             Op::Verdict(v) => Step::Verdict(*v),
             Op::Cmp4 { sreg, neq, mask, value } => {
                 if b.regs.known(*sreg, 4) {

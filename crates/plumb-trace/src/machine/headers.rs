@@ -2,22 +2,25 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use plumb_model::{IpFamily, Mac, Protocol};
+use plumb_model::{IpFamily, Mac, Protocol, Tuple};
 
-use crate::packet::Packet;
+use crate::packet::{Packet, tcp_flags};
+
+/// Room for the longest that is described: an ICMPv6 error with the header and the ports of the packet that it is about.
+const ROOM: usize = 52;
 
 /// One header: bytes, and which of their bits are not known.
 #[derive(Clone, Debug)]
 pub(super) struct Header {
-    pub bytes: [u8; 40],
-    pub unknown: [u8; 40],
+    pub bytes: [u8; ROOM],
+    pub unknown: [u8; ROOM],
     /// Bytes that are described; what follows is wholly unknown.
     pub len: usize,
 }
 
 impl Header {
     fn new(len: usize) -> Self {
-        Self { bytes: [0; 40], unknown: [0; 40], len }
+        Self { bytes: [0; ROOM], unknown: [0; ROOM], len }
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
@@ -94,6 +97,12 @@ fn transport(p: &Packet) -> Header {
             h = Header::new(20);
             h.hide(4, 8);
             h.unknown[12] = 0xf1;
+            // A segment that opens or resets a connection carries no data: all of it is header.
+            if p.tcp_flags & (tcp_flags::SYN | tcp_flags::RST) != 0 {
+                let words = usize::from(p.len).saturating_sub(network_len(p)) / 4;
+                h.put(12, &[(words.min(15) as u8) << 4]);
+                h.unknown[12] = 0x01;
+            }
             h.put(13, &[p.tcp_flags]);
             h.hide(14, 6);
         }
@@ -121,6 +130,9 @@ fn transport(p: &Packet) -> Header {
                 h.len = 24;
                 h.put(8, &target.octets());
             }
+            if let Some(inner) = p.inner.filter(|_| p.is_icmp_error()) {
+                put_inner(&mut h, &inner);
+            }
             return h;
         }
         // SCTP, DCCP and UDP-Lite begin with their ports.
@@ -132,6 +144,46 @@ fn transport(p: &Packet) -> Header {
     h.put(0, &p.sport.to_be_bytes());
     h.put(2, &p.dport.to_be_bytes());
     h
+}
+
+/// The packet that an ICMP error is about begins behind its first 8 bytes: what its tuple tells of it is known.
+fn put_inner(h: &mut Header, inner: &Tuple) {
+    let ports = match (inner.src, inner.dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            h.hide(8, 20);
+            h.put(8, &[0x45]);
+            h.put(17, &[inner.protocol.0]);
+            h.put(20, &src.octets());
+            h.put(24, &dst.octets());
+            for at in [8, 17].into_iter().chain(20..28) {
+                h.unknown[at] = 0;
+            }
+            28
+        }
+        (IpAddr::V6(src), IpAddr::V6(dst)) => {
+            h.hide(8, 8);
+            h.put(8, &[0x60]);
+            h.unknown[8] = 0x0f;
+            h.put(14, &[inner.protocol.0]);
+            h.unknown[14] = 0;
+            h.put(16, &src.octets());
+            h.put(32, &dst.octets());
+            48
+        }
+        _ => return,
+    };
+    match (inner.protocol, inner.icmp) {
+        (Protocol::ICMP | Protocol::ICMPV6, Some(icmp)) => {
+            h.put(ports, &[icmp.kind, icmp.code]);
+            h.hide(ports + 2, 2);
+        }
+        (Protocol::TCP | Protocol::UDP | Protocol(132 | 33 | 136), _) => {
+            h.put(ports, &inner.sport.to_be_bytes());
+            h.put(ports + 2, &inner.dport.to_be_bytes());
+        }
+        _ => h.hide(ports, 4),
+    }
+    h.len = ports + 4;
 }
 
 /// The Ethernet header, where the packet has one here. The loopback device's is all zeros.

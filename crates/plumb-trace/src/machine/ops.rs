@@ -57,6 +57,8 @@ pub(super) struct Device {
 pub(super) enum Op {
     /// Nothing: counters and whatever else has no bearing on packets.
     Nop,
+    /// Counts; it is told where the walk records.
+    Counter,
     Verdict(Verd),
     Immediate {
         dreg: u8,
