@@ -24,7 +24,9 @@ impl Walker<'_, '_> {
             return ends.push(End { state: s, stop: Stop::LinkDown { ns, device: out.device } });
         }
         if link.is_loopback() {
-            s.packet.packet_type = PacketType::Loopback;
+            // The loopback device's frames bear its own address (`eth_type_trans`); only copies of multicasts that a
+            // machine sends to itself are marked as looped back.
+            s.packet.packet_type = PacketType::Host;
             let arrived =
                 Arrived { ns, device: out.device, physin: None, prerouted: false, depth: at.depth + 1 };
             self.note(&mut s, || Event::Enters { ns, device: out.device });
@@ -120,10 +122,9 @@ impl Walker<'_, '_> {
         let passed =
             self.hook(at, Hook::Forward, Some(way.device), Some(way.next_hop), None, s, &mut stopped);
         ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
-        // The postrouting hook does not see by which device a packet came in.
-        let after = At { iif: None, ..at };
         for s in passed {
-            self.leave(after, s, way, false, goal, ends);
+            // The postrouting hook sees by which device a packet came in (`ip_output`, Linux 5.7).
+            self.leave(at, s, way, false, goal, ends);
         }
     }
 
