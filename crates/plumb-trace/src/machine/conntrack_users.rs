@@ -34,14 +34,26 @@ impl Users {
                     | ObjectData::Synproxy { .. }
             )
         });
-        if objects || rules.chain(sets).any(uses) {
-            match table.family {
-                Family::Ip => self.v4 = true,
-                Family::Ip6 => self.v6 = true,
-                Family::Inet => (self.v4, self.v6) = (true, true),
-                Family::Bridge => (self.v4, self.v6, self.bridge) = (true, true, true),
+        if objects {
+            self.take(table.family);
+        }
+        for expr in rules.chain(sets) {
+            match expr {
+                // Its own family, also in a table of both (`nft_nat_init`).
+                Expr::Snat { family, .. } | Expr::Dnat { family, .. } => self.take(*family),
+                _ if uses(expr) => self.take(table.family),
                 _ => {}
             }
+        }
+    }
+
+    fn take(&mut self, family: Family) {
+        match family {
+            Family::Ip => self.v4 = true,
+            Family::Ip6 => self.v6 = true,
+            Family::Inet => (self.v4, self.v6) = (true, true),
+            Family::Bridge => (self.v4, self.v6, self.bridge) = (true, true, true),
+            _ => {}
         }
     }
 }
@@ -50,8 +62,6 @@ fn uses(expr: &Expr) -> bool {
     match expr {
         Expr::Ct { .. }
         | Expr::CtSet { .. }
-        | Expr::Snat { .. }
-        | Expr::Dnat { .. }
         | Expr::Masq { .. }
         | Expr::Redir { .. }
         | Expr::Connlimit { .. }
