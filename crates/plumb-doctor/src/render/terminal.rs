@@ -59,12 +59,13 @@ impl Terminal<'_> {
     /// `label: text`, with the lines of one cause under each other.
     fn line(&mut self, label: Heading, text: &str) -> io::Result<()> {
         let label = messages::heading(self.lang, label);
-        writeln!(self.out, "  {} {text}", self.style.dim(&format!("{label}{}", self.colon())))
+        writeln!(self.out, "  {}{text}", self.style.dim(&format!("{label}{}", self.colon())))
     }
 
+    /// What stands between a label and its text.
     fn colon(&self) -> &'static str {
         match self.lang {
-            Lang::En => ":",
+            Lang::En => ": ",
             Lang::Zh => "：",
         }
     }
@@ -97,7 +98,7 @@ impl Terminal<'_> {
         if !r.ruled_out.is_empty() {
             self.heading(Heading::RuledOut)?;
             for out in &r.ruled_out {
-                writeln!(self.out, "  {}{} {}", out.what, self.colon(), out.why)?;
+                writeln!(self.out, "  {}{}{}", out.what, self.colon(), out.why)?;
             }
         }
         if !r.paths.is_empty() {
@@ -112,7 +113,7 @@ impl Terminal<'_> {
         let number = number.map(|n| format!(" {n}")).unwrap_or_default();
         let share = if c.share < 1.0 { format!(" ({})", self.share(c.share)) } else { String::new() };
         let title = self.style.bold(&format!("{title}{number}{}", self.colon()));
-        writeln!(self.out, "\n{title} {}{share}", c.summary)?;
+        writeln!(self.out, "\n{title}{}{share}", c.summary)?;
         let place = locator(self.lang, &c.place);
         self.line(Heading::Place, &self.style.place(&place))?;
         if let Some(via) = c.place.get("via").and_then(Value::as_str) {
@@ -143,7 +144,7 @@ impl Terminal<'_> {
         let unit = e.unit.as_ref().map(|u| format!(" {u}")).unwrap_or_default();
         let mut text = e.what.clone();
         if !e.seen.is_null() {
-            text.push_str(&format!("{} {}{unit}", self.colon(), value(&e.seen)));
+            text.push_str(&format!("{}{}{unit}", self.colon(), value(&e.seen)));
         }
         let mut notes = Vec::new();
         if !e.right.is_null() {
@@ -158,7 +159,7 @@ impl Terminal<'_> {
         self.line(Heading::Evidence, &text)?;
         if let Some(command) = &e.read_with {
             let label = format!("{}{}", messages::heading(self.lang, Heading::ShownBy), self.colon());
-            writeln!(self.out, "    {} {}", self.style.dim(&label), self.style.command(command))?;
+            writeln!(self.out, "    {}{}", self.style.dim(&label), self.style.command(command))?;
         }
         Ok(())
     }
@@ -169,7 +170,7 @@ impl Terminal<'_> {
         }
         let tried = r.tried_in_model.as_ref().map(|outcome| {
             let outcome = messages::outcome(self.lang, outcome);
-            format!("# {}{} {outcome}", messages::heading(self.lang, Heading::TriedInModel), self.colon())
+            format!("# {}{}{outcome}", messages::heading(self.lang, Heading::TriedInModel), self.colon())
         });
         self.line(Heading::Remedy, &self.style.dim(&tried.unwrap_or_default()))?;
         for command in r.command.split(" && ") {
@@ -184,13 +185,13 @@ impl Terminal<'_> {
         let place = locator(self.lang, &u.place);
         writeln!(self.out, "    {}", self.style.place(&place))?;
         let label = format!("{}{}", messages::heading(self.lang, Heading::IfPasses), self.colon());
-        writeln!(self.out, "    {} {outcome}", self.style.dim(&label))
+        writeln!(self.out, "    {}{outcome}", self.style.dim(&label))
     }
 
     fn assumption(&mut self, a: &Assumption) -> io::Result<()> {
         writeln!(self.out, "  {} ({})", a.what, a.why)?;
         let label = format!("{}{}", messages::heading(self.lang, Heading::ProveWith), self.colon());
-        writeln!(self.out, "    {} {}", self.style.dim(&label), a.prove_with)
+        writeln!(self.out, "    {}{}", self.style.dim(&label), a.prove_with)
     }
 
     /// Paths that differ in nothing that is told are one, with their shares added up.
@@ -207,7 +208,7 @@ impl Terminal<'_> {
                     self.share(p.share)
                 };
                 let outcome = messages::outcome(self.lang, &p.outcome);
-                let line = format!("{share}{} {outcome}", self.colon());
+                let line = format!("{share}{}{outcome}", self.colon());
                 writeln!(self.out, "  {}", self.style.outcome(&p.outcome, &line))?;
             }
             self.hops(p)?;

@@ -98,8 +98,8 @@ fn end(end: &End) -> String {
     match end {
         End::Delivered { socket: Some(socket) } => format!("到达 {socket}"),
         End::Delivered { socket: None } => "到达".to_owned(),
-        End::Dropped { chain, rule } => format!("被{}丢弃", by(chain, rule.as_ref())),
-        End::Rejected { chain, rule, answer } => format!("被{}以 {answer} 拒绝", by(chain, rule.as_ref())),
+        End::Dropped { chain, rule } => format!("被 {}丢弃", by(chain, rule.as_ref())),
+        End::Rejected { chain, rule, answer } => format!("被 {}以 {answer} 拒绝", by(chain, rule.as_ref())),
         End::NatExhausted { rule: Some(rule) } => format!("丢弃：`{rule}` 已没有可用的端口或地址"),
         End::NatExhausted { rule: None } => "丢弃：没有可用于转换的端口或地址".to_owned(),
         End::NoRoute { table, address } => format!("没有到 {address} 的路由（最后查询 {table} 表）"),

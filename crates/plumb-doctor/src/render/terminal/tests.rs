@@ -155,7 +155,7 @@ fn the_frame_in_chinese() {
     let text = shown(&example(), Options { lang: Lang::Zh, color: false });
     assert!(text.starts_with("超时（ETIMEDOUT），发生在建立连接阶段\n"), "{text}");
     assert!(
-        text.contains("位置： router：nft ip filter forward handle 12: tcp dport 8080 counter drop"),
+        text.contains("位置：router：nft ip filter forward handle 12: tcp dport 8080 counter drop"),
         "{text}"
     );
     assert!(text.contains("\n已排除\n"), "{text}");
