@@ -202,7 +202,8 @@ impl Terminal<'_> {
                 writeln!(self.out)?;
             }
             if merged.len() > 1 || explain {
-                let share = if p.share >= 1.0 {
+                // Rounded shares that are added up may miss the whole by a little.
+                let share = if merged.len() == 1 || p.share >= 1.0 {
                     messages::heading(self.lang, Heading::All).to_owned()
                 } else {
                     self.share(p.share)
