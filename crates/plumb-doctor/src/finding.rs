@@ -101,6 +101,10 @@ pub enum Finding {
     ListenerElsewhere { namespace: String, socket: String, listens: String },
     /// Something listens, but for the other IP family only.
     ListenerOtherFamily { namespace: String, socket: String, listens: String },
+    /// The prefix of an own address covers an address that is not on the link.
+    PrefixTooWide { namespace: String, device: String, prefix: String, address: String },
+    /// All source ports towards a destination are in use.
+    PortsUsedUp { namespace: String, destination: String, range: String, used: usize },
     /// Two namespaces have the address, and this one does not serve it.
     DuplicateAddress { namespace: String, device: String, address: String, other: String },
     /// The listener's queue is full.

@@ -475,6 +475,15 @@ pub enum Stop {
         /// As the client waits for it.
         expected: Tuple,
     },
+    /// Every source port towards the destination is in use.
+    PortsUsedUp {
+        /// Where.
+        ns: NsIndex,
+        /// The range, as the sysctl has it.
+        range: String,
+        /// Ports in it.
+        used: usize,
+    },
     /// No address to send from.
     NoSource {
         /// Where.

@@ -63,11 +63,16 @@ fn next_cause(model: &Snapshot, q: &Question) -> Option<Found> {
     let failure = Failure::of_branch(branch)?;
     let mut first = None;
     for suspect in suspects(&net, &q.flow, &failure) {
-        for changes in &suspect.alternatives {
-            let Some(mended) = with(model, changes) else { continue };
-            if helps(&q.flow, a, &failure, &mended, suspect.must_connect) {
-                let cure = Some(changes.clone());
-                return Some(Found { suspect, cure });
+        // What lets the flow connect comes before what only lets it get further.
+        for must_connect in [true, false] {
+            for changes in &suspect.alternatives {
+                let Some(mended) = with(model, changes) else { continue };
+                if (must_connect || !suspect.must_connect)
+                    && helps(&q.flow, a, &failure, &mended, must_connect)
+                {
+                    let cure = Some(changes.clone());
+                    return Some(Found { suspect, cure });
+                }
             }
         }
         if !suspect.must_connect && first.is_none() {

@@ -77,9 +77,10 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::PortState { .. } => neighbour,
         F::NotForwarding { packet, .. } | F::ReversePath { packet, .. } => by_packet(*packet),
         F::BridgeNotFiltered { .. } | F::AnswerFromElsewhere { .. } => Ending::StrangeAnswer,
-        F::NoSource { .. } => Ending::FailsLocally,
+        F::NoSource { .. } | F::PortsUsedUp { .. } => Ending::FailsLocally,
         F::Untracked { .. } | F::ZoneDiffers { .. } => Ending::Fails,
         F::Ipv6Disabled { .. } | F::DuplicateAddress { .. } => Ending::Fails,
+        F::PrefixTooWide { .. } => neighbour,
         F::NatSourceLost { .. }
         | F::NatExhausted { .. }
         | F::StaleEntry { .. }
@@ -144,6 +145,8 @@ impl Finding {
             | F::ListenerElsewhere { namespace, .. }
             | F::ListenerOtherFamily { namespace, .. }
             | F::DuplicateAddress { namespace, .. }
+            | F::PrefixTooWide { namespace, .. }
+            | F::PortsUsedUp { namespace, .. }
             | F::QueueFull { namespace, .. }
             | F::AnswerFromElsewhere { namespace, .. }
             | F::NoSource { namespace, .. }

@@ -194,6 +194,14 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::ListenerOtherFamily { namespace, socket, listens } => {
             format!("{namespace} listens on {listens}, of the other IP family than {socket}")
         }
+        F::PrefixTooWide { namespace, device, prefix, address } => {
+            format!(
+                "{namespace} has {prefix} on {device} and so looks for {address} on that link, where it is not"
+            )
+        }
+        F::PortsUsedUp { namespace, destination, range, used } => {
+            format!("all {used} source ports of {namespace} ({range}) towards {destination} are in use")
+        }
         F::DuplicateAddress { namespace, device, address, other } => {
             format!(
                 "{namespace} (on {device}) and {other} both have the address {address}; packets reach {namespace}, which does not serve it"

@@ -50,6 +50,8 @@ pub const ALL_IDS: &[&str] = &[
     "listener-elsewhere",
     "listener-other-family",
     "accept-queue-full",
+    "prefix-too-wide",
+    "ports-used-up",
 ];
 
 /// The slug of a finding's kind; stable.
@@ -120,6 +122,8 @@ fn kind(finding: &Finding) -> (&'static str, Option<&'static str>) {
         F::ListenerElsewhere { .. } => ("listener-elsewhere", Some("T02")),
         F::ListenerOtherFamily { .. } => ("listener-other-family", Some("T03")),
         F::DuplicateAddress { .. } => ("duplicate-address", Some("A01")),
+        F::PrefixTooWide { .. } => ("prefix-too-wide", Some("A02")),
+        F::PortsUsedUp { .. } => ("ports-used-up", Some("T05")),
         F::QueueFull { .. } => ("accept-queue-full", Some("K01")),
         F::AnswerFromElsewhere { .. } => ("answer-from-elsewhere", None),
         F::NoSource { .. } => ("no-source-address", None),

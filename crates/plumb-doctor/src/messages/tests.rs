@@ -87,6 +87,8 @@ fn all() -> Vec<Finding> {
         F::ListenerElsewhere { namespace: ns(), socket: socket(), listens: s("tcp 127.0.0.1:6379") },
         F::ListenerOtherFamily { namespace: ns(), socket: socket(), listens: s("tcp [::]:6379") },
         F::DuplicateAddress { namespace: ns(), device: device(), address: address(), other: s("web-1") },
+        F::PrefixTooWide { namespace: ns(), device: device(), prefix: s("10.3.2.1/8"), address: address() },
+        F::PortsUsedUp { namespace: ns(), destination: s("10.3.2.1:53"), range: s("40000 40003"), used: 4 },
         F::QueueFull { namespace: ns(), socket: socket(), queue: 129, backlog: 128 },
         F::AnswerFromElsewhere { namespace: ns(), expected: s("10.3.2.1:53"), seen: s("10.9.9.9:53") },
         F::NoSource { namespace: ns(), family: s("IPv6") },

@@ -163,6 +163,12 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::ListenerOtherFamily { namespace, socket, listens } => {
             format!("{namespace} 监听的是 {listens}，与 {socket} 的 IP 协议族不同")
         }
+        F::PrefixTooWide { namespace, device, prefix, address } => {
+            format!("{namespace} 的 {device} 上配置了 {prefix}，因此在该链路上寻找并不在此的 {address}")
+        }
+        F::PortsUsedUp { namespace, destination, range, used } => {
+            format!("{namespace} 到 {destination} 的全部 {used} 个源端口（{range}）都已被占用")
+        }
         F::DuplicateAddress { namespace, device, address, other } => {
             format!(
                 "{namespace}（{device}）与 {other} 都有地址 {address}；报文到达的是不提供服务的 {namespace}"

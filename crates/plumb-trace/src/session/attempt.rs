@@ -1,6 +1,6 @@
 //! An attempt: the packet, its retransmissions, and the outcome that the client sees.
 
-use plumb_model::{Namespace, Protocol};
+use plumb_model::{Namespace, Protocol, SocketState};
 
 use super::exchange::{Exchange, Reaction};
 use super::{Errno, Flow, Origin, Transport};
@@ -121,7 +121,17 @@ const NEIGHBOUR_PATIENCE: f64 = 3.0;
 #[must_use]
 pub fn attempt(walker: &Walker, flow: &Flow) -> Attempt {
     let ns = walker.net.namespace(flow.origin.ns());
-    let sport = flow.source_port.unwrap_or_else(|| free_port(ns, flow));
+    let inside = matches!(flow.origin, Origin::Process { .. });
+    let sport = match flow.source_port {
+        Some(port) => port,
+        None => match free_port(walker, flow) {
+            Ok(port) => port,
+            Err((range, used)) if inside && flow.transport == Transport::Tcp => {
+                return without_port(flow, range, used);
+            }
+            Err(_) => 0,
+        },
+    };
     let times = match flow.transport {
         Transport::Tcp => syn_times(ns),
         _ => vec![0.0],
@@ -258,13 +268,52 @@ fn syn_times(ns: &Namespace) -> Vec<f64> {
     times
 }
 
-/// A port of the namespace's range that nobody uses towards this destination.
-fn free_port(ns: &Namespace, flow: &Flow) -> u16 {
-    let range = ns.sysctls.text("net.ipv4.ip_local_port_range").unwrap_or("32768\t60999");
+/// The port that a client gets (`__inet_hash_connect`, `udp_lib_get_port`): one of the namespace's range that no socket
+/// is bound to and, for TCP, that no connection from the same address to the same destination has.
+fn free_port(walker: &Walker, flow: &Flow) -> Result<u16, (String, usize)> {
+    let n = walker.net.namespace(flow.origin.ns());
+    let range = n.sysctls.text("net.ipv4.ip_local_port_range").unwrap_or("32768\t60999");
     let mut bounds = range.split_whitespace().filter_map(|w| w.parse::<u16>().ok());
     let (first, last) = (bounds.next().unwrap_or(32768), bounds.next().unwrap_or(60999));
-    let protocol = if flow.transport == Transport::Tcp { Protocol::TCP } else { Protocol::UDP };
-    let taken = |port: u16| ns.sockets.items().iter().any(|s| s.protocol == protocol && s.sport == port);
+    let tcp = flow.transport == Transport::Tcp;
+    let protocol = if tcp { Protocol::TCP } else { Protocol::UDP };
+    let source = walker.source_of(flow);
+    let taken: std::collections::BTreeSet<u16> = n
+        .sockets
+        .items()
+        .iter()
+        .filter(|s| s.protocol == protocol && (first..=last).contains(&s.sport))
+        .filter(|s| {
+            let same_flow = s.dst == flow.dst && s.dport == flow.port && source.is_none_or(|a| a == s.src);
+            !tcp || s.state == SocketState::Listen || same_flow
+        })
+        .map(|s| s.sport)
+        .collect();
+    // Somewhere in the middle, so that nothing hangs on the edges of the range.
     let start = first.saturating_add((last.saturating_sub(first)) / 2);
-    (start..=last).chain(first..start).find(|p| !taken(*p)).unwrap_or(start)
+    (start..=last)
+        .chain(first..start)
+        .find(|p| !taken.contains(p))
+        .ok_or_else(|| (format!("{first} {last}"), taken.len()))
+}
+
+/// An attempt that fails before a packet is made.
+fn without_port(flow: &Flow, range: String, used: usize) -> Attempt {
+    let ns = flow.origin.ns();
+    let dst = flow.dst;
+    let packet = super::answer::blank(plumb_model::IpFamily::of(dst).unspecified(), dst, Protocol::TCP, 64);
+    let state = crate::state::State::new(packet);
+    let request = crate::walk::End { state, stop: crate::event::Stop::PortsUsedUp { ns, range, used } };
+    let reaction = Reaction::Error(Errno::Eaddrnotavail);
+    let exchange = Exchange { share: Share::ONE, reaction, request, response: None, world: World::default() };
+    let branch = AttemptBranch {
+        share: Share::ONE,
+        outcome: Outcome::LocalError,
+        errno: Some(Errno::Eaddrnotavail),
+        stage: Some(Stage::Connect),
+        seconds: 0.0,
+        packets: vec![exchange],
+        exhausted: false,
+    };
+    summarize(vec![branch], 0)
 }

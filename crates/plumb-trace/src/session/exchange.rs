@@ -92,6 +92,14 @@ impl Walker<'_, '_> {
         ends.into_iter().flat_map(|end| self.react(flow, sport, end)).collect()
     }
 
+    /// Source address that the kernel chooses for a flow, before any rule has seen it.
+    pub(super) fn source_of(&self, flow: &Flow) -> Option<std::net::IpAddr> {
+        let Origin::Process { ns, source: None } = flow.origin else { return None };
+        let packet = request(self, flow, 0);
+        let ways = self.net.route_output(ns, &packet, None).ok()?;
+        self.net.output_source(ns, ways.first()?, flow.dst)
+    }
+
     fn react(&self, flow: &Flow, sport: u16, request: End) -> Vec<Exchange> {
         let share = request.state.share;
         let finish = |reaction, response: Option<Response>, share, world: &World| {

@@ -90,6 +90,22 @@ impl Case<'_> {
         self.failure.events.iter().rev().find_map(|e| f(e))
     }
 
+    /// Whether two devices are two ends of one link, or ends of ports of one bridge.
+    fn on_one_link(&self, a: (NsIndex, u32), b: (NsIndex, u32)) -> bool {
+        let segment = |(ns, device): (NsIndex, u32)| {
+            let link = self.net.namespace(ns).link(device)?;
+            if link.kind == "bridge" {
+                return Some((ns, device));
+            }
+            let peer = link.peer?;
+            let host = self.net.index_of(peer.namespace)?;
+            let end = self.net.namespace(host).link(peer.index)?;
+            Some((host, end.master.unwrap_or(end.index)))
+        };
+        let is_peer = segment(a) == Some(b) || segment(b) == Some(a);
+        is_peer || (segment(a).is_some() && segment(a) == segment(b))
+    }
+
     /// Whether a machine of the snapshot has an address.
     fn is_owned(&self, addr: IpAddr) -> bool {
         !self.net.owners_of(addr).is_empty()
@@ -102,6 +118,9 @@ pub(crate) fn suspects(net: &Network, flow: &Flow, failure: &Failure) -> Vec<Sus
     let mut out = Vec::new();
     // Rule 2: what translated wrongly, or kept the tracker from seeing both directions.
     out.extend(nat::suspects(&case));
+    if failure.packet == Packet::Reply {
+        out.extend(routes::preferred_source(&case));
+    }
     out.extend(stopped(&case, failure.stop, failure.packet));
     out
 }
@@ -156,6 +175,7 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
         Stop::QueueFull { ns, socket } => listeners::queue_full(case, *ns, *socket).into_iter().collect(),
         Stop::NotExpected { ns, tuple, expected } => nat::not_expected(case, *ns, tuple, expected),
         Stop::NatExhausted { rule, ns } => nat::exhausted(case, *ns, *rule).into_iter().collect(),
+        Stop::PortsUsedUp { ns, range, used } => vec![ports_used_up(case, *ns, range, *used)],
         Stop::NoSource { ns, family } => {
             let finding =
                 Finding::NoSource { namespace: case.name(*ns), family: family.nft_name().to_owned() };
@@ -171,6 +191,23 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
         }
         _ => Vec::new(),
     }
+}
+
+fn ports_used_up(case: &Case, ns: NsIndex, range: &str, used: usize) -> Suspect {
+    let name = "net.ipv4.ip_local_port_range";
+    let destination = place::endpoint(case.flow.dst, case.flow.port);
+    let finding =
+        Finding::PortsUsedUp { namespace: case.name(ns), destination, range: range.to_owned(), used };
+    let value = case.net.namespace(ns).sysctls.text(name).unwrap_or(range).trim();
+    // The kernel's own default, which leaves room for many more.
+    let cure = vec![case.set_sysctl(ns, name, "32768 60999")];
+    let place = place::sysctl(case.net, ns, name, &value.split_whitespace().collect::<Vec<_>>().join(" "));
+    let read_with = case.command(ns, &format!("ss -tan dst {}", case.flow.dst));
+    let shown = Shown {
+        unit: Some("connections"),
+        ..Shown::new(ShownWhat::Queue, used, serde_json::Value::Null, read_with)
+    };
+    Suspect::new(finding, place, Layer::Socket, vec![cure]).show([shown])
 }
 
 fn sysctl(

@@ -43,6 +43,12 @@ fn rule_text(place: &crate::report::Place) -> String {
 pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
     let mut out = Vec::new();
     let done = translations(case);
+    if is_lost(case.failure.stop) {
+        out.extend(kept_from_tracking(case));
+    }
+    if matches!(case.failure.stop, Stop::NotExpected { .. }) {
+        out.extend(unfiltered_bridges(case));
+    }
     for (rule, kind, from, to) in &done {
         let (via, _) = via(case, *rule);
         let place = place::rule(case.net, *rule, &via);
@@ -57,20 +63,74 @@ pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
             }
             NatKind::Source => Finding::NatSourceLost { namespace, rule: text, source: to.src.to_string() },
         };
-        let Some(cure) = delete(case, *rule) else { continue };
+        let Some(remove) = delete(case, *rule) else { continue };
         // A translation that leads to its endpoint, where only the listener is missing, did its work.
         let asked_is_served = is_served(case, from);
         if matches!(case.failure.stop, Stop::NoListener { .. }) && !asked_is_served {
             continue;
         }
         if is_end_of_translation(case, *kind, to) {
-            out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![vec![cure]]).must_connect());
+            let mut cures = vec![vec![remove.clone()]];
+            cures.extend(masqueraded(case, *rule).map(|add| vec![add, remove]));
+            let suspect = Suspect::new(finding, place, Layer::ServiceNat, cures);
+            // A source that nobody has is wrong whatever else could be done.
+            let to_nobody = *kind == NatKind::Source && !case.is_owned(to.src);
+            out.push(if to_nobody { suspect } else { suspect.must_connect() });
         }
     }
-    if is_lost(case.failure.stop) {
+    if is_lost(case.failure.stop) && case.failure.packet == Packet::Reply {
         out.extend(missed(case));
     }
     out
+}
+
+/// The rule with `masquerade` in place of an address of its own, before it.
+fn masqueraded(case: &Case, at: RuleRef) -> Option<Change> {
+    let table = table_of(case, at.ns, at.table)?;
+    let chain = table.chains.get(at.chain as usize)?;
+    let mut rule = chain.rules.get(at.rule as usize)?.clone();
+    let last = rule.exprs.last_mut()?;
+    match last {
+        Expr::Snat { .. } => *last = Expr::Masq { flags: 0, port_min: None, port_max: None },
+        Expr::Target { name, .. } if name == "SNAT" => {
+            // One range without flags (`struct nf_nat_ipv4_multi_range_compat`), or a plain range for IPv6.
+            let mut info = vec![0; if table.family == plumb_nft::Family::Ip6 { 40 } else { 24 }];
+            info[0] = u8::from(table.family == plumb_nft::Family::Ip);
+            *last = Expr::Target { name: "MASQUERADE".to_owned(), revision: 0, info: info.into() };
+        }
+        _ => return None,
+    }
+    without_dead_loads(&mut rule.exprs);
+    add_before(case, at, rule)
+}
+
+/// A rule before another, as the tool that wrote the other would add it.
+fn add_before(case: &Case, at: RuleRef, rule: plumb_nft::Rule) -> Option<Change> {
+    let table = table_of(case, at.ns, at.table)?;
+    let chain = table.chains.get(at.chain as usize)?;
+    let handle = chain.rules.get(at.rule as usize)?.handle;
+    let xtables = (place::listing(table) == place::Listing::Xtables)
+        .then(|| {
+            let family = match table.family {
+                plumb_nft::Family::Ip => plumb_xtables::XtFamily::Ip,
+                plumb_nft::Family::Ip6 => plumb_xtables::XtFamily::Ip6,
+                _ => return None,
+            };
+            let written = plumb_xtables::nft_compat::xtables_rule(family, &chain.name, &rule.exprs).ok()?;
+            let text = written.text(&plumb_xtables::NoSetNames);
+            let arguments = text.strip_prefix(&format!("-A {} ", chain.name))?.to_owned();
+            Some(format!("-I {} {} {arguments}", chain.name, at.rule + 1))
+        })
+        .flatten();
+    let action = Action::AddRule {
+        family: table.family,
+        table: table.name.clone(),
+        chain: chain.name.clone(),
+        position: plumb_model::Position::Before(handle),
+        rule,
+        xtables,
+    };
+    Some(case.change(at.ns, action))
 }
 
 /// Whether somebody listens on the address and port.
@@ -119,7 +179,7 @@ fn is_lost(stop: &Stop) -> bool {
             | Stop::NeighbourFailed { .. }
             | Stop::NotExpected { .. }
             | Stop::RouteDiscards { .. }
-            | Stop::Sysctl { because: Discard::ReversePath, .. }
+            | Stop::NoListener { .. }
     )
 }
 
@@ -188,16 +248,20 @@ fn translates_source(exprs: &[Expr]) -> bool {
 /// The rule with one condition less, in its place.
 fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
     let Some(table) = table_of(case, at.ns, at.table) else { return Vec::new() };
-    let Some(chain) = table.chains.get(at.chain as usize) else { return Vec::new() };
     let conditions: Vec<usize> = rule
         .exprs
         .iter()
         .enumerate()
-        .filter(|(_, e)| match e {
-            Expr::Cmp { .. } | Expr::Range { .. } => true,
-            Expr::Lookup { dreg, .. } => dreg.is_none(),
-            Expr::Match { name, .. } => name != "comment",
-            _ => false,
+        .filter(|(i, e)| {
+            // What says for whom the rule is: its sources, its devices. What it leaves out (`!=`) it leaves out on
+            // purpose, and what else it asks for is another matter than its reach.
+            let reg = match e {
+                Expr::Cmp { sreg, op: plumb_nft::CmpOp::Eq, .. }
+                | Expr::Range { sreg, op: plumb_nft::CmpOp::Eq, .. } => *sreg,
+                Expr::Lookup { sreg, dreg: None, inverted: false, .. } => *sreg,
+                _ => return false,
+            };
+            says_for_whom(&rule.exprs[..*i], reg)
         })
         .map(|(i, _)| i)
         .collect();
@@ -214,20 +278,27 @@ fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
             rule: rule_text(&place),
             condition: plumb_nft::text::rule(table, &wider),
         };
-        let (family, name) = (table.family, table.name.clone());
-        let add = Action::AddRule {
-            family,
-            table: name.clone(),
-            chain: chain.name.clone(),
-            position: plumb_model::Position::Before(rule.handle),
-            rule: wider,
-            xtables: None,
-        };
-        let Some(remove) = delete(case, at) else { continue };
-        let changes = vec![case.change(at.ns, add), remove];
+        let (Some(add), Some(remove)) = (add_before(case, at, wider), delete(case, at)) else { continue };
+        let changes = vec![add, remove];
         out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![changes]).must_connect());
     }
     out
+}
+
+/// Whether what was loaded last into a register is a source address or the name or index of a device.
+fn says_for_whom(before: &[Expr], reg: plumb_nft::Register) -> bool {
+    use plumb_nft::{MetaKey, PayloadBase};
+    let loads = before.iter().rev().find_map(|e| match e {
+        Expr::Payload { dreg, base, offset, len } if *dreg == reg => {
+            // The source of IPv4 stands at 12, that of IPv6 at 8.
+            Some(*base == PayloadBase::Network && (*offset == 12 || (*offset == 8 && *len > 1)))
+        }
+        Expr::Meta { key, dreg } if *dreg == reg => {
+            Some(matches!(key, MetaKey::Oif | MetaKey::Oifname | MetaKey::Iif | MetaKey::Iifname))
+        }
+        _ => None,
+    });
+    loads.unwrap_or(false)
 }
 
 /// Removes loads whose register nobody reads any more; false where an expression is left that cannot stand alone.

@@ -41,8 +41,14 @@ pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: 
     let mut out = Vec::new();
     out.extend(astray_translation(case, addr));
     for owner in case.net.owners_of(addr) {
-        out.extend(detached(case, owner, addr));
+        let n = case.net.namespace(owner);
+        for a in n.addresses.items().iter().filter(|a| a.prefix.addr == addr) {
+            out.extend(detached(case, owner, a.index, addr));
+        }
     }
+    out.extend(detached(case, ns, device, addr));
+    out.extend(too_wide(case, ns, device, addr));
+    out.extend(without_ipv6(case, ns, device, addr));
     out.extend(routes::astray(case, ns, addr, case.failure.packet));
     if lost {
         return out;
@@ -61,42 +67,124 @@ fn astray_translation(case: &Case, addr: IpAddr) -> Option<Suspect> {
     (!case.is_owned(addr)).then(|| nat::to_nobody(case, addr)).flatten()
 }
 
-/// The owner's link ends in a device that is down, or that no bridge has though its like are in one.
-fn detached(case: &Case, owner: NsIndex, addr: IpAddr) -> Vec<Suspect> {
+/// A link ends in a device that is down, or that no bridge has though one leads to the address.
+fn detached(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect> {
     let mut out = Vec::new();
-    let n = case.net.namespace(owner);
-    for a in n.addresses.items().iter().filter(|a| a.prefix.addr == addr) {
-        let Some(link) = n.link(a.index) else { continue };
-        if !link.is_up() {
-            out.push(links::down(case, owner, link.index));
-        }
-        let Some(peer) = link.peer else { continue };
-        let Some(host) = case.net.index_of(peer.namespace) else { continue };
-        let h = case.net.namespace(host);
-        let Some(end) = h.link(peer.index) else { continue };
-        if !end.is_up() {
-            out.push(links::down(case, host, end.index));
-        }
-        if end.master.is_some() || h.addresses.items().iter().any(|x| x.index == end.index && x.scope != 253)
-        {
+    let Some(link) = case.net.namespace(ns).link(device) else { return out };
+    if !link.is_up() {
+        out.push(links::down(case, ns, link.index));
+    }
+    let Some((host, end)) = link.peer.and_then(|p| Some((case.net.index_of(p.namespace)?, p.index))) else {
+        return out;
+    };
+    let h = case.net.namespace(host);
+    let Some(end) = h.link(end) else { return out };
+    if !end.is_up() {
+        out.push(links::down(case, host, end.index));
+    }
+    let routed = h.addresses.items().iter().any(|x| x.index == end.index && x.scope != 253);
+    if end.master.is_some() || routed {
+        return out;
+    }
+    for bridge in h.links.items().iter().filter(|l| l.kind == "bridge") {
+        let leads_there =
+            h.addresses.items().iter().any(|x| x.index == bridge.index && x.prefix.contains(addr));
+        let has_ports = h.links.items().iter().any(|l| l.master == Some(bridge.index));
+        if !(leads_there || has_ports) {
             continue;
         }
-        let prefix = a.prefix;
-        for bridge in h.links.items().iter().filter(|l| l.kind == "bridge") {
-            let leads_there =
-                h.addresses.items().iter().any(|x| x.index == bridge.index && x.prefix.contains(prefix.addr));
-            let has_ports = h.links.items().iter().any(|l| l.master == Some(bridge.index));
-            if !(leads_there || has_ports) {
+        let finding = Finding::NotInBridge {
+            namespace: case.name(host),
+            device: end.name.clone(),
+            bridge: bridge.name.clone(),
+        };
+        let action = Action::SetMaster { device: end.name.clone(), master: Some(bridge.name.clone()) };
+        let place = place::device(case.net, host, end.index, "master", "none");
+        out.push(Suspect::new(finding, place, Layer::Link, vec![vec![case.change(host, action)]]));
+    }
+    out
+}
+
+/// The asker's own prefix covers an address that is not on its link: narrowed to what its neighbours have, the packet
+/// would go by a router.
+fn too_wide(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect> {
+    let n = case.net.namespace(ns);
+    let mut out = Vec::new();
+    for own in n.addresses.items().iter().filter(|a| a.index == device && a.prefix.contains(addr)) {
+        let mut narrower: Vec<u8> = case
+            .net
+            .snapshot
+            .namespaces
+            .iter()
+            .flat_map(|m| m.addresses.items())
+            .filter(|a| a.prefix.len > own.prefix.len && !a.prefix.is_host())
+            .filter(|a| a.prefix.contains(own.prefix.addr) && !a.prefix.contains(addr))
+            .map(|a| a.prefix.len)
+            .collect();
+        narrower.sort_unstable();
+        narrower.dedup();
+        let device = n.link_name(device);
+        let cures = narrower.into_iter().map(|len| {
+            let right = plumb_model::Address {
+                prefix: plumb_model::Prefix::new(own.prefix.addr, len),
+                broadcast: None,
+                ..own.clone()
+            };
+            vec![
+                case.change(ns, Action::AddAddress { device: device.clone(), address: right }),
+                case.change(ns, Action::DeleteAddress { device: device.clone(), address: own.clone() }),
+            ]
+        });
+        let finding = Finding::PrefixTooWide {
+            namespace: case.name(ns),
+            device: device.clone(),
+            prefix: own.prefix.to_string(),
+            address: addr.to_string(),
+        };
+        let place = place::address(case.net, ns, own.index, own.prefix.addr);
+        out.push(Suspect::new(finding, place, Layer::Addressing, cures.collect()).must_connect());
+    }
+    out
+}
+
+/// Nobody has an IPv6 address since IPv6 is off where it should be.
+fn without_ipv6(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect> {
+    let on_link = case
+        .net
+        .namespace(ns)
+        .addresses
+        .items()
+        .iter()
+        .find(|a| a.index == device && a.prefix.contains(addr));
+    let (IpAddr::V6(_), Some(on_link), false) = (addr, on_link, case.is_owned(addr)) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for (i, m) in case.net.snapshot.namespaces.iter().enumerate().filter(|(i, _)| *i != ns) {
+        for l in m.links.items().iter().filter(|l| !l.is_loopback()) {
+            let key = format!("net.ipv6.conf.{}.disable_ipv6", l.name);
+            if m.sysctls.number(&key) != Some(1) || !case.on_one_link((ns, device), (i, l.index)) {
                 continue;
             }
-            let finding = Finding::NotInBridge {
-                namespace: case.name(host),
-                device: end.name.clone(),
-                bridge: bridge.name.clone(),
+            let address = plumb_model::Address {
+                index: l.index,
+                prefix: plumb_model::Prefix::new(addr, on_link.prefix.len),
+                peer: None,
+                scope: 0,
+                flags: plumb_model::Address::PERMANENT,
+                label: None,
+                broadcast: None,
+                preferred: true,
             };
-            let action = Action::SetMaster { device: end.name.clone(), master: Some(bridge.name.clone()) };
-            let place = place::device(case.net, host, end.index, "master", "none");
-            out.push(Suspect::new(finding, place, Layer::Link, vec![vec![case.change(host, action)]]));
+            let on = case.set_sysctl(i, &key, "0");
+            let add = case.change(i, Action::AddAddress { device: l.name.clone(), address });
+            let finding = Finding::Ipv6Disabled {
+                namespace: case.name(i),
+                sysctl: key.clone(),
+                device: l.name.clone(),
+            };
+            let place = place::sysctl(case.net, i, &key, "1");
+            out.push(Suspect::new(finding, place, Layer::Sysctl, vec![vec![on, add]]));
         }
     }
     out

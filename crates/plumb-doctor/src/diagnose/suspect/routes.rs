@@ -21,7 +21,16 @@ pub(super) fn missing(case: &Case, ns: NsIndex, table: u32, addr: IpAddr, packet
         packet,
     };
     let place = place::missing_route(case.net, ns, table, addr);
-    let alternatives = added_routes(case, ns, table, addr);
+    let mut alternatives = added_routes(case, ns, table, addr);
+    // A throw route leaves the matter to later tables, and none of them has one.
+    let thrown = case
+        .net
+        .namespace(ns)
+        .routes
+        .items()
+        .iter()
+        .filter(|r| r.kind == RouteKind::Throw && r.dst.contains(addr));
+    alternatives.extend(thrown.map(|r| vec![case.change(ns, Action::DeleteRoute(r.clone()))]));
     let read_with = case.command(ns, &format!("ip route get {addr}"));
     let shown = Shown::new(ShownWhat::RouteLookup, "no route", serde_json::Value::Null, read_with);
     out.push(Suspect::new(finding, place, Layer::Routing, alternatives).show([shown]));
@@ -56,6 +65,14 @@ fn added_routes(case: &Case, ns: NsIndex, table: u32, addr: IpAddr) -> Vec<Vec<C
             continue;
         }
         for (other, m) in case.net.snapshot.namespaces.iter().enumerate().filter(|(i, _)| *i != ns) {
+            let owns = m.addresses.items().iter().any(|a| a.prefix.addr == addr);
+            let forwards = match family {
+                IpFamily::V4 => m.sysctls.number("net.ipv4.ip_forward"),
+                IpFamily::V6 => m.sysctls.number("net.ipv6.conf.all.forwarding"),
+            };
+            if !owns && forwards.unwrap_or(0) == 0 {
+                continue;
+            }
             for a in m.addresses.items() {
                 let link_local = matches!(a.prefix.addr, IpAddr::V6(x) if x.is_unicast_link_local());
                 if own.prefix.contains(a.prefix.addr) && !link_local {
@@ -170,6 +187,29 @@ pub(super) fn looping(case: &Case) -> Vec<Suspect> {
             Some(Suspect::new(finding, place::route(case.net, route), Layer::Routing, vec![cure]))
         })
         .collect()
+}
+
+/// The request's source is one that its route prefers and that answers do not find back to.
+pub(super) fn preferred_source(case: &Case) -> Option<Suspect> {
+    let source = case.failure.request.world.source?;
+    let found = case.failure.request_events.iter().find_map(|e| match e {
+        Event::Route { purpose: RouteUse::Output, found } => Some(*found),
+        _ => None,
+    })?;
+    let r = case.net.namespace(found.ns).routes.items().get(found.route)?;
+    if r.prefsrc != Some(source) || r.kind != RouteKind::Unicast {
+        return None;
+    }
+    let finding = Finding::RouteAstray {
+        namespace: case.name(found.ns),
+        route: place::route_text(case.net, &found),
+        table: Route::table_name(r.table),
+        packet: Packet::Request,
+    };
+    let delete = case.change(found.ns, Action::DeleteRoute(r.clone()));
+    let plain = case.change(found.ns, Action::AddRoute(Route { prefsrc: None, ..r.clone() }));
+    let place = place::route(case.net, found);
+    Some(Suspect::new(finding, place, Layer::Routing, vec![vec![delete, plain]]).must_connect())
 }
 
 /// The route that a packet took last in a namespace leads to a next hop that is not there: a stale one hides a

@@ -113,6 +113,22 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         | F::ListenerOtherFamily { namespace, socket, .. } => {
             format!("start a server that listens on {socket} in {namespace}")
         }
+        F::PrefixTooWide { namespace, device, prefix, .. } => {
+            format!("give the address {prefix} on {device} in {namespace} the prefix length of its network")
+        }
+        F::PortsUsedUp { namespace, .. } => {
+            format!("widen net.ipv4.ip_local_port_range in {namespace}, or reuse connections")
+        }
+        F::PrefixTooWide { namespace, device, prefix, address } => {
+            format!(
+                "give {prefix} on {device} in {namespace} a longer prefix length, one that leaves out {address}"
+            )
+        }
+        F::PortsUsedUp { namespace, range, .. } => {
+            format!(
+                "widen net.ipv4.ip_local_port_range ({range}) in {namespace}, or keep connections open and reuse them"
+            )
+        }
         F::DuplicateAddress { namespace, device, address, .. } => {
             format!("take the address {address} from {device} in {namespace}")
         }
