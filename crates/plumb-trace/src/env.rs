@@ -73,6 +73,11 @@ pub trait Lookups {
     fn addr_type(&self, ns: NsIndex, addr: IpAddr, device: Option<u32>) -> AddrType;
     /// Device that a look-up of the routes leads to; `None` where there is no route.
     fn fib_device(&self, ns: NsIndex, query: &FibQuery) -> Option<u32>;
+    /// Type of an address to which there is no way: `Unreachable` without a route, else that of the route that says so.
+    /// `None` where there is a way.
+    fn reject_type(&self, _ns: NsIndex, _query: &FibQuery) -> Option<AddrType> {
+        None
+    }
     /// Whether a socket of this machine would take the packet (`socket` matches): a listener or connection with
     /// this tuple. `None`: not known.
     fn has_socket(&self, ns: NsIndex, tuple: &plumb_model::Tuple) -> Option<bool>;

@@ -15,7 +15,7 @@ pub(super) enum Seen<'a> {
     Nothing,
     Untracked,
     /// A template that carries a zone to the tracker (`nf_ct_is_template`).
-    Template(u16),
+    Template,
     Entry(u32, &'a Connection, CtInfo),
 }
 
@@ -29,7 +29,7 @@ impl Run<'_> {
         match b.state.packet.tracking {
             Tracking::Untracked => Seen::Untracked,
             Tracking::None => match b.state.packet.zone {
-                Some((zone, _)) if self.before_tracker() => Seen::Template(zone),
+                Some(_) if self.before_tracker() => Seen::Template,
                 _ => Seen::Nothing,
             },
             Tracking::Entry { entry, info } => match b.state.world.conntrack.get(entry) {
@@ -52,7 +52,7 @@ impl Run<'_> {
             let bits: u32 = match seen {
                 Seen::Nothing => 1,
                 Seen::Untracked => 64,
-                Seen::Template(_) => 8,
+                Seen::Template => 8,
                 Seen::Entry(_, _, info) => match info.state {
                     CtState::Established => 2,
                     CtState::Related => 4,
@@ -64,16 +64,8 @@ impl Run<'_> {
         }
         let (c, info) = match seen {
             Seen::Entry(_, c, info) => (c, info),
-            Seen::Template(zone) => {
-                match key {
-                    CtKey::Zone => b.regs.store(dreg, &zone.to_le_bytes()),
-                    CtKey::Mark | CtKey::Status => b.regs.store4(dreg, 0),
-                    CtKey::Direction => b.regs.store(dreg, &[0]),
-                    _ => b.regs.store_unknown(dreg, 4, &"ct keys of a template".into()),
-                }
-                return Step::Next;
-            }
-            _ => return BREAK,
+            // Nor does the kernel tell anything but the state of a template.
+            Seen::Nothing | Seen::Untracked | Seen::Template => return BREAK,
         };
         let tuple = match direction {
             Some(CtDirection::Reply) => c.reply,

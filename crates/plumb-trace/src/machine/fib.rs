@@ -9,7 +9,7 @@ use super::branch::Branch;
 use super::eval::{BREAK, Step, when};
 use super::regs::Why;
 use super::solve::Run;
-use crate::env::FibQuery;
+use crate::env::{AddrType, FibQuery};
 use crate::packet::PacketType;
 
 /// `NFTA_FIB_F_*`
@@ -36,8 +36,21 @@ impl Run<'_> {
             } else {
                 None
             };
-            let kind = env.lookups.addr_type(env.ns, addr, device).number();
-            b.regs.store4(dreg, u32::from(kind));
+            let mut kind = env.lookups.addr_type(env.ns, addr, device);
+            // Of IPv6 a route is looked up in any case, and what rejects says so (`__nft_fib6_eval_type`).
+            if kind == AddrType::Unicast && addr.is_ipv6() {
+                let other = if daddr { p.src } else { p.dst };
+                let query = FibQuery {
+                    dst: addr,
+                    src: (!other.is_multicast() && !other.is_unspecified()).then_some(other),
+                    mark: if flags & fib_flag::MARK != 0 { p.mark } else { 0 },
+                    iif: None,
+                    oif: None,
+                    tos: p.tos,
+                };
+                kind = env.lookups.reject_type(env.ns, &query).unwrap_or(kind);
+            }
+            b.regs.store4(dreg, u32::from(kind.number()));
             return Step::Next;
         }
         let input = self.device(env.iif);

@@ -5,6 +5,6 @@ mod input;
 mod output;
 mod source;
 
-pub(crate) use fib::{Fib, RouteQuery};
+pub(crate) use fib::{Fib, Found, LookupFailure, RouteQuery};
 pub(crate) use input::InputRoute;
 pub(crate) use output::OutputRoute;

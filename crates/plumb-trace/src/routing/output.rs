@@ -6,8 +6,9 @@ use plumb_model::{IpFamily, RouteKind};
 use smallvec::SmallVec;
 
 use super::fib::{Found, LookupFailure, RouteQuery};
+use super::input::sysctl;
 use super::source::loopback;
-use crate::event::{RouteRef, Stop};
+use crate::event::{Discard, RouteRef, Stop};
 use crate::network::Network;
 use crate::packet::Packet;
 use crate::share::Share;
@@ -52,7 +53,18 @@ impl Network<'_> {
             skip_linkdown: self.skip_linkdown(ns, p.family),
         };
         let found = self.ns[ns].fib.lookup(n, &query).map_err(|e| self.failure(ns, e, p.dst, true))?;
-        self.output_routes(ns, &found, p.dst, true)
+        let ways = self.output_routes(ns, &found, p.dst, true)?;
+        // A loopback address must not leave the machine (`__mkroute_output`).
+        if matches!(p.src, IpAddr::V4(a) if a.is_loopback()) {
+            for way in &ways {
+                let settings = self.ns[ns].devices.get(&way.device);
+                let on_loopback = self.link(ns, way.device).is_some_and(plumb_model::Link::is_loopback);
+                if let Some(s) = settings.filter(|s| !on_loopback && s.route_localnet.value == 0) {
+                    return Err(sysctl(ns, &s.route_localnet, "1", Discard::Loopback));
+                }
+            }
+        }
+        Ok(ways)
     }
 
     /// The ways that a found route offers.

@@ -6,7 +6,7 @@ use plumb_model::{IpFamily, RouteKind, Tuple};
 
 use crate::env::{AddrType, FibQuery, Lookups};
 use crate::network::Network;
-use crate::routing::RouteQuery;
+use crate::routing::{Found, LookupFailure, RouteQuery};
 use crate::state::{ChainPlace, NsIndex};
 
 impl Lookups for Network<'_> {
@@ -43,27 +43,25 @@ impl Lookups for Network<'_> {
     }
 
     fn fib_device(&self, ns: NsIndex, q: &FibQuery) -> Option<u32> {
-        let n = self.namespace(ns);
-        let iif = q.iif.map_or_else(|| "lo".to_owned(), |i| self.device_name(ns, i));
-        let query = RouteQuery {
-            dst: q.dst,
-            src: q.src,
-            iif: &iif,
-            oif: q.oif,
-            mark: q.mark,
-            tos: q.tos,
-            uid: 0,
-            protocol: None,
-            sport: 0,
-            dport: 0,
-            skip_linkdown: false,
-        };
-        let found = self.ns[ns].fib.lookup(n, &query).ok()?;
-        let route = n.routes.items().get(found.route)?;
+        let found = self.fib_found(ns, q).ok()?;
+        let route = self.namespace(ns).routes.items().get(found.route)?;
         if route.kind != RouteKind::Unicast {
             return None;
         }
         route.next_hops.get(found.hops.first()?.0)?.oif
+    }
+
+    fn reject_type(&self, ns: NsIndex, q: &FibQuery) -> Option<AddrType> {
+        let kind = match self.fib_found(ns, q) {
+            Ok(found) => self.namespace(ns).routes.items().get(found.route)?.kind,
+            Err(_) => RouteKind::Unreachable,
+        };
+        match kind {
+            RouteKind::Unreachable => Some(AddrType::Unreachable),
+            RouteKind::Blackhole => Some(AddrType::Blackhole),
+            RouteKind::Prohibit => Some(AddrType::Prohibit),
+            _ => None,
+        }
     }
 
     fn has_socket(&self, ns: NsIndex, t: &Tuple) -> Option<bool> {
@@ -97,6 +95,24 @@ impl Lookups for Network<'_> {
 }
 
 impl Network<'_> {
+    fn fib_found(&self, ns: NsIndex, q: &FibQuery) -> Result<Found, LookupFailure> {
+        let iif = q.iif.map_or_else(|| "lo".to_owned(), |i| self.device_name(ns, i));
+        let query = RouteQuery {
+            dst: q.dst,
+            src: q.src,
+            iif: &iif,
+            oif: q.oif,
+            mark: q.mark,
+            tos: q.tos,
+            uid: 0,
+            protocol: None,
+            sport: 0,
+            dport: 0,
+            skip_linkdown: false,
+        };
+        self.ns[ns].fib.lookup(self.namespace(ns), &query)
+    }
+
     /// Device that the route to an address leads to, as a packet of this namespace would take it.
     #[must_use]
     pub fn device_towards(&self, ns: NsIndex, addr: IpAddr) -> Option<u32> {

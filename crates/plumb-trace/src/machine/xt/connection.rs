@@ -21,7 +21,7 @@ impl Run<'_> {
         match self.seen(b) {
             Seen::Nothing => CtStates::INVALID,
             Seen::Untracked => CtStates::UNTRACKED,
-            Seen::Template(_) => CtStates::NEW,
+            Seen::Template => CtStates::NEW,
             Seen::Entry(_, _, info) => match info.state {
                 CtState::Established => CtStates::ESTABLISHED,
                 CtState::Related => CtStates::RELATED,
@@ -48,7 +48,7 @@ impl Run<'_> {
         let (c, info) = match seen {
             Seen::Entry(_, c, info) => (c, info),
             // A template has no addresses; only its state is ever asked for.
-            Seen::Template(_) | Seen::Nothing | Seen::Untracked => return m.states.is_some().into(),
+            Seen::Template | Seen::Nothing | Seen::Untracked => return m.states.is_some().into(),
         };
         if m.reply_direction.is_some_and(|reply| reply != info.reply) {
             return Says::No;

@@ -62,7 +62,7 @@ impl Run<'_> {
             Match::Mark(m) => m.0.holds(|m| p.mark & m.mask == m.value).into(),
             Match::Connmark(m) => match self.seen(b) {
                 Seen::Entry(_, c, _) => m.0.holds(|m| c.mark & m.mask == m.value).into(),
-                Seen::Template(_) => m.0.holds(|m| m.value == 0).into(),
+                Seen::Template => m.0.holds(|m| m.value == 0).into(),
                 _ => Says::No,
             },
             Match::Comment(_) | Match::Nfacct(_) => Says::Yes,
