@@ -107,6 +107,9 @@ pub struct Packet {
     pub len: u16,
     /// For an ICMP error: the tuple of the packet that it answers, as that packet stood where the error was made.
     pub inner: Option<Tuple>,
+    /// Operation of an ARP message (1 question, 2 answer): then the addresses are its sender's and its target's, and
+    /// there is no IP header.
+    pub arp: Option<u16>,
     /// Target of a neighbour solicitation or advertisement.
     pub nd_target: Option<IpAddr>,
     /// Hardware source address, once it is on a link.

@@ -25,6 +25,18 @@ pub(crate) struct Failure<'a> {
     pub(crate) share: Share,
 }
 
+/// The packet that shows how a branch ends: of those that ended like the last one the first, since later ones follow
+/// decisions that were made for it and do not show them again.
+pub(crate) fn decisive(b: &AttemptBranch) -> Option<&Exchange> {
+    let last = b.packets.last()?;
+    let end = |e: &Exchange| match &e.response {
+        Some(r) => (e.request.stop.clone(), Some((r.kind, r.end.stop.clone()))),
+        None => (e.request.stop.clone(), None),
+    };
+    let wanted = end(last);
+    b.packets.iter().find(|e| end(e) == wanted)
+}
+
 impl<'a> Failure<'a> {
     /// The failure of one packet of the client.
     pub(crate) fn of_exchange(e: &'a Exchange, share: Share) -> Self {
@@ -51,9 +63,9 @@ impl<'a> Failure<'a> {
         }
     }
 
-    /// The packet that decided a branch: the last one, or, where it only came late, the first that was lost.
+    /// The packet that decided a branch; where it only came late, the first that was lost.
     pub(crate) fn of_branch(b: &'a AttemptBranch) -> Option<Self> {
-        let e = if b.outcome == Outcome::Connects { b.packets.first() } else { b.packets.last() }?;
+        let e = if b.outcome == Outcome::Connects { b.packets.first() } else { decisive(b) }?;
         Some(Self::of_exchange(e, b.share))
     }
 

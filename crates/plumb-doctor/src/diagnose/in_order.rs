@@ -5,6 +5,7 @@ use plumb_trace::event::{Event, NatKind, Stop};
 use plumb_trace::session::ResponseKind;
 
 use super::Walked;
+use super::failure::decisive;
 use crate::finding::InOrder;
 use crate::place;
 
@@ -15,7 +16,7 @@ pub(crate) fn ruled_out(net: &Network, walked: &Walked) -> Vec<InOrder> {
     let mut rules: Vec<(usize, usize, usize)> = Vec::new();
     let name = |ns: usize| net.namespace(ns).name.clone();
     for b in &walked.attempt.branches {
-        let Some(e) = b.packets.last() else { continue };
+        let Some(e) = decisive(b) else { continue };
         let failed_at = match &e.response {
             Some(r) if r.kind == ResponseKind::Reply => &r.end.stop,
             _ => &e.request.stop,

@@ -120,7 +120,7 @@ pub fn paths(net: &Network, a: &Attempt, level: Level, lang: Lang) -> Vec<PathRe
         .iter()
         .map(|b| {
             let mut hops = Vec::new();
-            if let Some(last) = b.packets.last() {
+            if let Some(last) = failure::decisive(b) {
                 hops.extend(hops::hops(net, &last.request, hops::PacketName::Request, level, lang));
                 if let Some(r) = &last.response {
                     let name = match r.kind {

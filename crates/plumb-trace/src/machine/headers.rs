@@ -48,12 +48,30 @@ pub(super) struct Headers {
 impl Headers {
     pub(super) fn of(p: &Packet) -> Self {
         let network = match (p.src, p.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) if p.arp.is_some() => arp(p, src, dst),
             (IpAddr::V4(src), IpAddr::V4(dst)) => ipv4(p, src, dst),
             (IpAddr::V6(src), IpAddr::V6(dst)) => ipv6(p, src, dst),
             _ => Header::new(0),
         };
         Self { network, transport: transport(p), packet_len: usize::from(p.len) }
     }
+}
+
+/// Bytes of an ARP message for IPv4 over Ethernet (RFC 826).
+const ARP_LEN: usize = 28;
+
+fn arp(p: &Packet, src: Ipv4Addr, dst: Ipv4Addr) -> Header {
+    let mut h = Header::new(ARP_LEN);
+    let operation = p.arp.unwrap_or(1);
+    h.put(0, &[0, 1, 8, 0, 6, 4]);
+    h.put(6, &operation.to_be_bytes());
+    h.put(8, &p.eth_src.unwrap_or_default().0);
+    h.put(14, &src.octets());
+    // A question leaves the target's hardware address empty.
+    let target = if operation == 1 { Mac::default() } else { p.eth_dst.unwrap_or_default() };
+    h.put(18, &target.0);
+    h.put(24, &dst.octets());
+    h
 }
 
 fn ipv4(p: &Packet, src: Ipv4Addr, dst: Ipv4Addr) -> Header {
@@ -85,6 +103,7 @@ fn ipv6(p: &Packet, src: Ipv6Addr, dst: Ipv6Addr) -> Header {
 /// Bytes of the IP header.
 pub(super) fn network_len(p: &Packet) -> usize {
     match p.family {
+        IpFamily::V4 if p.arp.is_some() => ARP_LEN,
         IpFamily::V4 => 20,
         IpFamily::V6 => 40,
     }
@@ -203,6 +222,7 @@ pub(super) fn link(p: &Packet, loopback: bool) -> Option<[u8; 14]> {
 /// `skb->protocol`
 pub(super) fn ether_type(p: &Packet) -> u16 {
     match p.family {
+        IpFamily::V4 if p.arp.is_some() => 0x0806,
         IpFamily::V4 => 0x0800,
         IpFamily::V6 => 0x86dd,
     }

@@ -149,6 +149,7 @@ impl Run<'_> {
         let p = &b.state.packet;
         match key {
             MetaKey::Mark => b.regs.store4(dreg, p.mark),
+            MetaKey::L4proto if p.arp.is_some() => return BREAK,
             MetaKey::L4proto => b.regs.store(dreg, &[p.protocol.0]),
             MetaKey::Nfproto => b.regs.store(dreg, &[self.protocol_family()]),
             MetaKey::Protocol => b.regs.store(dreg, &headers::ether_type(p).to_be_bytes()),
@@ -168,7 +169,9 @@ impl Run<'_> {
                 b.regs.store(dreg, &name);
             }
             MetaKey::Iftype | MetaKey::Oiftype => {
-                let device = if key == MetaKey::Iftype { env.iif } else { env.oif };
+                // NFT_META_IFTYPE is that of `skb->dev`, which is where the packet leaves once it is routed out.
+                let leaves = key == MetaKey::Oiftype || env.hook == Hook::Postrouting;
+                let device = if leaves { env.oif } else { env.iif };
                 let Some(d) = self.device(device) else { return BREAK };
                 let kind = d.hardware.to_le_bytes();
                 b.regs.store(dreg, &kind);

@@ -36,6 +36,7 @@ pub(super) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Pa
         tos: 0,
         len: 60,
         inner: None,
+        arp: None,
         nd_target: None,
         eth_src: None,
         eth_dst: None,

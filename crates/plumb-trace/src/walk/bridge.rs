@@ -2,9 +2,10 @@
 //! br_netfilter_hooks.c).
 
 use plumb_model::{BridgePort, Link, Mac, NeighbourState};
-use plumb_nft::{ChainType, Hook};
+use plumb_nft::Hook;
 
 use super::carry::{Arrivals, Arrived, Frame};
+use super::layer2::Ends;
 use super::{At, Out, Walker};
 use crate::event::{BridgeHow, Discard, Event, PortRefusal, Stop, Unknown};
 use crate::machine::Path;
@@ -67,7 +68,25 @@ impl Walker<'_, '_> {
         if s.packet.eth_dst == bridge.mac {
             s.packet.packet_type = PacketType::Host;
         }
-        self.bridge_chains(ns, Hook::Prerouting, &mut s);
+        let ends = Ends { iif: Some(index), oif: None };
+        for s in self.layer2(ns, Path::Bridge, Hook::Prerouting, ends, s, out) {
+            self.bridge_taken(ns, bridge, index, port, frame, s, depth, out);
+        }
+    }
+
+    /// The bridge has the frame: br_netfilter's turn.
+    #[allow(clippy::too_many_arguments, reason = "a frame, where it is, and where its copies go")]
+    fn bridge_taken(
+        &self,
+        ns: NsIndex,
+        bridge: &Link,
+        index: u32,
+        port: &BridgePort,
+        frame: Frame,
+        s: State,
+        depth: u32,
+        out: &mut Arrivals,
+    ) {
         let mut at =
             In { ns, bridge, port: Some(index), isolated: port.isolated, frame, prerouted: false, depth };
         if !self.calls_ip_hooks(&at, &s) {
@@ -80,9 +99,7 @@ impl Walker<'_, '_> {
         let passed = self.hook(hook_at, Hook::Prerouting, None, None, None, s, &mut stopped);
         out.extend(stopped.into_iter().map(|(s, stop)| (s, Err(stop))));
         for s in passed {
-            if s.packet.dst == before
-                || s.packet.packet_type != PacketType::Host && s.packet.eth_dst.is_none()
-            {
+            if s.packet.dst == before {
                 self.bridge_finish(at, port, s, out);
             } else {
                 self.bridge_translated(at, port, s, out);
@@ -151,11 +168,10 @@ impl Walker<'_, '_> {
         ns: NsIndex,
         bridge: &Link,
         frame: Frame,
-        mut s: State,
+        s: State,
         depth: u32,
         out: &mut Arrivals,
     ) {
-        self.bridge_chains(ns, Hook::Output, &mut s);
         self.bridge_send(
             In { ns, bridge, port: None, isolated: false, frame, prerouted: false, depth },
             s,
@@ -253,11 +269,14 @@ impl Walker<'_, '_> {
     fn bridge_out(&self, at: In, to: u32, how: BridgeHow, mut s: State, out: &mut Arrivals) {
         let (ns, bridge) = (at.ns, at.bridge.index);
         self.note(&mut s, || Event::Bridge { ns, bridge, from: at.port, to: Some(to), how });
-        if at.port.is_some() {
-            self.bridge_chains(ns, Hook::Forward, &mut s);
-        }
-        self.bridge_chains(ns, Hook::Postrouting, &mut s);
+        let first = if at.port.is_some() { Hook::Forward } else { Hook::Output };
         let mut states: super::hooks::Passed = smallvec::smallvec![s];
+        for (hook, iif) in [(first, at.port), (Hook::Postrouting, None)] {
+            let ends = Ends { iif, oif: Some(to) };
+            let before = std::mem::take(&mut states);
+            states =
+                before.into_iter().flat_map(|s| self.layer2(ns, Path::Bridge, hook, ends, s, out)).collect();
+        }
         if at.prerouted {
             for hook in [Hook::Forward, Hook::Postrouting] {
                 let iif = (hook == Hook::Forward).then_some(bridge);
@@ -283,10 +302,12 @@ impl Walker<'_, '_> {
             return out.push((s, Err(Stop::LinkDown { ns, device: bridge })));
         }
         self.note(&mut s, || Event::Bridge { ns, bridge, from: at.port, to: None, how });
-        self.bridge_chains(ns, Hook::Input, &mut s);
         let arrived =
             Arrived { ns, device: bridge, physin: at.port, prerouted: at.prerouted, depth: at.depth + 1 };
-        out.push((s, Ok(arrived)));
+        let ends = Ends { iif: at.port, oif: None };
+        for s in self.layer2(ns, Path::Bridge, Hook::Input, ends, s, out) {
+            out.push((s, Ok(arrived)));
+        }
     }
 
     /// Whether br_netfilter shows the frame to the IP hooks.
@@ -322,18 +343,6 @@ impl Walker<'_, '_> {
             (Some((.., port)), _) => Some((*port, BridgeHow::Learnt)),
             (None, Some(e)) => Some((e.index, BridgeHow::Fdb)),
             (None, None) => None,
-        }
-    }
-
-    /// Tables of the bridge family are not interpreted: they are named.
-    fn bridge_chains(&self, ns: NsIndex, hook: Hook, s: &mut State) {
-        for chain in self.net.ns[ns].netfilter.base_chains(Path::Bridge, hook) {
-            if chain.kind != ChainType::Filter {
-                continue;
-            }
-            let (table, name) = self.net.chain_name(chain.place);
-            let what = format!("chain {name} of table bridge {table}");
-            self.assume(s, Unknown { ns, rule: None, device: None, what });
         }
     }
 }

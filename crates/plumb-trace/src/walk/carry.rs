@@ -4,6 +4,7 @@
 use plumb_model::{Link, Mac};
 use plumb_nft::Hook;
 
+use super::layer2::Ends;
 use super::{MAX_DEPTH, Walker};
 use crate::event::{Event, Stop, Unknown};
 use crate::machine::Path;
@@ -61,7 +62,16 @@ impl Walker<'_, '_> {
             return out.push((s, Err(Stop::LinkDown { ns, device })));
         }
         self.note(&mut s, || Event::Leaves { ns, device });
-        self.filters(ns, link, &[EGRESS], "egress", &mut s);
+        let ends = Ends { iif: None, oif: Some(device) };
+        for mut s in self.layer2(ns, Path::Netdev(device), Hook::Egress, ends, s, out) {
+            self.filters(ns, link, &[EGRESS], "egress", &mut s);
+            self.across(ns, link, frame, s, depth, out);
+        }
+    }
+
+    /// Over the link, by the kind of the device.
+    fn across(&self, ns: NsIndex, link: &Link, frame: Frame, mut s: State, depth: u32, out: &mut Arrivals) {
+        let device = link.index;
         match link.kind.as_str() {
             "bridge" => self.bridge_from_host(ns, link, frame, s, depth + 1, out),
             "veth" => {
@@ -95,10 +105,15 @@ impl Walker<'_, '_> {
             self.assume(&mut s, Unknown { ns, rule: None, device: Some(device), what });
         }
         self.filters(ns, link, &INGRESS, "ingress", &mut s);
-        if !self.net.ns[ns].netfilter.base_chains(Path::Netdev(device), Hook::Ingress).is_empty() {
-            let what = format!("netdev chains on {}", link.name);
-            self.assume(&mut s, Unknown { ns, rule: None, device: Some(device), what });
+        let ends = Ends { iif: Some(device), oif: None };
+        for s in self.layer2(ns, Path::Netdev(device), Hook::Ingress, ends, s, out) {
+            self.taken(ns, link, frame, s, depth, out);
         }
+    }
+
+    /// The device hands a frame to its bridge, to a device stacked on it, or to IP.
+    fn taken(&self, ns: NsIndex, link: &Link, frame: Frame, s: State, depth: u32, out: &mut Arrivals) {
+        let device = link.index;
         self.children(ns, link, &s, out);
         match (link.master, &link.port) {
             (Some(bridge), Some(port)) => self.bridge_in(ns, bridge, link, port, frame, s, depth, out),

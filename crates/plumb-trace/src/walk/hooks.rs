@@ -58,9 +58,14 @@ impl HookPlan {
             };
             let legacy: Vec<_> =
                 n.legacy.items().iter().filter(|t| t.family == family && !t.only_accepts).collect();
-            let nat_used = HOOKS
+            // The first nat chain of a family registers the tracker's nat hooks, all four of them (`nf_nat_register_fn`).
+            let nat_since = HOOKS
                 .iter()
-                .any(|h| netfilter.base_chains(path, *h).iter().any(|c| c.kind == ChainType::Nat));
+                .flat_map(|h| netfilter.base_chains(path, *h))
+                .filter(|c| c.kind == ChainType::Nat)
+                .map(|c| (c.place.table, c.place.chain))
+                .min();
+            let nat_used = nat_since.is_some();
             for (h, hook) in HOOKS.into_iter().enumerate() {
                 let chains = netfilter.base_chains(path, hook);
                 // Of the same priority, what was hooked later runs first (`nf_hook_entries_grow`): the tracker is
@@ -71,13 +76,13 @@ impl HookPlan {
                 }
                 for t in &legacy {
                     if t.valid_hooks & (1 << hook.number()) != 0 {
-                        steps.push((legacy_priority(&t.name, hook), 1, Step::Legacy(t.name.clone())));
+                        steps.push((legacy_priority(&t.name, hook), 3, Step::Legacy(t.name.clone())));
                     }
                 }
                 if tracked[f] {
                     match hook {
                         Hook::Prerouting | Hook::Output => steps.push((PRIORITY_TRACK, 1, Step::Track)),
-                        Hook::Input | Hook::Postrouting => steps.push((i64::MAX, 2, Step::Confirm)),
+                        Hook::Input | Hook::Postrouting => steps.push((i64::MAX, 4, Step::Confirm)),
                         _ => {}
                     }
                 }
@@ -88,7 +93,7 @@ impl HookPlan {
                         _ => (PRIORITY_SNAT, NatKind::Source),
                     };
                     if tracked[f] || !nat.is_empty() {
-                        steps.push((priority, 1, Step::Nat(kind, nat)));
+                        steps.push((priority, 2, Step::Nat(kind, nat)));
                     }
                 }
                 steps.sort_by_key(|(priority, order, _)| (*priority, *order));

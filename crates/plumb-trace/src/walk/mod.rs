@@ -3,6 +3,7 @@
 mod bridge;
 mod carry;
 mod hooks;
+mod layer2;
 mod local;
 mod lookups;
 mod neighbour;
@@ -10,7 +11,7 @@ mod receive;
 mod send;
 mod socket;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
 use plumb_model::Tuple;
@@ -58,7 +59,13 @@ pub struct Walker<'n, 's> {
     pub net: &'n Network<'s>,
     pub(crate) record: bool,
     pub(crate) unknowns: RefCell<Vec<Unknown>>,
+    /// Packets handed to a link since the request was sent, in all branches.
+    sent: Cell<u32>,
 }
+
+/// Packets handed to a link for one request, in all branches together. A rule that draws, met again and again in a
+/// loop, would double the branches each time.
+const MAX_SENT: u32 = 20_000;
 
 /// Frames handed on, at most; more is a loop of bridges.
 const MAX_DEPTH: u32 = 300;
@@ -85,13 +92,26 @@ impl<'n, 's> Walker<'n, 's> {
     /// A walker; one that records keeps every step.
     #[must_use]
     pub fn new(net: &'n Network<'s>, record: bool) -> Self {
-        Self { net, record, unknowns: RefCell::default() }
+        Self { net, record, unknowns: RefCell::default(), sent: Cell::new(0) }
     }
 
     /// The unknown things that were met.
     #[must_use]
     pub fn unknowns(&self) -> Vec<Unknown> {
         self.unknowns.borrow().clone()
+    }
+
+    /// A request sets out: branches are counted from here, those of its answers included.
+    pub(crate) fn sets_out(&self, goal: &Goal) {
+        if *goal == Goal::Server {
+            self.sent.set(0);
+        }
+    }
+
+    /// Counts a packet that is handed to a link. `false`: there are more branches than can be followed.
+    pub(crate) fn may_send(&self) -> bool {
+        self.sent.set(self.sent.get().saturating_add(1));
+        self.sent.get() <= MAX_SENT
     }
 
     pub(crate) fn note(&self, s: &mut State, event: impl FnOnce() -> Event) {

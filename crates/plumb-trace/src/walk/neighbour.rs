@@ -7,6 +7,7 @@ use plumb_model::{Address, Icmp, IpFamily, Link, Mac, Protocol};
 use plumb_nft::Hook;
 
 use super::carry::{Arrivals, Arrived, Frame};
+use super::layer2::Ends;
 use super::{At, Out, Walker};
 use crate::event::{Event, NeighbourHow, NoAnswer, PortRefusal, Stop};
 use crate::packet::{Packet, PacketType, SocketOwner, Tracking};
@@ -17,6 +18,9 @@ use crate::state::{History, NsIndex, State, World};
 /// `ND_NEIGHBOR_SOLICIT`, `ND_NEIGHBOR_ADVERT`
 const SOLICIT: u8 = 135;
 const ADVERT: u8 = 136;
+/// `ARPOP_REQUEST`, `ARPOP_REPLY`
+const ARP_QUESTION: u16 = 1;
+const ARP_ANSWER: u16 = 2;
 
 /// Who asks: the device and its addresses.
 struct Asker<'a> {
@@ -143,18 +147,30 @@ impl Walker<'_, '_> {
     }
 
     fn ask_arp(&self, asker: &Asker, s: &mut State) -> Result<Mac, NoAnswer> {
-        let packet = plain(asker.source, asker.target, Protocol(0));
+        let packet = Packet { arp: Some(ARP_QUESTION), ..plain(asker.source, asker.target, Protocol(0)) };
         let question = self.question(asker, &s.world, packet).with_eth(asker.link.mac, Some(Mac::BROADCAST));
+        let out = Ends { iif: None, oif: Some(asker.link.index) };
+        let question = self
+            .arp_hook(asker.ns, Hook::Output, out, question)
+            .map_err(|stop| NoAnswer::Lost { answer: false, stop: Box::new(stop) })?;
         let mut arrivals = Arrivals::new();
         self.carry(asker.ns, asker.link.index, Frame::Arp, question, asker.depth + 1, &mut arrivals);
         self.learn(s, &arrivals);
         let mut reason = None;
-        for (_, arrived) in &arrivals {
+        for (copy, arrived) in &arrivals {
             let Ok(a) = arrived else { continue };
             if a.ns == asker.ns && a.device == asker.link.index {
                 continue;
             }
-            match self.arp_answer(asker, a) {
+            let answer = self.arp_answer(asker, a);
+            let input = Ends { iif: Some(a.device), oif: None };
+            if answer.is_some()
+                && let Err(stop) = self.arp_hook(a.ns, Hook::Input, input, copy.clone())
+            {
+                worse(&mut reason, NoAnswer::Lost { answer: false, stop: Box::new(stop) });
+                continue;
+            }
+            match answer {
                 Some(Ok(lladdr)) => match self.answer_back(asker, a, lladdr, s) {
                     Ok(()) => return Ok(lladdr),
                     Err(stop) => worse(&mut reason, NoAnswer::Lost { answer: true, stop: Box::new(stop) }),
@@ -231,14 +247,17 @@ impl Walker<'_, '_> {
         {
             s.world.neighbours.push((from.ns, from.device, asker.source, mac));
         }
-        let packet = plain(asker.target, asker.source, Protocol(0));
+        let packet = Packet { arp: Some(ARP_ANSWER), ..plain(asker.target, asker.source, Protocol(0)) };
         let answer = self.question(asker, &s.world, packet).with_eth(Some(lladdr), asker.link.mac);
+        let out = Ends { iif: None, oif: Some(from.device) };
+        let answer = self.arp_hook(from.ns, Hook::Output, out, answer)?;
         let mut arrivals = Arrivals::new();
         self.carry(from.ns, from.device, Frame::Arp, answer, from.depth + 1, &mut arrivals);
         self.learn(s, &arrivals);
         let home = |(_, r): &(State, Result<Arrived, Stop>)| matches!(r, Ok(a) if a.ns == asker.ns && a.device == asker.link.index);
-        if arrivals.iter().any(home) {
-            return Ok(());
+        if let Some((copy, _)) = arrivals.iter().find(|a| home(a)) {
+            let input = Ends { iif: Some(asker.link.index), oif: None };
+            return self.arp_hook(asker.ns, Hook::Input, input, copy.clone()).map(|_| ());
         }
         Err(first_stop(arrivals).unwrap_or(Stop::LeavesSnapshot { ns: from.ns, device: from.device }))
     }
@@ -465,6 +484,7 @@ fn plain(src: IpAddr, dst: IpAddr, protocol: Protocol) -> Packet {
         tos: 0,
         len: 28,
         inner: None,
+        arp: None,
         nd_target: None,
         eth_src: None,
         eth_dst: None,

@@ -16,6 +16,10 @@ impl Walker<'_, '_> {
     /// Hands a packet to the link: the neighbour's address, the frame's way, and what is there.
     pub(super) fn transmit(&self, at: At, out: Out, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
         let ns = at.ns;
+        if !self.may_send() {
+            let what = "more ways than can be followed (a loop in which rules draw?)".to_owned();
+            return ends.push(End { state: s, stop: Stop::Unmodelled { ns, what } });
+        }
         let Some(link) = self.net.link(ns, out.device) else {
             let what = format!("device {}, which is not in the snapshot", out.device);
             return ends.push(End { state: s, stop: Stop::Unmodelled { ns, what } });
@@ -55,6 +59,9 @@ impl Walker<'_, '_> {
     /// A packet comes to a device with IP. `routed`: it kept its route over the loopback device.
     pub(crate) fn receive(&self, a: Arrived, routed: bool, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
         let (ns, device) = (a.ns, a.device);
+        if a.depth == 0 {
+            self.sets_out(goal);
+        }
         if s.packet.packet_type == PacketType::OtherHost {
             let lladdr = s.packet.eth_dst.unwrap_or_default();
             return ends.push(End { state: s, stop: Stop::OtherHost { ns, device, lladdr } });

@@ -12,6 +12,7 @@ use crate::state::{NsIndex, State};
 impl Walker<'_, '_> {
     /// Sends a packet from a namespace and follows it to all its ends.
     pub(crate) fn send(&self, ns: NsIndex, mut s: State, oif: Option<u32>, goal: &Goal, ends: &mut Vec<End>) {
+        self.sets_out(goal);
         if self.record {
             let packet = Box::new(s.packet.clone());
             s.history.push(Event::Start { ns, packet });

@@ -62,6 +62,7 @@ pub(super) fn syn() -> Packet {
         tos: 0,
         len: 60,
         inner: None,
+        arp: None,
         nd_target: None,
         eth_src: None,
         eth_dst: None,
