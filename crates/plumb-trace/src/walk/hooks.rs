@@ -72,7 +72,11 @@ impl HookPlan {
                 // hooked when the first rule that uses it is made, chains when their transaction ends.
                 let mut steps: Vec<(i64, u8, Step)> = Vec::new();
                 for c in chains.iter().filter(|c| c.kind != ChainType::Nat) {
-                    steps.push((i64::from(c.priority), 0, Step::Chain(c.clone())));
+                    let priority = i64::from(c.priority);
+                    let before_nat = nat_since.is_none_or(|nat| (c.place.table, c.place.chain) > nat);
+                    let at_nat = matches!(priority, PRIORITY_DNAT | PRIORITY_SNAT);
+                    let order = if at_nat && !before_nat { 3 } else { 0 };
+                    steps.push((priority, order, Step::Chain(c.clone())));
                 }
                 for t in &legacy {
                     if t.valid_hooks & (1 << hook.number()) != 0 {
