@@ -2,7 +2,6 @@
 
 use plumb_trace::event::{Event, Stop};
 use plumb_trace::session::{AttemptBranch, Exchange, Outcome, ResponseKind};
-use plumb_trace::share::Share;
 use plumb_trace::state::State;
 
 use crate::finding::Packet;
@@ -21,8 +20,6 @@ pub(crate) struct Failure<'a> {
     pub(crate) request_events: Vec<&'a Event>,
     /// The request where it ended.
     pub(crate) request: &'a State,
-    /// Share of the attempts.
-    pub(crate) share: Share,
 }
 
 /// The packet that shows how a branch ends: of those that ended like the last one the first, since later ones follow
@@ -39,7 +36,7 @@ pub(crate) fn decisive(b: &AttemptBranch) -> Option<&Exchange> {
 
 impl<'a> Failure<'a> {
     /// The failure of one packet of the client.
-    pub(crate) fn of_exchange(e: &'a Exchange, share: Share) -> Self {
+    pub(crate) fn of_exchange(e: &'a Exchange) -> Self {
         let request_events = e.request.state.history.events();
         match &e.response {
             Some(r) if r.kind == ResponseKind::Reply => Self {
@@ -49,7 +46,6 @@ impl<'a> Failure<'a> {
                 events: r.end.state.history.events(),
                 request_events,
                 request: &e.request.state,
-                share,
             },
             _ => Self {
                 stop: &e.request.stop,
@@ -58,7 +54,6 @@ impl<'a> Failure<'a> {
                 events: request_events.clone(),
                 request_events,
                 request: &e.request.state,
-                share,
             },
         }
     }
@@ -66,7 +61,7 @@ impl<'a> Failure<'a> {
     /// The packet that decided a branch; where it only came late, the first that was lost.
     pub(crate) fn of_branch(b: &'a AttemptBranch) -> Option<Self> {
         let e = if b.outcome == Outcome::Connects { b.packets.first() } else { decisive(b) }?;
-        Some(Self::of_exchange(e, b.share))
+        Some(Self::of_exchange(e))
     }
 
     /// What tells this failure from another: who stopped which packet.

@@ -24,6 +24,7 @@ fn syn() -> Packet {
         tos: 0,
         len: 60,
         inner: None,
+        arp: None,
         nd_target: None,
         eth_src: None,
         eth_dst: None,

@@ -113,12 +113,6 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         | F::ListenerOtherFamily { namespace, socket, .. } => {
             format!("start a server that listens on {socket} in {namespace}")
         }
-        F::PrefixTooWide { namespace, device, prefix, .. } => {
-            format!("give the address {prefix} on {device} in {namespace} the prefix length of its network")
-        }
-        F::PortsUsedUp { namespace, .. } => {
-            format!("widen net.ipv4.ip_local_port_range in {namespace}, or reuse connections")
-        }
         F::PrefixTooWide { namespace, device, prefix, address } => {
             format!(
                 "give {prefix} on {device} in {namespace} a longer prefix length, one that leaves out {address}"

@@ -103,12 +103,6 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         | F::ListenerOtherFamily { namespace, socket, .. } => {
             format!("在 {namespace} 中启动监听 {socket} 的服务")
         }
-        F::PrefixTooWide { namespace, device, prefix, .. } => {
-            format!("把 {namespace} 中 {device} 上 {prefix} 的前缀长度改为其网络的长度")
-        }
-        F::PortsUsedUp { namespace, .. } => {
-            format!("在 {namespace} 中扩大 net.ipv4.ip_local_port_range，或复用连接")
-        }
         F::PrefixTooWide { namespace, device, prefix, address } => {
             format!("在 {namespace} 中为 {device} 的 {prefix} 改用更长的前缀，使其不包含 {address}")
         }
