@@ -136,14 +136,22 @@ pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply>
             Protocol::UDP => icmp(ns, if v4 { (3, 3) } else { (1, 4) }, false),
             _ => icmp(ns, if v4 { (3, 2) } else { (4, 1) }, false),
         },
-        Stop::Rejected { by, answer, .. } => {
+        Stop::Rejected { by, answer, hook } => {
             let ns = match by {
                 crate::event::Decider::Rule(r) => r.ns,
                 crate::event::Decider::Policy(c) => c.ns,
             };
             match answer {
                 Answer::TcpReset => (p.protocol == Protocol::TCP).then(|| reset(net, ns, p, true)),
-                Answer::Icmp { kind, code } => icmp(ns, (kind, code), true),
+                Answer::Icmp { kind, code } => {
+                    let mut reply = icmp(ns, (kind, code), true)?;
+                    // Before its own route is known, IPv4 takes the packet's destination for no address of this
+                    // machine (`nf_send_unreach` fills in the route back).
+                    if v4 && hook == plumb_nft::Hook::Prerouting {
+                        reply.packet.src = p.family.unspecified();
+                    }
+                    Some(reply)
+                }
                 Answer::Nothing => None,
             }
         }
