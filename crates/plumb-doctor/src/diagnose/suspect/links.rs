@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use plumb_model::Action;
+use plumb_model::{Action, Route};
 use plumb_trace::state::NsIndex;
 
-use super::{Case, Suspect};
+use super::{Case, Suspect, routes};
 use crate::finding::Finding;
 use crate::place;
 use crate::report::Layer;
@@ -30,7 +30,14 @@ pub(super) fn down_that_led_to(case: &Case, ns: NsIndex, addr: IpAddr) -> Vec<Su
                 .iter()
                 .any(|a| a.index == l.index && a.prefix.addr.is_ipv4() == addr.is_ipv4())
         })
-        .map(|l| down(case, ns, l.index))
+        .map(|l| {
+            let mut suspect = down(case, ns, l.index);
+            // Routes by gateways went with the device and do not come back by themselves.
+            let up = suspect.alternatives.concat();
+            let adds = routes::added_routes(case, ns, Route::TABLE_MAIN, addr, Some(l.index));
+            suspect.alternatives.extend(adds.into_iter().map(|add| [up.clone(), add].concat()));
+            suspect
+        })
         .collect()
 }
 

@@ -261,7 +261,10 @@ fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
                 Expr::Lookup { sreg, dreg: None, inverted: false, .. } => *sreg,
                 _ => return false,
             };
-            says_for_whom(&rule.exprs[..*i], reg)
+            // A source that is the flow's own destination: the rule is for what comes back to itself.
+            let hairpin =
+                matches!(e, Expr::Cmp { data, .. } if starts_with(case.failure.request.packet.dst, data));
+            !hairpin && says_for_whom(&rule.exprs[..*i], reg)
         })
         .map(|(i, _)| i)
         .collect();
@@ -283,6 +286,13 @@ fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
         out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![changes]).must_connect());
     }
     out
+}
+
+fn starts_with(addr: IpAddr, bytes: &[u8]) -> bool {
+    match addr {
+        IpAddr::V4(a) => a.octets().starts_with(bytes),
+        IpAddr::V6(a) => a.octets().starts_with(bytes),
+    }
 }
 
 /// Whether what was loaded last into a register is a source address or the name or index of a device.

@@ -21,7 +21,7 @@ pub(super) fn missing(case: &Case, ns: NsIndex, table: u32, addr: IpAddr, packet
         packet,
     };
     let place = place::missing_route(case.net, ns, table, addr);
-    let mut alternatives = added_routes(case, ns, table, addr);
+    let mut alternatives = added_routes(case, ns, table, addr, None);
     // A throw route leaves the matter to later tables, and none of them has one.
     let thrown = case
         .net
@@ -38,8 +38,14 @@ pub(super) fn missing(case: &Case, ns: NsIndex, table: u32, addr: IpAddr, packet
 }
 
 /// Routes that could be added: through every neighbour machine on every network of the namespace, the one that the
-/// flow came from first.
-fn added_routes(case: &Case, ns: NsIndex, table: u32, addr: IpAddr) -> Vec<Vec<Change>> {
+/// flow came from first; `down`: a device that will be set up before.
+pub(super) fn added_routes(
+    case: &Case,
+    ns: NsIndex,
+    table: u32,
+    addr: IpAddr,
+    down: Option<u32>,
+) -> Vec<Vec<Change>> {
     let n = case.net.namespace(ns);
     let family = IpFamily::of(addr);
     let dst = network_of(case, addr);
@@ -54,7 +60,7 @@ fn added_routes(case: &Case, ns: NsIndex, table: u32, addr: IpAddr) -> Vec<Vec<C
         .collect();
     let mut candidates: Vec<(usize, IpAddr, u32)> = Vec::new();
     for own in n.addresses.items().iter().filter(|a| IpFamily::of(a.prefix.addr) == family) {
-        if n.link(own.index).is_none_or(|l| l.is_loopback() || !l.is_up()) {
+        if n.link(own.index).is_none_or(|l| l.is_loopback() || (!l.is_up() && down != Some(l.index))) {
             continue;
         }
         if own.prefix.contains(addr) {
@@ -150,7 +156,7 @@ pub(super) fn discards(case: &Case, route: &RouteRef, packet: Packet) -> Vec<Sus
     let delete = case.change(route.ns, Action::DeleteRoute(r.clone()));
     let mut alternatives = vec![vec![delete.clone()]];
     // Where nothing else leads there, one in its place does, or a narrower one beside it.
-    let others = added_routes(case, route.ns, r.table, addr);
+    let others = added_routes(case, route.ns, r.table, addr, None);
     alternatives.extend(others.iter().map(|add| in_place_of(&delete, r, add)));
     alternatives.extend(others);
     vec![Suspect::new(finding, place::route(case.net, *route), Layer::Routing, alternatives)]
@@ -232,7 +238,7 @@ pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) 
     let delete = case.change(ns, Action::DeleteRoute(r.clone()));
     let mut alternatives = vec![vec![delete.clone()]];
     // Nothing else leads there: the same network by a machine that exists.
-    for add in added_routes(case, ns, r.table, case.failure.state.packet.dst) {
+    for add in added_routes(case, ns, r.table, case.failure.state.packet.dst, None) {
         let same_network = add.into_iter().map(|c| match c.action {
             Action::AddRoute(mut new) => {
                 new.dst = r.dst;
