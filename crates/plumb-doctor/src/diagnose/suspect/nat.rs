@@ -43,6 +43,7 @@ fn rule_text(place: &crate::report::Place) -> String {
 pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
     let mut out = Vec::new();
     let done = translations(case);
+    out.extend(stale_entries(case));
     if is_lost(case.failure.stop) {
         out.extend(kept_from_tracking(case));
     }
@@ -365,6 +366,24 @@ fn reads_register(e: &Expr, reg: plumb_nft::Register) -> bool {
         }
         _ => false,
     }
+}
+
+/// Live entries of the tracker by which the request is still translated as it was once decided.
+fn stale_entries(case: &Case) -> Vec<Suspect> {
+    let mut out = Vec::new();
+    for e in &case.failure.request_events {
+        let Event::Tracked { ns, entry: Some(index), .. } = e else { continue };
+        let Some(entry) = case.net.namespace(*ns).conntrack.value().and_then(|c| c.entries.get(*index))
+        else {
+            continue;
+        };
+        let finding =
+            Finding::StaleEntry { namespace: case.name(*ns), entry: plumb_model::fmt_ct_entry(entry) };
+        let cure = vec![case.change(*ns, Action::DeleteConntrack(entry.clone()))];
+        let place = place::ct_entry(case.net, *ns, *index);
+        out.push(Suspect::new(finding, place, Layer::Conntrack, vec![cure]).must_connect());
+    }
+    out
 }
 
 /// Rules that keep packets of this flow from being tracked, or put them into a zone.
