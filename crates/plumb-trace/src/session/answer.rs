@@ -102,6 +102,8 @@ pub(super) fn server_reply(
         Transport::Icmp => {
             let kind = if p.family == IpFamily::V4 { 0 } else { 129 };
             reply.icmp = p.icmp.map(|i| Icmp { kind, ..i });
+            // `icmp_reply`, `icmpv6_echo_reply`
+            reply.tos = p.tos;
         }
     }
     reply.owner = socket.map(|s| crate::packet::SocketOwner { uid: s.uid, gid: s.uid });
@@ -203,6 +205,9 @@ fn reset(net: &Network, ns: NsIndex, p: &Packet, attached: bool) -> Reply {
     packet.len = length(Transport::Tcp, p.family) - 20;
     if attached {
         packet.tracking = attach(p);
+    } else {
+        // The stack answers in kind (`tcp_v4_send_reset`, `tcp_v6_send_reset`), the rule does not.
+        packet.tos = p.tos & 0xfc;
     }
     Reply { ns, packet, oif: None }
 }

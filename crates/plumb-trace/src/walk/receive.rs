@@ -117,6 +117,9 @@ impl Walker<'_, '_> {
             return ends.push(End { state: s, stop: Stop::TtlExceeded { ns, routes: Vec::new() } });
         }
         s.packet.ttl -= 1;
+        if s.packet.family == IpFamily::V4 {
+            s.packet.priority = priority_of_tos(s.packet.tos);
+        }
         // A link-local source must not leave its link (`ip6_forward`).
         if let (IpFamily::V6, IpAddr::V6(src)) = (s.packet.family, s.packet.src)
             && src.is_unicast_link_local()
@@ -144,5 +147,15 @@ impl Walker<'_, '_> {
             s.packet.tracking = Tracking::None;
             self.deliver(at, s, goal, ends);
         }
+    }
+}
+
+/// Priority of a packet that IPv4 forwards, whatever it was before (`ip_forward`, `rt_tos2priority`).
+fn priority_of_tos(tos: u8) -> u32 {
+    match (tos & 0x1e) >> 1 {
+        0..=3 => 0,
+        4..=7 => 2,
+        8..=11 => 6,
+        _ => 4,
     }
 }
