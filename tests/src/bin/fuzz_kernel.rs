@@ -6,14 +6,16 @@
 //! | `--seed S` | the first one's seed (default: from the clock) |
 //! | `--keep DIR` | where cases that disagree are written (default `tests/regressions`) |
 //! | `--stop N` | end after so many disagreements (default 10) |
+//! | `--replay FILE` | run the case of a file instead |
 //! | `--show` | print the ruleset and flows of every seed |
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plumb_tests::fuzz::network::pin_to_one_processor;
+use plumb_tests::fuzz::observe::Observation;
 use plumb_tests::fuzz::regression::{self, Regression};
 use plumb_tests::fuzz::run::{Disagreement, Load, Outcome};
 use plumb_tests::fuzz::{Case, Network, generate, shrink};
@@ -25,11 +27,13 @@ struct Options {
     keep: PathBuf,
     stop: usize,
     show: bool,
+    replay: Option<PathBuf>,
 }
 
 fn options() -> std::result::Result<Options, String> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| d.as_secs());
-    let mut o = Options { count: 1000, seed: clock, keep: regression::folder(), stop: 10, show: false };
+    let mut o =
+        Options { count: 1000, seed: clock, keep: regression::folder(), stop: 10, show: false, replay: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         if word == "--show" {
@@ -42,8 +46,16 @@ fn options() -> std::result::Result<Options, String> {
             "--count" => o.count = number()?,
             "--seed" => o.seed = number()?,
             "--stop" => o.stop = usize::try_from(number()?).unwrap_or(usize::MAX),
+            "--replay" => {
+                o.replay = Some(value.into());
+                o.count = 1;
+            }
             "--keep" => o.keep = value.into(),
-            _ => return Err(format!("{word} is no option; there are --count, --seed, --keep, --stop and --show")),
+            _ => {
+                return Err(format!(
+                    "{word} is no option; there are --count, --seed, --keep, --stop, --replay and --show"
+                ));
+            }
         }
     }
     Ok(o)
@@ -84,9 +96,14 @@ fn run(o: &Options) -> Result<bool> {
     let (mut agreed, mut packets, mut rules, mut odd) = (0_u64, 0, 0, 0);
     let mut bad = 0;
     let began = Instant::now();
+    let mut reporting = Duration::ZERO;
     for n in 0..o.count {
-        let seed = o.seed.wrapping_add(n);
-        let case = generate::case(seed);
+        let mut seed = o.seed.wrapping_add(n);
+        let mut case = generate::case(seed);
+        if let Some(file) = &o.replay {
+            case = regression::read(file)?.case;
+            seed = case.seed;
+        }
         if o.show {
             show(&case);
         }
@@ -106,7 +123,9 @@ fn run(o: &Options) -> Result<bool> {
             Ok(Outcome::Disagrees(_)) => match network.run_slowly(&case, load)? {
                 Outcome::Disagrees(d) => {
                     bad += 1;
+                    let at = Instant::now();
                     report(&mut network, &case, load, &d, &o.keep)?;
+                    reporting += at.elapsed();
                 }
                 _ => odd += 1,
             },
@@ -120,7 +139,7 @@ fn run(o: &Options) -> Result<bool> {
             break;
         }
     }
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = (began.elapsed() - reporting).as_secs_f64();
     list("refused", &refused);
     list("unknown", &unknown);
     let (refused, unknown): (usize, usize) = (refused.values().sum(), unknown.values().sum());
@@ -143,7 +162,13 @@ fn show(case: &Case) {
     }
 }
 
-fn report(network: &mut Network, case: &Case, load: Load, d: &Disagreement, keep: &std::path::Path) -> Result<()> {
+fn report(
+    network: &mut Network,
+    case: &Case,
+    load: Load,
+    d: &Disagreement,
+    keep: &std::path::Path,
+) -> Result<()> {
     println!("=== seed {} disagrees: {}", case.seed, d.differences.join("; "));
     let small = shrink::shrink(network, case, load)?;
     let (last, d) = match network.run_slowly(&small, load)? {
@@ -156,6 +181,12 @@ fn report(network: &mut Network, case: &Case, load: Load, d: &Disagreement, keep
         println!("  {difference}");
     }
     println!("  the walk: {}", d.story);
+    let counts =
+        |o: &Observation| o.counts.iter().map(|(r, n)| format!("{r}: {n}")).collect::<Vec<_>>().join(", ");
+    println!("  kernel counted {}", counts(&d.kernel));
+    if let Some(walk) = &d.walk {
+        println!("  walk counted {}", counts(walk));
+    }
     let kernel = vec![
         format!("flow {} packet {}: {:?}", d.flow, d.packet, d.kernel.seen),
         format!("arrives: {:?}", d.kernel.arrival),

@@ -72,11 +72,17 @@ impl Client {
         if let Some(errno) = self.refused {
             return Ok((Seen::Error(errno_name(errno)), None));
         }
+        // Answers that rules led back to who gave them lie around.
+        network.drain();
+        // An error that came for the packet before would keep this one from being sent.
+        let _ = sockopt::socket_error(self.socket.as_fd());
         let sent: std::result::Result<(), i32> = match flow.transport {
-            Transport::Tcp => match rustix::net::connect(&self.socket, &SocketAddr::new(flow.to, flow.port)) {
-                Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(()),
-                Err(e) => Err(e.raw_os_error()),
-            },
+            Transport::Tcp => {
+                match rustix::net::connect(&self.socket, &SocketAddr::new(flow.to, flow.port)) {
+                    Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(()),
+                    Err(e) => Err(e.raw_os_error()),
+                }
+            }
             Transport::Udp => self.socket.send(&DATAGRAM).map(drop).map_err(number),
             Transport::Icmp => self.socket.send(&echo(flow)).map(drop).map_err(number),
         };
@@ -135,10 +141,12 @@ fn connected(socket: &UdpSocket) -> Result<Seen> {
     poll(&mut fds, Some(&now)).map_err(failed("poll a connection"))?;
     let events = fds[0].revents();
     if events.intersects(PollFlags::ERR | PollFlags::HUP) {
-        return Ok(match sockopt::socket_error(socket.as_fd()).map_err(failed("ask a connection's error"))? {
-            Err(e) => Seen::Error(errno_name(e.raw_os_error())),
-            Ok(()) => Seen::Nothing,
-        });
+        return Ok(
+            match sockopt::socket_error(socket.as_fd()).map_err(failed("ask a connection's error"))? {
+                Err(e) => Seen::Error(errno_name(e.raw_os_error())),
+                Ok(()) => Seen::Nothing,
+            },
+        );
     }
     Ok(if events.contains(PollFlags::OUT) { Seen::Reply } else { Seen::Nothing })
 }
@@ -148,12 +156,17 @@ impl Network {
     fn answer(&mut self) -> Result<Option<Arrival>> {
         let mut arrival = None;
         let mut buffer = [0; 256];
+        let mut asked = None;
         for listener in &self.listeners {
             while let Ok((_, from)) = listener.udp.recv_from(&mut buffer) {
+                asked = Some((listener, from));
                 arrival = Some(Arrival { place: listener.place, to: listener.at, from: plain(from) });
-                // A sender that its own rules keep from sending is no error here.
-                let _ = listener.udp.send_to(&DATAGRAM, from);
             }
+        }
+        // Answered once, as rules may lead the answer back to who gives it. A sender that its own rules keep from
+        // sending is no error here.
+        if let Some((listener, from)) = asked {
+            let _ = listener.udp.send_to(&DATAGRAM, from);
         }
         Ok(arrival)
     }

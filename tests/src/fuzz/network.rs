@@ -84,6 +84,7 @@ pub struct Network {
     pub(super) base: Snapshot,
     /// Index of each place in the snapshot.
     pub(super) at: [usize; 3],
+    names: Vec<String>,
     _namespaces: Vec<Namespace>,
 }
 
@@ -143,15 +144,30 @@ impl Network {
             let found = base.namespaces.iter().position(|n| n.name == *name);
             *slot = found.ok_or_else(|| failed("find a namespace in the snapshot")(name))?;
         }
-        Ok(Self { writers, handles, listeners, sentinels, base, at, _namespaces: namespaces })
+        Ok(Self { writers, handles, listeners, sentinels, base, at, names, _namespaces: namespaces })
+    }
+
+    /// Names of the namespaces, in the order of [`Place::ALL`].
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// What a datagram from the client to the server and one back take the kernel, on one processor.
+    pub fn kernel_round_trips(&mut self, count: u32) -> Result<Duration> {
+        let began = std::time::Instant::now();
+        for _ in 0..count {
+            self.round_trip()?;
+        }
+        Ok(began.elapsed() / count.max(1))
     }
 
     /// Loads a ruleset by nft's own hand; what it says where it refuses.
     pub fn load_text(&mut self, place: Place, text: &str) -> Result<std::result::Result<(), String>> {
         let mut command = Command::new("nft");
         command.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = plumb_kernel::spawn(&mut command, &self.handles[place.index()])
-            .map_err(failed("start nft"))?;
+        let mut child =
+            plumb_kernel::spawn(&mut command, &self.handles[place.index()]).map_err(failed("start nft"))?;
         if let Some(mut stdin) = child.stdin.take() {
             // nft that ends early says why on stderr.
             let _ = stdin.write_all(text.as_bytes());

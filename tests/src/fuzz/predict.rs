@@ -1,6 +1,5 @@
 //! What the walk says of a packet, in the terms in which the kernel can be observed.
 
-use plumb_nft::{Expr, Ruleset};
 use plumb_trace::event::{Event, Stop};
 use plumb_trace::session::{self, Exchange, Origin, Reaction};
 use plumb_trace::share::Share;
@@ -8,7 +7,7 @@ use plumb_trace::state::{History, RuleRef, World};
 use plumb_trace::{Network as Walked, Walker};
 
 use super::case::{Flow, Place, Transport};
-use super::observe::{Arrival, Counts, Observation, RulePlace, Seen, at};
+use super::observe::{Arrival, Counts, Leeway, Observation, RulePlace, Seen, at};
 use super::ruleset::opening_len;
 
 /// One way that the walk says it can go.
@@ -20,6 +19,10 @@ pub(super) struct Prediction {
     pub(super) world: World,
     /// What the walk did not know and passed over.
     pub(super) unknown: Option<String>,
+    /// What the walk did not know, whether or not it mattered for the packet.
+    pub(super) passing: Option<String>,
+    /// What the kernel may do otherwise.
+    pub(super) leeway: Leeway,
     /// How the packet ended, and its answer: for people.
     pub(super) story: String,
 }
@@ -48,22 +51,91 @@ pub(super) fn predict(net: &Walked<'_>, places: [usize; 3], flow: &Flow, world: 
     let unknowns = walker.unknowns();
     exchanges
         .into_iter()
+        .flat_map(|e| {
+            let silent = limited(flow, &e);
+            [Some(e), silent]
+        })
+        .flatten()
         .map(|e| {
             let mut counts = Counts::new();
             count(net, places, &e.request.state.history, &mut counts);
             if let Some(r) = &e.response {
                 count(net, places, &r.end.state.history, &mut counts);
             }
-            let named = |w: &World| w.unknowns.first().and_then(|u| unknowns.get(*u as usize)).map(|u| u.what.clone());
+            let named = |w: &World| {
+                w.unknowns.first().and_then(|u| unknowns.get(*u as usize)).map(|u| u.what.clone())
+            };
             let unknown = match (&e.request.stop, e.reaction) {
                 (Stop::Unmodelled { what, .. }, _) => Some(what.clone()),
                 (_, Reaction::Unknown) => Some(format!("{:?}", e.response.as_ref().map(|r| &r.end.stop))),
                 _ => named(&e.world).or_else(|| named(&e.request.state.world)),
             };
-            let observation = Observation { seen: seen(e.reaction), arrival: arrival(net, places, flow, &e), counts };
-            Prediction { observation, unknown, story: story(&e), world: e.world }
+            // Something unknown that changes nothing for the packet may still have counted it.
+            let passing = unknowns.first().map(|u| u.what.clone());
+            let observation =
+                Observation { seen: seen(e.reaction), arrival: arrival(net, places, flow, &e), counts };
+            Prediction {
+                observation,
+                unknown,
+                passing,
+                leeway: leeway(flow, &e),
+                story: story(&e),
+                world: e.world,
+            }
         })
         .collect()
+}
+
+/// The same without the answer where the kernel may be tired of giving it: of IPv4's unreachable destinations it tells
+/// one source five times at once and once a second then (`ip_error`), which only the first namespace can change.
+fn limited(flow: &Flow, e: &Exchange) -> Option<Exchange> {
+    let limited = matches!(
+        e.request.stop,
+        Stop::NoRoute { local: false, .. }
+            | Stop::RouteDiscards { local: false, .. }
+            | Stop::PolicyRule { local: false, .. }
+    );
+    if !limited || flow.to.is_ipv6() || e.response.is_none() {
+        return None;
+    }
+    // What the error left behind in the world is what it would have: it confirms nothing.
+    Some(Exchange { response: None, reaction: Reaction::Silence, ..e.clone() })
+}
+
+/// Whether an echo's answer came to the sender with its identifier but from somebody else.
+fn foreign_echo(e: &Exchange) -> bool {
+    e.response.as_ref().is_some_and(|r| match &r.end.stop {
+        Stop::NotExpected { tuple, expected, .. } => {
+            tuple.dst == expected.dst && tuple.icmp.is_some() && tuple.icmp == expected.icmp
+        }
+        _ => false,
+    })
+}
+
+/// Whether a datagram's answer came from a port that its sender does not wait for: it tells the answerer so.
+fn astray(flow: &Flow, e: &Exchange) -> bool {
+    let stop = e.response.as_ref().map(|r| &r.end.stop);
+    flow.transport == Transport::Udp && matches!(stop, Some(Stop::NotExpected { .. }))
+}
+
+/// Whether a rule drew: branches that meet again are one, with the steps of one of them.
+fn drawn(history: &History) -> bool {
+    history.events().iter().any(|e| matches!(e, Event::Draw { rule: Some(_), .. }))
+}
+
+fn leeway(flow: &Flow, e: &Exchange) -> Leeway {
+    let error = matches!(e.reaction, Reaction::Error(_));
+    let own = matches!(e.reaction, Reaction::Error(plumb_trace::session::Errno::Eperm));
+    Leeway {
+        error_may_wait: error && flow.transport == Transport::Tcp,
+        error_may_be_lost: (own || error && e.request.state.rerouted)
+            && flow.transport == Transport::Icmp
+            && flow.to.is_ipv6(),
+        reply_from_any: flow.transport == Transport::Icmp && foreign_echo(e),
+        counts_unsure: drawn(&e.request.state.history)
+            || e.response.as_ref().is_some_and(|r| drawn(&r.end.state.history)),
+        counts_more: own && matches!(e.request.stop, Stop::Rejected { .. }) || astray(flow, e),
+    }
 }
 
 fn seen(reaction: Reaction) -> Seen {
@@ -104,39 +176,17 @@ fn arrival(net: &Walked<'_>, places: [usize; 3], flow: &Flow, e: &Exchange) -> O
 /// Adds what the counters of rules would count on a way.
 fn count(net: &Walked<'_>, places: [usize; 3], history: &History, counts: &mut Counts) {
     for event in history.events() {
-        let rule = match event {
-            Event::Rule { rule } => Some(rule),
-            // A look-up behind the counter that found nothing: it was counted, but the rule goes no further.
-            Event::Lookup { rule, set, element: None } if behind_counter(net, rule, set.set) => Some(rule),
-            _ => None,
-        };
-        if let Some(place) = rule.and_then(|r| rule_place(net, places, r)) {
+        if let Event::Counted { rule } = event
+            && let Some(place) = rule_place(net, places, rule)
+        {
             *counts.entry(place).or_insert(0) += 1;
         }
     }
 }
 
-fn ruleset<'s>(net: &Walked<'s>, rule: &RuleRef) -> Option<&'s Ruleset> {
-    net.namespace(rule.ns).nft.value()
-}
-
-fn behind_counter(net: &Walked<'_>, rule: &RuleRef, set: u32) -> bool {
-    let found = || {
-        let table = ruleset(net, rule)?.tables.get(rule.table as usize)?;
-        let name = &table.sets.get(set as usize)?.name;
-        let exprs = &table.chains.get(rule.chain as usize)?.rules.get(rule.rule as usize)?.exprs;
-        let counter = exprs.iter().position(|e| matches!(e, Expr::Counter { .. }))?;
-        Some(exprs.iter().skip(counter).any(|e| match e {
-            Expr::Lookup { set, inverted: false, .. } => set == name,
-            _ => false,
-        }))
-    };
-    found().unwrap_or(false)
-}
-
 fn rule_place(net: &Walked<'_>, places: [usize; 3], rule: &RuleRef) -> Option<RulePlace> {
     let place = *Place::ALL.iter().find(|p| places[p.index()] == rule.ns)?;
-    let table = ruleset(net, rule)?.tables.get(rule.table as usize)?;
+    let table = net.namespace(rule.ns).nft.value()?.tables.get(rule.table as usize)?;
     let chain = table.chains.get(rule.chain as usize)?;
     let family = table.family.word()?;
     let skipped = if chain.base.is_some() { opening_len(family) } else { 0 };

@@ -25,6 +25,12 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions")
 }
 
+/// Reads one.
+pub fn read(path: &Path) -> Result<Regression> {
+    let text = std::fs::read_to_string(path).map_err(Failure::io(format!("reading {}", path.display())))?;
+    serde_saphyr::from_str(&text).map_err(|e| Failure::File { file: path.to_owned(), why: e.to_string() })
+}
+
 /// All of them, by file name.
 pub fn all() -> Result<Vec<(String, Regression)>> {
     let folder = folder();
@@ -35,9 +41,7 @@ pub fn all() -> Result<Vec<(String, Regression)>> {
         if path.extension().is_none_or(|e| e != "yaml") {
             continue;
         }
-        let text = std::fs::read_to_string(&path).map_err(Failure::io(format!("reading {}", path.display())))?;
-        let regression = serde_saphyr::from_str(&text)
-            .map_err(|e| Failure::File { file: path.clone(), why: e.to_string() })?;
+        let regression = read(&path)?;
         out.push((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), regression));
     }
     out.sort_by(|a, b| a.0.cmp(&b.0));

@@ -7,11 +7,11 @@ use plumb_nft::Ruleset;
 use plumb_trace::Network as Walked;
 use plumb_trace::state::World;
 
-use super::case::{Case, Flow, Place, Transport};
+use super::case::{Case, Place, Transport};
 use super::drive::{Accepted, Client, counts, rise};
 use super::network::Network;
-use super::observe::{Counts, Observation, differences};
-use super::predict::predict;
+use super::observe::{COUNTED, Counts, Observation, differences};
+use super::predict::{Prediction, predict};
 use crate::error::Result;
 
 /// How a case came out.
@@ -36,6 +36,8 @@ pub struct Disagreement {
     pub packet: usize,
     /// What the kernel did.
     pub kernel: Observation,
+    /// What the nearest of the walk's branches says.
+    pub walk: Option<Observation>,
     /// What is different, for the nearest of the walk's branches.
     pub differences: Vec<String>,
     /// The walk's own words about that branch.
@@ -108,21 +110,22 @@ impl Network {
         for (index, flow) in case.flows.iter().enumerate() {
             let client = Client::open(self, flow)?;
             for packet in 0..flow.packets.max(1) {
-                let predictions: Vec<_> = worlds.iter().flat_map(|w| predict(&net, self.at, flow, w)).collect();
+                let predictions: Vec<_> =
+                    worlds.iter().flat_map(|w| predict(&net, self.at, flow, w)).collect();
                 let (seen, arrival) = client.send(self, flow, accepted)?;
                 let after = self.counters(&places)?;
                 let kernel = Observation { seen, arrival, counts: rise(&before, &after) };
                 before = after;
-                let mut nearest: Option<(Vec<String>, String)> = None;
+                let mut nearest: Option<(Vec<String>, &Prediction)> = None;
                 let mut next: Vec<World> = Vec::new();
                 for p in &predictions {
-                    let found = differences(&p.observation, &kernel, waits(flow));
+                    let found = differences(&p.observation, &kernel, p.leeway);
                     if found.is_empty() {
                         if !next.contains(&p.world) {
                             next.push(p.world.clone());
                         }
                     } else if nearest.as_ref().is_none_or(|(n, _)| found.len() < n.len()) {
-                        nearest = Some((found, p.story.clone()));
+                        nearest = Some((found, p));
                     }
                 }
                 if next.is_empty() {
@@ -130,9 +133,18 @@ impl Network {
                     if let Some(what) = predictions.iter().find_map(|p| p.unknown.clone()) {
                         return Ok(Outcome::Unknown(what));
                     }
-                    let (differences, story) =
-                        nearest.unwrap_or_else(|| (vec!["the walk has no end at all".into()], String::new()));
-                    let d = Disagreement { flow: index, packet, kernel, differences, story };
+                    let only_counts = |d: &[String]| d.iter().all(|d| d.starts_with(COUNTED));
+                    if nearest.as_ref().is_some_and(|(d, _)| only_counts(d))
+                        && let Some(what) = predictions.iter().find_map(|p| p.passing.clone())
+                    {
+                        return Ok(Outcome::Unknown(format!("a counter behind {what}")));
+                    }
+                    let walk = nearest.as_ref().map(|(_, p)| p.observation.clone());
+                    let (differences, story) = nearest.map_or_else(
+                        || (vec!["the walk has no end at all".into()], String::new()),
+                        |(d, p)| (d, p.story.clone()),
+                    );
+                    let d = Disagreement { flow: index, packet, kernel, walk, differences, story };
                     return Ok(Outcome::Disagrees(Box::new(d)));
                 }
                 next.truncate(16);
@@ -154,10 +166,6 @@ impl Network {
     }
 }
 
-fn waits(flow: &Flow) -> bool {
-    flow.transport == Transport::Tcp
-}
-
 fn nothing() -> Snapshot {
     Snapshot {
         version: Snapshot::VERSION,
@@ -175,6 +183,7 @@ fn encoder_disagrees(difference: String) -> Disagreement {
         flow: 0,
         packet: 0,
         kernel: Observation { seen: Seen::Nothing, arrival: None, counts: Counts::new() },
+        walk: None,
         differences: vec![format!("encoded and read back, the ruleset is another: {difference}")],
         story: String::new(),
     }

@@ -20,6 +20,10 @@ pub fn shrink(network: &mut Network, case: &Case, load: Load) -> Result<Case> {
             if left == 0 {
                 return Ok(best);
             }
+            if candidate == best {
+                n += 1;
+                continue;
+            }
             left -= 1;
             if matches!(network.run(&candidate, load)?, Outcome::Disagrees(_)) {
                 best = candidate;
@@ -78,7 +82,8 @@ fn pieces(ruleset: &Ruleset) -> usize {
     for t in &ruleset.0 {
         n += 1 + t.sets.len() + t.chains.len();
         for c in &t.chains {
-            n += c.rules.len() + c.rules.iter().map(Vec::len).sum::<usize>() + usize::from(!c.base.is_empty());
+            n +=
+                c.rules.len() + c.rules.iter().map(Vec::len).sum::<usize>() + usize::from(!c.base.is_empty());
         }
     }
     n

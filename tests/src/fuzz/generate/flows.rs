@@ -28,8 +28,23 @@ pub(super) fn flows(rng: &mut Rng, rulesets: &[(Place, Ruleset)]) -> Vec<Flow> {
 }
 
 fn one(rng: &mut Rng, v4: bool, source_port: u16) -> Flow {
-    let from = *rng.pick(&[Place::Client, Place::Client, Place::Client, Place::Client, Place::Client, Place::Router, Place::Server]);
-    let transport = *rng.pick(&[Transport::Udp, Transport::Udp, Transport::Udp, Transport::Tcp, Transport::Tcp, Transport::Icmp]);
+    let from = *rng.pick(&[
+        Place::Client,
+        Place::Client,
+        Place::Client,
+        Place::Client,
+        Place::Client,
+        Place::Router,
+        Place::Server,
+    ]);
+    let transport = *rng.pick(&[
+        Transport::Udp,
+        Transport::Udp,
+        Transport::Udp,
+        Transport::Tcp,
+        Transport::Tcp,
+        Transport::Icmp,
+    ]);
     let to = if rng.percent(60) { server(rng, v4) } else { address(rng, v4) };
     let packets = if transport == Transport::Tcp { 1 } else { *rng.pick(&[1, 1, 2, 3]) };
     let to = to.parse().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));

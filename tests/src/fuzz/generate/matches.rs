@@ -9,6 +9,9 @@ pub(super) fn one(rng: &mut Rng, context: &Context<'_>, v4: bool) -> String {
     match rng.below(16) {
         0..=3 => addresses_of(rng, v4),
         4..=6 => ports(rng),
+        7 if context.family == "inet" && rng.percent(30) => {
+            format!("meta nfproto {}{}", equal(rng), if v4 { "ipv4" } else { "ipv6" })
+        }
         7 => protocol(rng, v4),
         8 => header(rng, v4),
         9 | 10 => meta(rng, context),
@@ -40,7 +43,11 @@ fn addresses_of(rng: &mut Rng, v4: bool) -> String {
         3 => format!("{ip} {field} {not}{}", rng.pick(ranges(v4))),
         4 => format!("{ip} {field} {not}{{ {} }}", list(&distinct(rng, addresses(v4), 2, 4))),
         _ => {
-            let (a, b) = if v4 { ("10.77.1.0/24", "10.77.2.3-10.77.3.7") } else { ("fd77:1::/64", "fd77:2::3-fd77:3::7") };
+            let (a, b) = if v4 {
+                ("10.77.1.0/24", "10.77.2.3-10.77.3.7")
+            } else {
+                ("fd77:1::/64", "fd77:2::3-fd77:3::7")
+            };
             format!("{ip} {field} {not}{{ {} }}", list(&rng.some(&[a, b], 1, 2)))
         }
     }
@@ -69,17 +76,37 @@ fn protocol(rng: &mut Rng, v4: bool) -> String {
     let not = equal(rng);
     let of: &[&str] = if v4 {
         &[
-            "meta l4proto {not}udp", "meta l4proto {not}tcp", "meta l4proto {not}{ tcp, udp }", "ip protocol {not}icmp",
-            "ip protocol {not}{ tcp, icmp }", "icmp type {not}echo-request", "icmp type {not}{ echo-request, echo-reply }",
-            "icmp type {not}destination-unreachable", "icmp code {not}3", "meta nfproto {not}ipv4", "meta protocol {not}ip",
-            "icmp type echo-reply", "tcp flags & (syn | ack) == syn", "tcp flags syn / syn,ack", "tcp flags {not}syn", "tcp flags & rst != 0",
+            "meta l4proto {not}udp",
+            "meta l4proto {not}tcp",
+            "meta l4proto {not}{ tcp, udp }",
+            "ip protocol {not}icmp",
+            "ip protocol {not}{ tcp, icmp }",
+            "icmp type {not}echo-request",
+            "icmp type {not}{ echo-request, echo-reply }",
+            "icmp type {not}destination-unreachable",
+            "icmp code {not}3",
+            "meta protocol {not}ip",
+            "icmp type echo-reply",
+            "tcp flags & (syn | ack) == syn",
+            "tcp flags syn / syn,ack",
+            "tcp flags {not}syn",
+            "tcp flags & rst != 0",
         ]
     } else {
         &[
-            "meta l4proto {not}udp", "meta l4proto {not}tcp", "meta l4proto {not}{ tcp, udp }", "ip6 nexthdr {not}udp",
-            "meta l4proto {not}ipv6-icmp", "icmpv6 type {not}echo-request", "icmpv6 type {not}{ echo-request, echo-reply }",
-            "icmpv6 type {not}destination-unreachable", "icmpv6 code {not}4", "meta nfproto {not}ipv6", "meta protocol {not}ip6",
-            "icmpv6 type echo-reply", "tcp flags & (syn | ack) == syn | ack", "tcp flags {not}{ syn, syn | ack }",
+            "meta l4proto {not}udp",
+            "meta l4proto {not}tcp",
+            "meta l4proto {not}{ tcp, udp }",
+            "ip6 nexthdr {not}udp",
+            "meta l4proto {not}ipv6-icmp",
+            "icmpv6 type {not}echo-request",
+            "icmpv6 type {not}{ echo-request, echo-reply }",
+            "icmpv6 type {not}destination-unreachable",
+            "icmpv6 code {not}4",
+            "meta protocol {not}ip6",
+            "icmpv6 type echo-reply",
+            "tcp flags & (syn | ack) == syn | ack",
+            "tcp flags {not}{ syn, syn | ack }",
         ]
     };
     rng.pick(of).replace("{not}", not)
@@ -89,17 +116,45 @@ fn header(rng: &mut Rng, v4: bool) -> String {
     let not = equal(rng);
     let of: &[&str] = if v4 {
         &[
-            "ip ttl {not}64", "ip ttl < 64", "ip ttl >= 63", "ip ttl 60-63", "ip dscp {not}cs0", "ip dscp {not}0x8",
-            "ip dscp {not}{ cs1, af21, cs0 }", "ip length {not}60", "ip length 44-60", "ip length < 70", "ip version 4",
-            "ip hdrlength 5", "ip frag-off & 0x1fff {not}0", "udp length {not}24", "udp length 8-30", "meta length {not}44",
-            "meta length > 50", "tcp doff {not}10", "@nh,72,8 {not}17", "@th,16,16 {not}53", "@nh,96,32 & 0xffffff00 == 0x0a4d0100",
+            "ip ttl {not}64",
+            "ip ttl < 64",
+            "ip ttl >= 63",
+            "ip ttl 60-63",
+            "ip dscp {not}cs0",
+            "ip dscp {not}0x8",
+            "ip dscp {not}{ cs1, af21, cs0 }",
+            "ip length {not}60",
+            "ip length 44-60",
+            "ip length < 70",
+            "ip version 4",
+            "ip hdrlength 5",
+            "ip frag-off & 0x1fff {not}0",
+            "udp length {not}24",
+            "udp length 8-30",
+            "meta length {not}44",
+            "meta length > 50",
+            "tcp doff {not}10",
+            "@nh,72,8 {not}17",
+            "@th,16,16 {not}53",
+            "@nh,96,32 & 0xffffff00 == 0x0a4d0100",
             "ip dscp & 0x38 == 0",
         ]
     } else {
         &[
-            "ip6 hoplimit {not}64", "ip6 hoplimit < 64", "ip6 hoplimit 60-63", "ip6 dscp {not}cs0", "ip6 dscp {not}0x8",
-            "ip6 length {not}24", "ip6 length > 30", "ip6 version 6", "udp length {not}24", "meta length {not}64",
-            "meta length > 70", "tcp doff {not}10", "@nh,48,8 {not}17", "@th,16,16 {not}53",
+            "ip6 hoplimit {not}64",
+            "ip6 hoplimit < 64",
+            "ip6 hoplimit 60-63",
+            "ip6 dscp {not}cs0",
+            "ip6 dscp {not}0x8",
+            "ip6 length {not}24",
+            "ip6 length > 30",
+            "ip6 version 6",
+            "udp length {not}24",
+            "meta length {not}64",
+            "meta length > 70",
+            "tcp doff {not}10",
+            "@nh,48,8 {not}17",
+            "@th,16,16 {not}53",
         ]
     };
     rng.pick(of).replace("{not}", not)
@@ -117,11 +172,16 @@ fn meta(rng: &mut Rng, context: &Context<'_>) -> String {
         5 => "meta mark 0x2-0x50".to_owned(),
         6 => format!("iifname {not}\"{device}\""),
         7 => format!("oifname {not}\"{device}\""),
-        8 => format!("iifname {not}{{ {} }}", list(&rng.some(&["\"c0\"", "\"s0\"", "\"eth0\"", "\"lo\""], 1, 2))),
+        8 => format!(
+            "iifname {not}{{ {} }}",
+            list(&rng.some(&["\"c0\"", "\"s0\"", "\"eth0\"", "\"lo\""], 1, 2))
+        ),
         9 => format!("oifname {not}\"{}*\"", rng.pick(&["c", "s", "eth"])),
         10 => "iif \"lo\"".to_owned(),
         11 => format!("meta pkttype {not}{}", rng.pick(&["host", "other", "broadcast"])),
-        12 if matches!(context.hook, Some(Hook::Output | Hook::Postrouting)) => format!("meta skuid {not}{}", rng.pick(&[0, 1000])),
+        12 if matches!(context.hook, Some(Hook::Output | Hook::Postrouting)) => {
+            format!("meta skuid {not}{}", rng.pick(&[0, 1000]))
+        }
         12 => format!("meta iiftype {not}ether"),
         _ => format!("meta priority {not}{}", rng.pick(&["0", "1:2"])),
     }
@@ -134,23 +194,41 @@ pub(super) fn hex(of: &[u32]) -> String {
 fn conntrack(rng: &mut Rng, v4: bool) -> String {
     let (not, a, ip) = (equal(rng), mark(rng), ip(v4));
     match rng.below(14) {
-        0..=2 => format!("ct state {not}{}", rng.pick(&["new", "established", "established,related", "invalid", "untracked", "related"])),
-        3 => format!("ct state {{ {} }}", list(&rng.some(&["new", "established", "related", "invalid", "untracked"], 1, 3))),
+        0..=2 => format!(
+            "ct state {not}{}",
+            rng.pick(&["new", "established", "established,related", "invalid", "untracked", "related"])
+        ),
+        3 => format!(
+            "ct state {{ {} }}",
+            list(&rng.some(&["new", "established", "related", "invalid", "untracked"], 1, 3))
+        ),
         4 => format!("ct mark {not}{a:#x}"),
         5 => format!("ct mark & {a:#x} != 0"),
         6 => format!("ct direction {not}{}", rng.pick(&["original", "reply"])),
-        7 => format!("ct status {not}{}", rng.pick(&["dnat", "snat", "confirmed", "seen-reply", "assured", "dnat,snat"])),
+        7 => format!(
+            "ct status {not}{}",
+            rng.pick(&["dnat", "snat", "confirmed", "seen-reply", "assured", "dnat,snat"])
+        ),
         8 => format!("ct original {ip} {} {}", rng.pick(&["saddr", "daddr"]), address(rng, v4)),
         9 => format!("ct reply {ip} {} {not}{}", rng.pick(&["saddr", "daddr"]), address(rng, v4)),
-        10 => format!("ct original proto-dst {not}{}", port(rng)),
-        11 => format!("ct reply proto-src {not}{}", port(rng)),
+        10 => format!("meta l4proto {} ct original proto-dst {not}{}", rng.pick(&["tcp", "udp"]), port(rng)),
+        11 => format!("meta l4proto {} ct reply proto-src {not}{}", rng.pick(&["tcp", "udp"]), port(rng)),
         12 => format!("ct zone {not}{}", rng.pick(&[0, 5])),
-        _ => rng.pick(&["ct l3proto ipv4", "ct original protocol udp", "ct original protocol tcp", "ct expiration > 1s", "ct l3proto ipv6"]).to_string(),
+        _ => rng
+            .pick(&[
+                "ct l3proto ipv4",
+                "ct original protocol udp",
+                "ct original protocol tcp",
+                "ct expiration > 1s",
+                "ct l3proto ipv6",
+            ])
+            .to_string(),
     }
 }
 
 fn named(rng: &mut Rng, context: &Context<'_>, v4: bool) -> Option<String> {
-    let fitting: Vec<_> = context.sets.iter().filter(|s| s.v4.is_none_or(|f| f == v4) && s.set.kind == "set").collect();
+    let fitting: Vec<_> =
+        context.sets.iter().filter(|s| s.v4.is_none_or(|f| f == v4) && s.set.kind == "set").collect();
     if fitting.is_empty() {
         return None;
     }
@@ -163,7 +241,11 @@ fn fib(rng: &mut Rng, context: &Context<'_>, v4: bool) -> Option<String> {
     let not = equal(rng);
     let kind = *rng.pick(&["local", "unicast", "{ local, unicast }", "broadcast"]);
     let hook = context.hook?;
-    let nfproto = if context.family == "inet" { format!("meta nfproto {} ", if v4 { "ipv4" } else { "ipv6" }) } else { String::new() };
+    let nfproto = if context.family == "inet" {
+        format!("meta nfproto {} ", if v4 { "ipv4" } else { "ipv6" })
+    } else {
+        String::new()
+    };
     let incoming = matches!(hook, Hook::Prerouting | Hook::Input | Hook::Forward);
     Some(match rng.below(5) {
         0 => format!("{nfproto}fib daddr type {not}{kind}"),
@@ -178,13 +260,20 @@ fn fib(rng: &mut Rng, context: &Context<'_>, v4: bool) -> Option<String> {
 fn rare(rng: &mut Rng, v4: bool) -> String {
     let ip = ip(v4);
     match rng.below(8) {
-        0 => format!("jhash {ip} saddr . {ip} daddr mod {} seed 0x{:x} {}", rng.pick(&[2, 3, 5]), rng.below(1 << 30), rng.pick(&["0", "1", "!= 0"])),
+        0 => format!(
+            "jhash {ip} saddr . {ip} daddr mod {} seed 0x{:x} {}",
+            rng.pick(&[2, 3, 5]),
+            rng.below(1 << 30),
+            rng.pick(&["0", "1", "!= 0"])
+        ),
         1 => format!("jhash {ip} daddr mod 4 seed 0xdead offset 10 {}", rng.pick(&["10", "11", "12-13"])),
         2 => format!("limit rate {}1000/second burst 500 packets", rng.pick(&["", "over "])),
         3 => format!("limit rate {}100 mbytes/second", rng.pick(&["", "over "])),
-        4 => format!("quota {}1 gbytes", rng.pick(&["", "over "])),
+        4 => format!("quota {}1000 mbytes", rng.pick(&["", "over "])),
         5 => format!("numgen inc mod 2 {}", rng.pick(&["0", "1"])),
         6 => format!("numgen random mod {} < 1", rng.pick(&[2, 3])),
-        _ => format!("meta l4proto . {ip} daddr {{ udp . {}, tcp . {} }}", address(rng, v4), address(rng, v4)),
+        _ => {
+            format!("meta l4proto . {ip} daddr {{ udp . {}, tcp . {} }}", address(rng, v4), address(rng, v4))
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod flows;
 mod matches;
 mod nat;
+mod protocols;
 mod sets;
 mod statements;
 mod words;
@@ -114,11 +115,15 @@ fn table(rng: &mut Rng, place: Place, number: usize) -> Table {
             Kind::Route => "route",
         };
         let policy = if rng.percent(10) { "drop" } else { "accept" };
-        let base =
-            format!("type {kind} hook {} priority {priority}; policy {policy};", hook.name());
+        let base = format!("type {kind} hook {} priority {priority}; policy {policy};", hook.name());
         chains.push(Chain { name: format!("b{n}"), base, rules: rules(rng, &context, 0, 6) });
     }
-    Table { family: family.to_owned(), name: format!("t{number}"), sets: sets.into_iter().map(|s| s.set).collect(), chains }
+    Table {
+        family: family.to_owned(),
+        name: format!("t{number}"),
+        sets: sets.into_iter().map(|s| s.set).collect(),
+        chains,
+    }
 }
 
 fn base(rng: &mut Rng, place: Place) -> (Hook, Kind, i32) {
@@ -135,7 +140,10 @@ fn base(rng: &mut Rng, place: Place) -> (Hook, Kind, i32) {
         };
         return (hook, Kind::Nat, priority);
     }
-    let priority = *rng.pick(&[-310, -300, -300, -250, -199, -150, -150, -101, -100, -99, -50, 0, 0, 0, 10, 50, 99, 100, 101, 150, 300]);
+    let priority = *rng.pick(&[
+        -310, -300, -300, -250, -199, -150, -150, -101, -100, -99, -50, 0, 0, 0, 10, 50, 99, 100, 101, 150,
+        300,
+    ]);
     let kind = if hook == Output && rng.percent(40) { Kind::Route } else { Kind::Filter };
     (hook, kind, priority)
 }
@@ -150,6 +158,7 @@ fn rule(rng: &mut Rng, context: &Context<'_>) -> Rule {
     let mut rule = Rule::new();
     if context.kind == Kind::Nat && rng.percent(60) {
         nat::rule(rng, context, v4, &mut rule);
+        protocols::reconcile(&mut rule);
         return rule;
     }
     for _ in 0..*rng.pick(&[0, 1, 1, 1, 1, 2, 2, 3]) {
@@ -160,5 +169,6 @@ fn rule(rng: &mut Rng, context: &Context<'_>) -> Rule {
     }
     rule.push("counter".to_owned());
     statements::end(rng, context, v4, &mut rule);
+    protocols::reconcile(&mut rule);
     rule
 }

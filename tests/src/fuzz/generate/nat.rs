@@ -21,7 +21,11 @@ pub(super) fn rule(rng: &mut Rng, context: &Context<'_>, v4: bool, rule: &mut Ru
     }
     rule.push("counter".to_owned());
     let destination = matches!(context.hook, Some(Hook::Prerouting | Hook::Output));
-    rule.push(if destination { dnat(rng, context, v4, with_port) } else { snat(rng, context, v4, with_port) });
+    rule.push(if destination {
+        dnat(rng, context, v4, with_port)
+    } else {
+        snat(rng, context, v4, with_port)
+    });
 }
 
 /// `ip` or `ip6` behind the statement, which only tables of both families need.
@@ -51,7 +55,9 @@ fn dnat(rng: &mut Rng, context: &Context<'_>, v4: bool, with_port: bool) -> Stri
         return interval;
     }
     match rng.below(6) {
-        0 | 1 if with_port => format!("dnat {family}to {}", colon(v4, server(rng, v4), &port(rng).to_string())),
+        0 | 1 if with_port => {
+            format!("dnat {family}to {}", colon(v4, server(rng, v4), &port(rng).to_string()))
+        }
         2 if with_port => format!("redirect to :{}", rng.pick(&["53", "3000", "4000", "81"])),
         3 if with_port && context.family != "inet" => format!("dnat {family}to :{}", port(rng)),
         4 => "redirect".to_owned(),
@@ -61,12 +67,18 @@ fn dnat(rng: &mut Rng, context: &Context<'_>, v4: bool, with_port: bool) -> Stri
 
 fn snat(rng: &mut Rng, context: &Context<'_>, v4: bool, with_port: bool) -> String {
     let family = family(context, v4);
-    let addr = if v4 { rng.pick(&["10.77.2.1", "10.77.1.1", "10.77.1.2"]) } else { rng.pick(&["fd77:2::1", "fd77:1::1", "fd77:1::2"]) };
+    let addr = if v4 {
+        rng.pick(&["10.77.2.1", "10.77.1.1", "10.77.1.2"])
+    } else {
+        rng.pick(&["fd77:2::1", "fd77:1::1", "fd77:1::2"])
+    };
     let postrouting = context.hook == Some(Hook::Postrouting);
     match rng.below(5) {
         0 | 1 if postrouting => "masquerade".to_owned(),
         2 if postrouting && with_port => format!("masquerade to :{}", rng.between(10_000, 19_000)),
-        3 if with_port => format!("snat {family}to {}", colon(v4, addr, &rng.between(10_000, 19_000).to_string())),
+        3 if with_port => {
+            format!("snat {family}to {}", colon(v4, addr, &rng.between(10_000, 19_000).to_string()))
+        }
         _ => format!("snat {family}to {addr}"),
     }
 }

@@ -52,7 +52,10 @@ fn one(rng: &mut Rng, n: usize, v4: bool, chains: &[String]) -> Named {
     match rng.below(10) {
         0 => plain(set("set", format!("type {addr}; elements = {{ {} }};", list(&all))), &["{ip} {dir}"]),
         1 => plain(
-            set("set", format!("type {addr}; flags interval; elements = {{ {} }};", list(&rng.some(prefixes, 1, 4)))),
+            set(
+                "set",
+                format!("type {addr}; flags interval; elements = {{ {} }};", list(&rng.some(prefixes, 1, 4))),
+            ),
             &["{ip} {dir}"],
         ),
         2 => {
@@ -66,18 +69,30 @@ fn one(rng: &mut Rng, n: usize, v4: bool, chains: &[String]) -> Named {
             Named { v4: None, keys: vec!["meta mark".into(), "ct mark".into()], ..plain(set, &[]) }
         }
         4 => {
-            let elements: Vec<String> = all.iter().map(|a| format!("{a} . {} . {}", rng.pick(&["tcp", "udp"]), port(rng))).collect();
+            let elements: Vec<String> =
+                all.iter().map(|a| format!("{a} . {} . {}", rng.pick(&["tcp", "udp"]), port(rng))).collect();
             plain(
-                set("set", format!("type {addr} . inet_proto . inet_service; elements = {{ {} }};", list(&elements))),
+                set(
+                    "set",
+                    format!("type {addr} . inet_proto . inet_service; elements = {{ {} }};", list(&elements)),
+                ),
                 &["{ip} {dir} . meta l4proto . th dport"],
             )
         }
         5 => {
             let ranges = rng.some(prefixes, 1, 3);
-            let elements: Vec<String> =
-                ranges.iter().map(|a| format!("{a} . {}", rng.pick(&["53", "0-1023", "80-8080", "1-65535"]))).collect();
+            let elements: Vec<String> = ranges
+                .iter()
+                .map(|a| format!("{a} . {}", rng.pick(&["53", "0-1023", "80-8080", "1-65535"])))
+                .collect();
             plain(
-                set("set", format!("type {addr} . inet_service; flags interval; elements = {{ {} }};", list(&elements))),
+                set(
+                    "set",
+                    format!(
+                        "type {addr} . inet_service; flags interval; elements = {{ {} }};",
+                        list(&elements)
+                    ),
+                ),
                 &["{ip} {dir} . th dport", "{ip} {dir} . udp dport"],
             )
         }
@@ -93,7 +108,9 @@ fn one(rng: &mut Rng, n: usize, v4: bool, chains: &[String]) -> Named {
                 1 => "accept".to_owned(),
                 2 => "return".to_owned(),
                 3 => "continue".to_owned(),
-                n if !chains.is_empty() => format!("{} {}", if n == 4 { "jump" } else { "goto" }, rng.pick(chains)),
+                n if !chains.is_empty() => {
+                    format!("{} {}", if n == 4 { "jump" } else { "goto" }, rng.pick(chains))
+                }
                 _ => "accept".to_owned(),
             };
             let elements: Vec<String> = all.iter().map(|a| format!("{a} : {}", verdict(rng))).collect();
@@ -101,8 +118,14 @@ fn one(rng: &mut Rng, n: usize, v4: bool, chains: &[String]) -> Named {
             Named { holds: "verdict", leads_on: true, ..plain(set, &["{ip} {dir}"]) }
         }
         8 => {
-            let elements: Vec<String> = all.iter().map(|a| format!("{a} . {} : {}", port(rng), super::words::server(rng, v4))).collect();
-            let set = set("map", format!("type {addr} . inet_service : {addr}; elements = {{ {} }};", list(&elements)));
+            let elements: Vec<String> = all
+                .iter()
+                .map(|a| format!("{a} . {} : {}", port(rng), super::words::server(rng, v4)))
+                .collect();
+            let set = set(
+                "map",
+                format!("type {addr} . inet_service : {addr}; elements = {{ {} }};", list(&elements)),
+            );
             Named { holds: "address", ..plain(set, &["{ip} daddr . th dport"]) }
         }
         _ => {
@@ -112,7 +135,10 @@ fn one(rng: &mut Rng, n: usize, v4: bool, chains: &[String]) -> Named {
                 .collect();
             let set = set(
                 "map",
-                format!("type {addr} . inet_service : {addr} . inet_service; elements = {{ {} }};", elements[0]),
+                format!(
+                    "type {addr} . inet_service : {addr} . inet_service; elements = {{ {} }};",
+                    elements[0]
+                ),
             );
             Named { holds: "target", ..plain(set, &["{ip} daddr . th dport"]) }
         }

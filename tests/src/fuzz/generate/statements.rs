@@ -91,13 +91,21 @@ fn verdict_map(rng: &mut Rng, context: &Context<'_>, v4: bool) -> String {
     };
     match rng.below(4) {
         0 => {
-            let elements: Vec<String> = rng.some(PORTS, 1, 4).iter().map(|p| format!("{p} : {}", verdict(rng))).collect();
+            let elements: Vec<String> =
+                rng.some(PORTS, 1, 4).iter().map(|p| format!("{p} : {}", verdict(rng))).collect();
             format!("{} dport vmap {{ {} }}", rng.pick(&["tcp", "udp", "th"]), list(&elements))
         }
         1 => format!("meta l4proto vmap {{ tcp : {}, udp : {} }}", verdict(rng), verdict(rng)),
         2 => {
             let two = if v4 { ["10.77.2.0/24", "10.77.9.9"] } else { ["fd77:2::/64", "fd77:9::9"] };
-            format!("{} daddr vmap {{ {} : {}, {} : {} }}", ip(v4), two[0], verdict(rng), two[1], verdict(rng))
+            format!(
+                "{} daddr vmap {{ {} : {}, {} : {} }}",
+                ip(v4),
+                two[0],
+                verdict(rng),
+                two[1],
+                verdict(rng)
+            )
         }
         _ => format!(
             "{} saddr . th dport vmap {{ {} . {} : {} }}",
@@ -123,7 +131,8 @@ fn reject(rng: &mut Rng, context: &Context<'_>, v4: bool, rule: &mut Rule) {
     if rng.percent(30) {
         let code = rng.pick(&["port-unreachable", "admin-prohibited", "no-route", "host-unreachable"]);
         // Only tables that may see both families have the form that is of no family.
-        let text = if context.family == "inet" { format!("reject with icmpx {code}") } else { "reject".to_owned() };
+        let text =
+            if context.family == "inet" { format!("reject with icmpx {code}") } else { "reject".to_owned() };
         rule.push(text);
         return;
     }
@@ -131,9 +140,24 @@ fn reject(rng: &mut Rng, context: &Context<'_>, v4: bool, rule: &mut Rule) {
         rule.insert(0, format!("meta nfproto {}", if v4 { "ipv4" } else { "ipv6" }));
     }
     let codes: &[&str] = if v4 {
-        &["port-unreachable", "host-unreachable", "net-unreachable", "admin-prohibited", "prot-unreachable", "host-prohibited", "net-prohibited"]
+        &[
+            "port-unreachable",
+            "host-unreachable",
+            "net-unreachable",
+            "admin-prohibited",
+            "prot-unreachable",
+            "host-prohibited",
+            "net-prohibited",
+        ]
     } else {
-        &["port-unreachable", "addr-unreachable", "no-route", "admin-prohibited", "policy-fail", "reject-route"]
+        &[
+            "port-unreachable",
+            "addr-unreachable",
+            "no-route",
+            "admin-prohibited",
+            "policy-fail",
+            "reject-route",
+        ]
     };
     rule.push(format!("reject with {} {}", if v4 { "icmp" } else { "icmpv6" }, rng.pick(codes)));
 }
