@@ -28,7 +28,7 @@ pub(super) fn ip(v4: bool) -> &'static str {
 
 /// `==` is what nft reads where nothing stands.
 fn equal(rng: &mut Rng) -> &'static str {
-    *rng.pick(&["", "", "", "", "!= "])
+    rng.word(&["", "", "", "", "!= "])
 }
 
 pub(super) fn list<T: ToString>(of: &[T]) -> String {
