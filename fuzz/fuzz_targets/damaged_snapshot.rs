@@ -15,25 +15,29 @@ static SOUND: LazyLock<Value> =
 
 /// Changes the value at a place that the bytes lead to.
 fn damage(value: &mut Value, bytes: &mut impl Iterator<Item = u8>) {
-    let mut at = value;
-    loop {
-        let Some(step) = bytes.next() else { return };
-        // Every eighth step stops here; else it goes on into what there is.
-        let stops = step % 8 == 7;
-        let wide = usize::from(step) << 8 | usize::from(bytes.next().unwrap_or(0));
-        match at {
-            Value::Object(map) if !stops && !map.is_empty() => {
-                let n = wide % map.len();
-                let Some((_, inner)) = map.iter_mut().nth(n) else { return };
-                at = inner;
-            }
-            Value::Array(list) if !stops && !list.is_empty() => {
-                let n = wide % list.len();
-                at = &mut list[n];
-            }
-            _ => break,
-        }
+    let Some(step) = bytes.next() else { return };
+    let wide = usize::from(step) << 8 | usize::from(bytes.next().unwrap_or(0));
+    let len = match value {
+        Value::Object(map) => map.len(),
+        Value::Array(list) => list.len(),
+        _ => 0,
+    };
+    // Every eighth step stops here; else it goes on into what there is.
+    if step % 8 == 7 || len == 0 {
+        return change(value, bytes);
     }
+    let inner = match value {
+        Value::Object(map) => map.values_mut().nth(wide % len),
+        Value::Array(list) => list.get_mut(wide % len),
+        _ => None,
+    };
+    if let Some(inner) = inner {
+        damage(inner, bytes);
+    }
+}
+
+/// Makes something else of a value.
+fn change(at: &mut Value, bytes: &mut impl Iterator<Item = u8>) {
     let with = bytes.next().unwrap_or(0);
     let number = u64::from(with) << (bytes.next().unwrap_or(0) % 32);
     match at {
