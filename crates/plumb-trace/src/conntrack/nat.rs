@@ -8,6 +8,7 @@ use plumb_nft::Hook;
 use super::table::{Connection, status};
 use crate::env::Env;
 use crate::event::{Event, NatKind, Stop, Unknown};
+use crate::hash::{jhash, scale};
 use crate::network::{Network, inverse};
 use crate::packet::{CtState, Packet, Tracking};
 use crate::state::{NsIndex, RuleRef, State};
@@ -193,7 +194,7 @@ fn spread(t: &Tuple, first: IpAddr, last: IpAddr, persistent: bool, zone: u16) -
     let v4 = first.is_ipv4();
     let max = if v4 { 0 } else { 3 };
     let seed = if persistent { 0 } else { dst[max] ^ u32::from(zone) };
-    let mut j = crate::hash::jhash2(&src, seed);
+    let mut j = jhash(&src.map(u32::to_ne_bytes).concat(), seed);
     let (lo, hi) = (words(first), words(last));
     let mut out = [0u32; 4];
     let mut full_range = false;
@@ -204,7 +205,7 @@ fn spread(t: &Tuple, first: IpAddr, last: IpAddr, persistent: bool, zone: u16) -
             let (a, b) = (u32::from_be(lo[i]), u32::from_be(hi[i]));
             (a, b.wrapping_sub(a).wrapping_add(1))
         };
-        let scaled = u32::try_from((u64::from(j) * u64::from(dist)) >> 32).unwrap_or(0);
+        let scaled = scale(j, dist);
         out[i] = min.wrapping_add(scaled).to_be();
         if out[i] != hi[i] {
             full_range = true;

@@ -19,7 +19,6 @@ mod draw;
 mod ends;
 mod eval;
 mod fib;
-mod hash;
 mod headers;
 mod load;
 mod lookup;

@@ -7,9 +7,9 @@ use super::branch::Branch;
 use super::compile::at as offset_of;
 use super::draw::{Draw, Sticky};
 use super::eval::{BREAK, Step, when};
-use super::hash::{jhash, scale};
 use super::solve::Run;
 use crate::event::{Answer, Decider, NatKind, Stop};
+use crate::hash::{jhash, scale};
 use crate::state::RuleRef;
 
 impl Run<'_> {
