@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, Namespace};
+use plumb_model::{IpFamily, Namespace, Read};
 use plumb_nft::{ChainType, Hook};
 use smallvec::SmallVec;
 
@@ -33,6 +33,8 @@ enum Step {
     Nat(NatKind, Vec<BaseChain>),
     /// A table of iptables-legacy, by name.
     Legacy(String),
+    /// Something that could decide and is not known: rules that could not be read, IPVS, BPF programs.
+    Unknown(String),
     /// The tracker's confirmation.
     Confirm,
 }
@@ -78,6 +80,9 @@ impl HookPlan {
                     let order = if at_nat && !before_nat { 3 } else { 0 };
                     steps.push((priority, order, Step::Chain(c.clone())));
                 }
+                for what in unknown_at(n, hook) {
+                    steps.push((i64::MIN, 0, Step::Unknown(what)));
+                }
                 for t in &legacy {
                     if t.valid_hooks & (1 << hook.number()) != 0 {
                         steps.push((legacy_priority(&t.name, hook), 3, Step::Legacy(t.name.clone())));
@@ -106,6 +111,24 @@ impl HookPlan {
         }
         plan
     }
+}
+
+/// What stands at a hook and is not known: nothing that could not be read counts as empty.
+fn unknown_at(n: &Namespace, hook: Hook) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Read::Denied { capability } = &n.nft {
+        out.push(format!("rules of nftables that could not be read ({capability} is missing)"));
+    }
+    if let Read::Denied { capability } = &n.legacy {
+        out.push(format!("rules of iptables-legacy that could not be read ({capability} is missing)"));
+    }
+    let decides = |engine: &&String| match hook {
+        Hook::Input | Hook::Output if engine.starts_with("IPVS") => true,
+        Hook::Prerouting | Hook::Output => engine.contains("BPF program"),
+        _ => false,
+    };
+    out.extend(n.other_engines.iter().filter(decides).cloned());
+    out
 }
 
 /// Priorities of iptables-legacy's tables (include/uapi/linux/netfilter_ipv4.h).
@@ -201,6 +224,10 @@ impl Walker<'_, '_> {
             Step::Legacy(table) => {
                 let what = format!("table {table} of iptables-legacy ({})", env.family.nft_name());
                 self.assume(&mut s, Unknown { ns: env.ns, rule: None, device: None, what });
+                next.push(s);
+            }
+            Step::Unknown(what) => {
+                self.assume(&mut s, Unknown { ns: env.ns, rule: None, device: None, what: what.clone() });
                 next.push(s);
             }
             Step::Nat(kind, chains) => self.nat(env, netfilter, *kind, chains, s, tracked, next, ends),

@@ -6,7 +6,7 @@ use super::Walker;
 use super::carry::Arrivals;
 use super::hooks::{Passed, merge};
 use crate::env::Env;
-use crate::event::Stop;
+use crate::event::{Stop, Unknown};
 use crate::machine::{ChainEnd, Path};
 use crate::state::{NsIndex, State};
 
@@ -25,9 +25,18 @@ impl Walker<'_, '_> {
         path: Path,
         hook: Hook,
         ends: Ends,
-        s: State,
+        mut s: State,
         out: &mut Arrivals,
     ) -> Passed {
+        let legacy = match (path, hook) {
+            (Path::Bridge, Hook::Prerouting) => Some("ebtables"),
+            (Path::Arp, Hook::Input) => Some("arptables"),
+            _ => None,
+        };
+        let engines = self.net.namespace(ns).other_engines.iter();
+        for engine in engines.filter(|e| legacy.is_some_and(|l| e.starts_with(l))) {
+            self.assume(&mut s, Unknown { ns, rule: None, device: ends.iif, what: engine.clone() });
+        }
         let netfilter = &self.net.ns[ns].netfilter;
         let chains = netfilter.base_chains(path, hook);
         let mut states: Passed = smallvec::smallvec![s];

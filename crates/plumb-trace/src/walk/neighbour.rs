@@ -164,11 +164,14 @@ impl Walker<'_, '_> {
             }
             let answer = self.arp_answer(asker, a);
             let input = Ends { iif: Some(a.device), oif: None };
-            if answer.is_some()
-                && let Err(stop) = self.arp_hook(a.ns, Hook::Input, input, copy.clone())
-            {
-                worse(&mut reason, NoAnswer::Lost { answer: false, stop: Box::new(stop) });
-                continue;
+            if answer.is_some() {
+                match self.arp_hook(a.ns, Hook::Input, input, copy.clone()) {
+                    Ok(heard) => heed(s, &heard),
+                    Err(stop) => {
+                        worse(&mut reason, NoAnswer::Lost { answer: false, stop: Box::new(stop) });
+                        continue;
+                    }
+                }
             }
             match answer {
                 Some(Ok(lladdr)) => match self.answer_back(asker, a, lladdr, s) {
@@ -308,6 +311,7 @@ impl Walker<'_, '_> {
     /// What bridges learnt from a question or an answer stays learnt.
     fn learn(&self, s: &mut State, arrivals: &Arrivals) {
         for (copy, _) in arrivals {
+            heed(s, copy);
             for learnt in &copy.world.learnt {
                 if !s.world.learnt.contains(learnt) {
                     s.world.learnt.retain(|(n, b, m, _)| (*n, *b, *m) != (learnt.0, learnt.1, learnt.2));
@@ -439,6 +443,16 @@ impl Walker<'_, '_> {
         }
         Ok(s)
     }
+}
+
+/// Unknown things that a question or an answer met may decide about the packet that waits for it.
+fn heed(s: &mut State, message: &State) {
+    for unknown in &message.world.unknowns {
+        if !s.world.unknowns.contains(unknown) {
+            s.world.unknowns.push(*unknown);
+        }
+    }
+    s.world.unknowns.sort_unstable();
 }
 
 /// The refused ports that matter: those with the owner of the address behind them.
