@@ -1,0 +1,24 @@
+//! The Kubernetes objects that Plumb reads and writes, and what can be said about them without a cluster. Pure: no I/O.
+//!
+//! * [`objects`]: Service, EndpointSlice, Endpoints, Pod, Node, ServiceCIDR and Namespace, with the fields that Plumb uses and no
+//!   others, in the API's own JSON form.
+//! * [`Change`]: what a source (the API, a folder of manifests) tells whoever keeps a view of these objects.
+//! * [`address`]: IP addresses and ranges as Kubernetes accepts them.
+//!
+//! ```
+//! use plumb_api::{Object, Protocol};
+//!
+//! let text = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
+//!     "spec": {"clusterIP": "10.96.0.10", "ports": [{"port": 80, "targetPort": "http"}]}}"#;
+//! let Object::Service(service) = Object::from_json(serde_json::from_str(text)?)? else { unreachable!() };
+//! assert_eq!(service.metadata.full_name().to_string(), "shop/web");
+//! assert_eq!(service.spec.ports[0].protocol, Protocol::Tcp);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod address;
+mod change;
+pub mod objects;
+
+pub use change::{Change, ObjectKey};
+pub use objects::*;
