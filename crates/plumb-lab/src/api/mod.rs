@@ -9,6 +9,8 @@
 //! `Status` for whatever cannot be done. It defaults Services and allocates cluster IPs and node ports as the API server does. There
 //! are no accounts, no admission, no schemas: fields that it does not know are kept as they are.
 
+pub mod http;
 pub mod store;
 
-pub use store::{Store, StoreOptions};
+pub use http::{Api, ApiOptions, ApiServer};
+pub use store::{Status, Store, StoreOptions};

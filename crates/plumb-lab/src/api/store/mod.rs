@@ -23,6 +23,7 @@ pub use log::{EventKind, WatchEvent};
 pub use read::{List, ListOptions, Match};
 pub use selector::Selector;
 pub use status::{Cause, Status};
+pub(crate) use write::has_status;
 pub use write::{DeleteOptions, Part, Patch};
 
 use allocate::Allocation;
