@@ -22,6 +22,7 @@
 //! # Ok::<(), plumb_lab::TopologyError>(())
 //! ```
 
+pub mod api;
 mod breaking;
 mod child;
 mod client;
