@@ -33,6 +33,8 @@ pub struct Services {
     hairpins: Counted<Hairpin>,
     pending: BTreeMap<Arc<NamespacedName>, ()>,
     problems: Vec<Problem>,
+    /// Entries with a Service.
+    count: usize,
 }
 
 /// One Service: what was told of it, and what of that stands in the intent.
@@ -101,6 +103,7 @@ impl Services {
             hairpins: Counted::default(),
             pending: BTreeMap::new(),
             problems: Vec::new(),
+            count: 0,
         }
     }
 
@@ -140,13 +143,13 @@ impl Services {
     /// Services that have a cluster IP of the family.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.values().filter(|e| e.service.is_some()).count()
+        self.count
     }
 
     /// No Service has one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.values().all(|e| e.service.is_none())
+        self.count == 0
     }
 
     /// Something was told since the intent was last taken.
@@ -172,6 +175,7 @@ impl Services {
                 let name = Arc::clone(&view.name);
                 let entry = self.entries.entry(Arc::clone(&name)).or_default();
                 if entry.service.as_ref() != Some(&view) {
+                    self.count += usize::from(entry.service.is_none());
                     entry.service = Some(view);
                     self.pending.insert(name, ());
                 }
@@ -188,6 +192,7 @@ impl Services {
             let name = Arc::clone(name);
             if let Some(entry) = self.entries.get_mut(&name) {
                 entry.service = None;
+                self.count -= 1;
             }
             self.pending.insert(name, ());
         }

@@ -21,7 +21,7 @@ mod tests;
 mod traffic_control;
 mod wire;
 
-pub(crate) use address::{RTM_DELADDR, RTM_NEWADDR};
+pub(crate) use address::{RTM_DELADDR, RTM_NEWADDR, read as read_addresses};
 pub(crate) use conntrack::{IPCTNL_MSG_CT_DELETE, entries as conntrack_entries};
 pub(crate) use link::{RTM_NEWLINK, ifinfomsg};
 pub(crate) use neighbour::{AF_BRIDGE, RTM_DELNEIGH, RTM_NEWNEIGH, ndmsg};

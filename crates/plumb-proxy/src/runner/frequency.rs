@@ -71,7 +71,8 @@ impl Frequency {
     #[must_use]
     pub fn next(&self) -> Option<(Instant, Reason)> {
         let earliest = self.last_end.map(|end| end + self.intervals.minimum);
-        let retry = self.last_end.filter(|_| self.failures > 0).map(|end| (end + self.backoff(), Reason::Retry));
+        let retry =
+            self.last_end.filter(|_| self.failures > 0).map(|end| (end + self.backoff(), Reason::Retry));
         let wanted = self.wanted.map(|(at, reason)| (earliest.map_or(at, |e| e.max(at)), reason));
         let full = self.last_end.map(|end| (end + self.intervals.maximum, Reason::Interval));
         // A change does not wait for the backoff: it may be what mends the failure.

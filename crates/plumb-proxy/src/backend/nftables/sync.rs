@@ -207,6 +207,11 @@ impl Nftables {
         Ok(synced)
     }
 
+    /// The rules are to be others; the next [`Self::load`] writes them.
+    pub fn set_frame(&mut self, config: FrameConfig) {
+        self.config = config;
+    }
+
     /// Other addresses take node ports, or cluster IPs come from other ranges.
     pub fn set_settings(&mut self, settings: &Settings) -> Result<Synced, NftError> {
         if *settings == self.settings {
