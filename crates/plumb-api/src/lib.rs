@@ -3,6 +3,8 @@
 //! * [`objects`]: Service, EndpointSlice, Endpoints, Pod, Node, ServiceCIDR and Namespace, with the fields that Plumb uses and no
 //!   others, in the API's own JSON form.
 //! * [`Change`]: what a source (the API, a folder of manifests) tells whoever keeps a view of these objects.
+//! * [`manifest`]: these objects in files, with places for whatever is wrong.
+//! * [`validate`], [`defaults`]: what the API server would refuse, and what it would fill in.
 //! * [`address`]: IP addresses and ranges as Kubernetes accepts them.
 //!
 //! ```
@@ -18,7 +20,11 @@
 
 pub mod address;
 mod change;
+pub mod defaults;
+pub mod field;
+pub mod manifest;
 pub mod objects;
+pub mod validate;
 
 pub use change::{Change, ObjectKey};
 pub use objects::*;

@@ -77,6 +77,25 @@ pub struct ServiceSpec {
     pub allocate_load_balancer_node_ports: Option<bool>,
 }
 
+impl ServiceSpec {
+    /// Whether it has no cluster IP on purpose: its name leads to its endpoints themselves.
+    #[must_use]
+    pub fn is_headless(&self) -> bool {
+        let first = self.cluster_ips.first().unwrap_or(&self.cluster_ip);
+        &**first == "None" && self.kind != ServiceType::ExternalName
+    }
+
+    /// Whether something outside the cluster can reach it (`ExternallyAccessible` in `pkg/api/service`).
+    #[must_use]
+    pub fn is_externally_accessible(&self) -> bool {
+        match self.kind {
+            ServiceType::NodePort | ServiceType::LoadBalancer => true,
+            ServiceType::ClusterIP => !self.external_ips.is_empty(),
+            ServiceType::ExternalName => false,
+        }
+    }
+}
+
 fn is_zero(n: &u16) -> bool {
     *n == 0
 }
