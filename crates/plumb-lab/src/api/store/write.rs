@@ -75,7 +75,7 @@ impl Store {
         }
         let created = meta::timestamp((self.options.clock)());
         if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
-            for field in ["deletionTimestamp", "managedFields", "selfLink"] {
+            for field in ["deletionTimestamp", "selfLink"] {
                 metadata.remove(field);
             }
             metadata.insert("name".to_owned(), (*name.name).into());
@@ -129,7 +129,6 @@ impl Store {
                 set(&mut fields, "status", old.json.get("status").cloned());
             }
             if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
-                metadata.remove("managedFields");
                 metadata.insert("name".to_owned(), (*name.name).into());
                 if kind.is_namespaced() {
                     metadata.insert("namespace".to_owned(), (*name.namespace).into());
