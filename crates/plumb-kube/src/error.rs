@@ -33,6 +33,9 @@ pub enum SourceError {
         /// What is wrong.
         source: std::io::Error,
     },
+    /// The standard input holds no manifest; the text begins with line and column.
+    #[error(transparent)]
+    Manifest(Box<plumb_api::manifest::ManifestError>),
     /// inotify.
     #[error("watching {} for changes: {source}; raise fs.inotify.max_user_instances or max_user_watches", path.display())]
     Watch {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use plumb_api::manifest::{ManifestError, Warning};
 use plumb_api::{Change, Kind, ObjectKey};
 
 /// What a source tells.
@@ -34,7 +35,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.subject, &self.trouble) {
             // The text names the file, with line and column.
-            (Subject::File(_), Trouble::Manifest { .. }) => self.trouble.fmt(f),
+            (Subject::File(_), Trouble::Manifest(_)) => self.trouble.fmt(f),
             _ => write!(f, "{}: {}", self.subject, self.trouble),
         }
     }
@@ -92,29 +93,16 @@ pub enum Trouble {
     /// An object has a field with a value that it cannot have.
     #[error("{0}; what was known of it stays in force")]
     Undecodable(String),
-    /// A manifest is wrong. The text has file, line and column.
-    #[error("{text}")]
-    Manifest {
-        /// Line, from 1; 0: the file as a whole.
-        line: usize,
-        /// Column, from 1; 0: the line as a whole.
-        column: usize,
-        /// What is wrong, `file:line:column` first.
-        text: String,
-    },
+    /// A manifest makes no sense; the text begins with file, line and column.
+    #[error(transparent)]
+    Manifest(Box<ManifestError>),
     /// A file or folder cannot be read.
     #[error("cannot be read ({0}); the last state stays in force")]
     Io(String),
-    /// The same object is in another file, which holds.
-    #[error("is also in {}, and that holds; remove it from one of both", .first.display())]
-    Duplicate {
-        /// The file that holds.
-        first: PathBuf,
-    },
 }
 
 /// Worth knowing, and nothing to mend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// The API server does not know the kind: it is older than the kind, or has it switched off. The kind counts as
     /// listed and empty, and is asked for again now and then.
@@ -126,12 +114,14 @@ pub enum Notice {
         /// The server's text.
         message: String,
     },
-    /// A manifest can be read, but something in it is probably not meant.
-    Manifest {
-        /// The manifest.
-        file: PathBuf,
-        /// What, `file:line:column` first.
-        text: String,
+    /// A manifest can be read, but something in it is probably not meant, or not used.
+    Manifest(Box<Warning>),
+    /// Changes of the folder cannot be heard of, so it is looked at every second.
+    Polling {
+        /// Folder.
+        path: PathBuf,
+        /// Why.
+        error: String,
     },
 }
 
@@ -145,7 +135,13 @@ impl fmt::Display for Notice {
                     "the API server cannot select {kind} objects ({message}); all are read and selected here"
                 )
             }
-            Self::Manifest { text, .. } => f.write_str(text),
+            Self::Manifest(warning) => warning.fmt(f),
+            Self::Polling { path, error } => write!(
+                f,
+                "changes in {} cannot be heard of ({error}), so it is looked at every second; raise \
+                 fs.inotify.max_user_watches",
+                path.display()
+            ),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One stream of changes of Kubernetes objects, from either of two sources and in the same types ([`plumb_api::Change`]):
 //!
 //! * [`ApiSource`]: an API server, by kubeconfig, in-cluster account or address; lists and watches.
+//! * [`FolderSource`]: a folder of manifests, a file or the standard input; followed as it changes.
 //!
 //! Only what is used is kept: objects go to the receiver in the narrow types of `plumb-api`, and a source remembers names and
 //! versions. Sources run on threads of their own and deliver batches of [`Event`]s; receivers may block.
@@ -24,11 +25,13 @@
 mod api;
 mod error;
 mod event;
+mod folder;
 mod interest;
 mod running;
 
 pub use api::{Access, ApiSource};
 pub use error::SourceError;
 pub use event::{Event, Notice, Problem, Subject, Trouble};
+pub use folder::FolderSource;
 pub use interest::Interest;
 pub use running::Running;

@@ -103,7 +103,7 @@ pub(super) fn new_name(kind: Kind, object: &Map<String, Value>) -> Result<String
             cause.message.push_str(": name or generateName is required");
             return Err(Status::invalid(kind, "", vec![cause]));
         }
-        ("", prefix) => format!("{}{}", &prefix[..prefix.floor_char_boundary(58)], suffix()),
+        ("", prefix) => prefix.chars().take(58).chain(suffix().chars()).collect(),
         (name, _) => name.to_owned(),
     };
     if is_name(kind, &name) {
