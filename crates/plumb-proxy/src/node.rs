@@ -24,7 +24,7 @@ pub struct Sources<'a> {
 pub struct FamilyFacts {
     /// Zone.
     pub zone: Option<Box<str>>,
-    /// Primary addresses of both families, and loopback: a source range that holds one lets load balancers' addresses in.
+    /// Primary address of each family, else loopback: a source range that holds one lets load balancers' addresses in.
     pub node_ips: Vec<IpAddr>,
     /// Rules.
     pub frame: FrameConfig,
@@ -52,8 +52,11 @@ pub fn facts(config: &Config, sources: &Sources<'_>, family: IpFamily) -> Family
             }
         }
     };
-    let mut node_ips = vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)];
-    node_ips.extend(&primary);
+    // A family without a primary address counts as loopback's (`getNodeIPs` in cmd/kube-proxy/app/server.go).
+    let loopback = [IpAddr::from([127, 0, 0, 1]), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)];
+    let mut node_ips = primary.clone();
+    let has = |ip: &IpAddr| primary.iter().any(|p| IpFamily::of(*p) == IpFamily::of(*ip));
+    node_ips.extend(loopback.iter().filter(|ip| !has(ip)));
     let zone =
         config.node_zone.as_deref().or_else(|| sources.node.and_then(|n| n.metadata.label(label::ZONE)));
     FamilyFacts {

@@ -1,12 +1,14 @@
 //! Flags and subcommands.
 
 mod lab;
+mod proxy;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use lab::*;
+pub use proxy::*;
 
 use crate::flow::{ExplainArgs, FlowArgs, ProbeArgs};
 use crate::lang::Lang;
@@ -38,6 +40,7 @@ Examples:
   plumb ns --tree                   bridges, veth pairs, and which end is where
   plumb snapshot -o node-1.plumb    all that the kernel holds, in a file
   plumb snapshot show node-1.plumb  what is in it, and what could not be read
+  plumb proxy --manifests dir/      Services and EndpointSlices to nftables, kept up to date
   plumb lab up                      a cluster out of namespaces, to try things on
 
 Exit status: 0 done, 1 the answer is no, 2 usage or permission, 3 something could not be read.";
@@ -55,6 +58,8 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// A cluster out of network namespaces on this machine: build it, probe it, break it, heal it
     Lab(LabArgs),
+    /// The Service proxy of a node: what kube-proxy does
+    Proxy(Box<ProxyArgs>),
     /// A completion script for a shell
     Completion(CompletionArgs),
     /// Manual pages

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use plumb_kube::{Event, Subject};
+use plumb_kube::{Event, Notice, Subject};
 
 pub use frequency::{Frequency, Intervals, Reason};
 pub use status::{Next, Run, Status};
@@ -109,6 +109,7 @@ impl Runner {
                     tracing::info!("{subject}: well again");
                     self.problems.remove(&subject);
                 }
+                Event::Notice(notice @ Notice::Manifest { .. }) => tracing::warn!("{notice}"),
                 Event::Notice(notice) => tracing::info!("{notice}"),
             }
         }

@@ -5,6 +5,7 @@ mod diagnose;
 mod flow;
 mod lab;
 mod ns;
+mod proxy;
 mod snapshot;
 mod source;
 mod trace;
@@ -50,6 +51,7 @@ pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
         Command::Ns(args) => ns::run(args, context),
         Command::Snapshot(args) => snapshot::run(args, context),
         Command::Lab(args) => lab::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Completion(args) => completion::run(args),
         Command::Man(args) => completion::man(args),
     }
