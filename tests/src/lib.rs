@@ -23,6 +23,7 @@ pub mod library;
 pub mod netns;
 pub mod places;
 pub mod scenario;
+pub mod services;
 pub mod shell;
 pub mod state;
 pub mod verdict;
