@@ -21,7 +21,7 @@ use plumb_trace::session::Flow;
 use plumb_trace::state::NsIndex;
 
 use super::failure::Failure;
-use crate::finding::{Finding, Packet, Shown, ShownWhat};
+use crate::finding::{Finding, Packet, Shown, ShownWhat, Unit};
 use crate::place;
 use crate::report::{Layer, Place};
 
@@ -209,7 +209,7 @@ fn ports_used_up(case: &Case, ns: NsIndex, range: &str, used: usize) -> Suspect 
     let place = place::sysctl(case.net, ns, name, &value.split_whitespace().collect::<Vec<_>>().join(" "));
     let read_with = case.command(ns, &format!("ss -tan dst {}", case.flow.dst));
     let shown = Shown {
-        unit: Some("connections"),
+        unit: Some(Unit::Connections),
         ..Shown::new(ShownWhat::Queue, used, serde_json::Value::Null, read_with)
     };
     Suspect::new(finding, place, Layer::Socket, vec![cure]).show([shown])
