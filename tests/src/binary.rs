@@ -45,8 +45,13 @@ impl Plumb {
 
     /// Asks about a flow; from a snapshot file where one is given.
     pub fn diagnose(&self, flow: &Flow, from: &Namespace, snapshot: Option<&Path>) -> Result<Answer> {
+        self.diagnose_from(flow, from.name(), snapshot)
+    }
+
+    /// The same from the namespace of this name.
+    pub fn diagnose_from(&self, flow: &Flow, from: &str, snapshot: Option<&Path>) -> Result<Answer> {
         let mut command = Command::new(&self.path);
-        command.arg("diagnose").arg(format!("netns:{}", from.name())).arg(&flow.to);
+        command.arg("diagnose").arg(format!("netns:{from}")).arg(&flow.to);
         command.args(["--protocol", &flow.protocol.to_string(), "-o", "json"]);
         if let Some(port) = flow.source_port {
             command.args(["--source-port", &port.to_string()]);
@@ -59,7 +64,7 @@ impl Plumb {
         }
         let (status, stdout, stderr) = self.run(command)?;
         let document = serde_json::from_slice(&stdout).map_err(|e| Failure::Agent {
-            what: format!("plumb diagnose netns:{} {}", from.name(), flow.to),
+            what: format!("plumb diagnose netns:{from} {}", flow.to),
             why: format!(
                 "exit {status:?}, stdout is no JSON document ({e})\n--- stdout\n{}\n--- stderr\n{stderr}",
                 String::from_utf8_lossy(&stdout)

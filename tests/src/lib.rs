@@ -22,6 +22,7 @@ pub mod fuzz;
 pub mod library;
 pub mod netns;
 pub mod places;
+pub mod redacted;
 pub mod scenario;
 pub mod services;
 pub mod shell;

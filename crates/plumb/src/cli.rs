@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use lab::*;
+use plumb_doctor::messages::Lang;
 pub use proxy::*;
 
 use crate::flow::{ExplainArgs, FlowArgs, ProbeArgs};
-use crate::lang::Lang;
+use crate::lang;
 use crate::output::Color;
 
 /// Lays, measures and proves the network of a node
@@ -25,7 +26,7 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
     pub color: Color,
     /// Language of what is printed; else that of the locale (`LC_ALL`, `LC_MESSAGES`, `LANG`)
-    #[arg(long, value_enum, global = true)]
+    #[arg(long, value_parser = lang::parser(), global = true)]
     pub lang: Option<Lang>,
     /// What to do
     #[command(subcommand)]

@@ -13,6 +13,7 @@
 mod bits;
 mod branch;
 mod compile;
+mod connlimit;
 mod conntrack_users;
 mod ct;
 mod draw;

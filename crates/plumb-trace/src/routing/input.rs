@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, RouteKind};
+use plumb_model::{IpFamily, Protocol, RouteKind};
 use smallvec::SmallVec;
 
 use super::fib::RouteQuery;
@@ -54,10 +54,11 @@ impl Network<'_> {
         let n = self.namespace(ns);
         let martian = |addr, source| Stop::Martian { ns, device, addr, source };
         let settings = self.ns[ns].devices.get(&device).cloned().unwrap_or_default();
-        if src.is_multicast() || src.is_broadcast() || src.octets()[0] == 0 {
+        // Of 0.0.0.0/8 only 0.0.0.0 itself (`ipv4_is_zeronet` since Linux 5.3).
+        if src.is_multicast() || src.is_broadcast() || src.is_unspecified() {
             return Err(martian(p.src, true));
         }
-        if dst.octets()[0] == 0 {
+        if dst.is_unspecified() {
             return Err(martian(p.dst, false));
         }
         let on_loopback = self.link(ns, device).is_some_and(plumb_model::Link::is_loopback);
@@ -85,6 +86,10 @@ impl Network<'_> {
                     Some(way) => Ok(InputRoute::Local(way)),
                     None => Err(Stop::Unmodelled { ns, what: "a local route without a device".to_owned() }),
                 }
+            }
+            // It is delivered, finds no connection, and `tcp_v4_send_reset` answers no broadcast.
+            Some(RouteKind::Broadcast | RouteKind::Multicast) if p.protocol == Protocol::TCP => {
+                Err(martian(p.dst, false))
             }
             Some(RouteKind::Broadcast | RouteKind::Multicast) => Err(Stop::Unmodelled {
                 ns,

@@ -12,7 +12,7 @@ use crate::state::{ChainPlace, NsIndex};
 impl Lookups for Network<'_> {
     fn addr_type(&self, ns: NsIndex, addr: IpAddr, device: Option<u32>) -> AddrType {
         match addr {
-            IpAddr::V4(a) if a.is_broadcast() || a.octets()[0] == 0 => return AddrType::Broadcast,
+            IpAddr::V4(a) if a.is_broadcast() || a.is_unspecified() => return AddrType::Broadcast,
             IpAddr::V4(a) if a.is_multicast() => return AddrType::Multicast,
             IpAddr::V6(a) if a.is_multicast() => return AddrType::Multicast,
             IpAddr::V6(a) if a.is_unspecified() => return AddrType::Unspec,

@@ -10,9 +10,11 @@ mod snapshot;
 mod source;
 mod trace;
 
+use plumb_doctor::messages::Lang;
+
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Status};
-use crate::lang::{Lang, Say};
+use crate::lang::{self, Say};
 
 /// What every command is given.
 #[derive(Clone, Copy, Debug)]
@@ -27,16 +29,13 @@ impl Context {
         Self { lang: args.lang.unwrap_or_else(|| Lang::from_locale(|name| std::env::var(name).ok())) }
     }
 
-    /// Language of reports.
-    fn lang(&self) -> plumb_doctor::messages::Lang {
-        match self.lang {
-            Lang::En => plumb_doctor::messages::Lang::En,
-            Lang::Zh => plumb_doctor::messages::Lang::Zh,
-        }
+    /// Language of what is printed.
+    fn lang(&self) -> Lang {
+        self.lang
     }
 
     fn say(&self, what: &Say<'_>) -> String {
-        self.lang.say(what)
+        lang::say(self.lang, what)
     }
 }
 
