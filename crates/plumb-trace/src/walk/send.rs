@@ -32,7 +32,9 @@ impl Walker<'_, '_> {
                     continue;
                 };
                 s.packet.src = src;
-                s.world.source.get_or_insert(src);
+                if s.world.source.is_none() {
+                    s.world.source = Some(src);
+                }
                 self.note(&mut s, || Event::Source { ns, addr: src });
             }
             self.output(ns, s, way, oif, goal, ends);
