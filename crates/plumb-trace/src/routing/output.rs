@@ -132,8 +132,7 @@ impl Network<'_> {
     }
 
     pub(super) fn skip_linkdown(&self, ns: NsIndex, family: IpFamily) -> bool {
-        let i = crate::network::family_index(family);
-        self.ns[ns].devices.values().any(|d| d.ignore_linkdown[i])
+        self.ns[ns].skip_linkdown[crate::network::family_index(family)]
     }
 
     pub(super) fn failure(&self, ns: NsIndex, e: LookupFailure, addr: IpAddr, local: bool) -> Stop {

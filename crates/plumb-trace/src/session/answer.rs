@@ -89,7 +89,7 @@ pub(super) fn server_reply(
     match transport {
         Transport::Tcp => {
             reply.tcp_flags = tcp_flags::SYN | tcp_flags::ACK;
-            if net.namespace(ns).sysctls.number("net.ipv4.tcp_fwmark_accept").unwrap_or(0) != 0 {
+            if net.ns[ns].settings.fwmark_accept {
                 reply.mark = p.mark;
             }
         }
