@@ -5,6 +5,7 @@
 mod bench;
 mod draws;
 mod flow;
+mod questions;
 mod sets;
 mod unknowns;
 mod users;
