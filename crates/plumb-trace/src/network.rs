@@ -10,7 +10,7 @@ use plumb_model::{IpFamily, Link, Mac, Namespace, NamespaceId, Peer, Protocol, S
 use crate::conntrack::ConntrackIndex;
 use crate::device::DeviceSettings;
 use crate::machine::Netfilter;
-use crate::routing::Fib;
+use crate::routing::{Fib, prefers_source};
 use crate::state::NsIndex;
 use crate::walk::HookPlan;
 
@@ -22,6 +22,8 @@ pub struct Network<'s> {
     /// The snapshot.
     pub snapshot: &'s Snapshot,
     pub(crate) ns: Vec<Ns>,
+    /// Whether this kernel's IPv4 prefers next hops by the source of a packet.
+    pub(crate) prefers_source: bool,
     /// Settings of a device that the snapshot has none of.
     no_settings: DeviceSettings,
     by_id: FastMap<NamespaceId, NsIndex>,
@@ -80,7 +82,9 @@ impl<'s> Network<'s> {
     pub fn compile(snapshot: &'s Snapshot) -> Self {
         let by_id = snapshot.namespaces.iter().enumerate().map(|(i, n)| (n.id, i)).collect();
         let ns = snapshot.namespaces.iter().enumerate().map(|(i, n)| Ns::compile(i, n)).collect();
-        let mut net = Self { snapshot, ns, no_settings: DeviceSettings::default(), by_id };
+        let prefers_source = prefers_source(&snapshot.host.kernel);
+        let no_settings = DeviceSettings::default();
+        let mut net = Self { snapshot, ns, prefers_source, no_settings, by_id };
         net.find_children();
         net
     }

@@ -22,7 +22,7 @@ pub(super) struct Reply {
 }
 
 /// A packet with nothing set but its header.
-pub(super) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Packet {
+pub(crate) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Packet {
     Packet {
         family: IpFamily::of(dst),
         src,
