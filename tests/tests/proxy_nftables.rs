@@ -70,9 +70,9 @@ impl Dice {
 
 fn some_spec(dice: &mut Dice) -> Value {
     let kind = ["ClusterIP", "NodePort", "LoadBalancer"][dice.below(3) as usize];
-    let mut spec = json!({"type": kind, "internalTrafficPolicy": ["Cluster", "Local"][dice.below(2) as usize],
-        "externalTrafficPolicy": ["Cluster", "Local"][dice.below(2) as usize],
-        "sessionAffinity": ["None", "None", "ClientIP"][dice.below(3) as usize]});
+    let mut spec = json!({"type": kind, "internalTrafficPolicy": (["Cluster", "Local"][dice.below(2) as usize]),
+        "externalTrafficPolicy": (["Cluster", "Local"][dice.below(2) as usize]),
+        "sessionAffinity": (["None", "None", "ClientIP"][dice.below(3) as usize])});
     if kind != "ClusterIP" {
         // Few numbers: Services get in each other's way.
         spec["ports"] = json!([{"name": "http", "port": 80, "nodePort": 30_000 + dice.below(4)},

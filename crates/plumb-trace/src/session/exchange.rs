@@ -70,7 +70,7 @@ impl Walker<'_, '_> {
     /// Sends one packet of the flow, in a world as earlier packets left it.
     #[must_use]
     pub fn exchange(&self, flow: &Flow, sport: u16, world: &World, share: Share) -> Vec<Exchange> {
-        let mut ends = Vec::new();
+        let mut ends = Vec::with_capacity(1);
         let packet = request(self, flow, sport);
         let state =
             State { share, packet, world: world.clone(), rerouted: false, history: History::default() };
@@ -104,7 +104,9 @@ impl Walker<'_, '_> {
         let share = request.state.share;
         let finish = |reaction, response: Option<Response>, share, world: &World| {
             let mut world = world.clone();
-            world.conntrack.forget_unconfirmed();
+            if world.conntrack.has_unconfirmed() {
+                world.conntrack.forget_unconfirmed();
+            }
             Exchange { share, reaction, request: request.clone(), response, world }
         };
         let (reply, kind) = match &request.stop {
@@ -162,7 +164,7 @@ impl Walker<'_, '_> {
             rerouted: false,
             history: History::default(),
         };
-        let mut ends = Vec::new();
+        let mut ends = Vec::with_capacity(1);
         self.send(reply.ns, state, reply.oif, &goal, &mut ends);
         ends
     }

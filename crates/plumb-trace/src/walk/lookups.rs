@@ -96,7 +96,7 @@ impl Lookups for Network<'_> {
 
 impl Network<'_> {
     fn fib_found(&self, ns: NsIndex, q: &FibQuery) -> Result<Found, LookupFailure> {
-        let iif = q.iif.map_or_else(|| "lo".to_owned(), |i| self.device_name(ns, i));
+        let iif = q.iif.map_or("lo".into(), |i| self.device_word(ns, i));
         let query = RouteQuery {
             dst: q.dst,
             src: q.src,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use plumb_model::{IpFamily, Protocol};
 use plumb_nft::Hook;
 
-use super::carry::{Arrived, Frame};
+use super::carry::{Arrivals, Arrived, Frame};
 use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
 use crate::packet::{PacketType, Tracking};
@@ -46,7 +46,7 @@ impl Walker<'_, '_> {
         };
         s.packet.eth_src = link.mac;
         s.packet.eth_dst = lladdr;
-        let mut arrivals = Vec::new();
+        let mut arrivals = Arrivals::new();
         self.carry(ns, out.device, Frame::Ip, s, at.depth + 1, &mut arrivals);
         for (s, arrived) in arrivals {
             match arrived {

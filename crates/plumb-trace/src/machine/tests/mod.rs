@@ -6,6 +6,7 @@ mod bench;
 mod connlimit;
 mod draws;
 mod flow;
+mod questions;
 mod sets;
 mod unknowns;
 mod users;

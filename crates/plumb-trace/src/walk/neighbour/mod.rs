@@ -238,7 +238,9 @@ fn heed(s: &mut State, message: &State) {
             s.world.unknowns.push(*unknown);
         }
     }
-    s.world.unknowns.sort_unstable();
+    if !s.world.unknowns.is_sorted() {
+        s.world.unknowns.sort_unstable();
+    }
 }
 
 /// The refused ports that matter: those with the owner of the address behind them.
