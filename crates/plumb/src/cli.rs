@@ -1,5 +1,6 @@
 //! Flags and subcommands.
 
+mod endpointslices;
 mod lab;
 mod proxy;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use endpointslices::*;
 pub use lab::*;
 use plumb_doctor::messages::Lang;
 pub use proxy::*;
@@ -42,6 +44,7 @@ Examples:
   plumb snapshot -o node-1.plumb    all that the kernel holds, in a file
   plumb snapshot show node-1.plumb  what is in it, and what could not be read
   plumb proxy --manifests dir/      Services and EndpointSlices to nftables, kept up to date
+  plumb endpointslices --manifests DIR    the endpoints that Services in files have
   plumb lab up                      a cluster out of namespaces, to try things on
 
 Exit status: 0 done, 1 the answer is no, 2 usage or permission, 3 something could not be read.";
@@ -61,6 +64,8 @@ pub enum Command {
     Lab(LabArgs),
     /// The Service proxy of a node: what kube-proxy does
     Proxy(Box<ProxyArgs>),
+    /// The EndpointSlices that follow from Services and Pods in files
+    Endpointslices(EndpointslicesArgs),
     /// A completion script for a shell
     Completion(CompletionArgs),
     /// Manual pages

@@ -51,6 +51,10 @@ pub enum Error {
         /// Why.
         source: FileError,
     },
+    /// A manifest makes no sense.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Manifest(Box<crate::manifests::Flaw>),
     /// A file could not be opened, made or renamed.
     #[error("cannot {doing} {}", name(path))]
     File {

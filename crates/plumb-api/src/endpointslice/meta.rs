@@ -12,8 +12,9 @@ const RESERVED: [&str; 3] = [label::SERVICE_NAME, label::MANAGED_BY, label::HEAD
 pub(super) fn labels(service: &Service) -> Labels {
     let own = service.metadata.labels.iter().filter(|(key, _)| !RESERVED.contains(&&***key));
     let mut labels: Labels = own.map(|(k, v)| (k.clone(), v.clone())).collect();
-    // A Service that waits for its address counts as headless too (IsServiceIPSet).
-    if matches!(&*service.spec.cluster_ip, "" | "None") {
+    // Upstream counts a Service without an address as headless too (IsServiceIPSet). In a cluster there is none for long; in
+    // files there is, and proxies pass over slices with this label.
+    if service.spec.is_headless() {
         labels.insert(label::HEADLESS.into(), "".into());
     }
     labels.insert(label::SERVICE_NAME.into(), service.metadata.name.clone());

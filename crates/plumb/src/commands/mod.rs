@@ -2,6 +2,7 @@
 
 mod completion;
 mod diagnose;
+mod endpointslices;
 mod flow;
 mod lab;
 mod ns;
@@ -51,6 +52,7 @@ pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
         Command::Snapshot(args) => snapshot::run(args, context),
         Command::Lab(args) => lab::run(args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Endpointslices(args) => endpointslices::run(args, context),
         Command::Completion(args) => completion::run(args),
         Command::Man(args) => completion::man(args),
     }

@@ -52,6 +52,9 @@ pub enum Say<'a> {
     Entries { count: usize, max: &'a str },
     Complete,
     NotComplete,
+    Created,
+    Updated,
+    Deleted { name: &'a str },
 }
 
 /// Says it.

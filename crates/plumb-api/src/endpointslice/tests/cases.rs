@@ -114,6 +114,19 @@ fn families_have_slices_of_their_own() {
 }
 
 #[test]
+fn only_headless_services_have_slices_that_proxies_pass_over() {
+    for (address, headless) in [("None", true), ("", false), ("10.96.0.10", false)] {
+        let mut controller = controller([service("web", json!({"clusterIP": address}))]);
+        let plan = controller.reconcile(None);
+        assert_eq!(
+            plan.create[0].metadata.label("service.kubernetes.io/headless").is_some(),
+            headless,
+            "{address}"
+        );
+    }
+}
+
+#[test]
 fn some_services_have_none() {
     let pods = || vec![pod("web-0", "web", "10.244.0.2", json!({}))];
     assert_eq!(slices(json!({"selector": null}), pods()), [""; 0]);
