@@ -112,7 +112,7 @@ fn check(controller: &mut Controller<SteadyNames>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn any_sequence_ends_where_a_fresh_start_does(steps in proptest::collection::vec(step(), 1..14)) {
         let first = changes(&Step::Service { distribution: 0, publish: false, label: false, both: false });
