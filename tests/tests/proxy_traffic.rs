@@ -35,7 +35,8 @@ impl Bed {
     fn new() -> Result<Self> {
         netns::need_root()?;
         let prefix = netns::unique_prefix();
-        let [client, node, servers] = ["client", "node", "servers"].map(|n| Namespace::create(format!("{prefix}{n}")));
+        let [client, node, servers] =
+            ["client", "node", "servers"].map(|n| Namespace::create(format!("{prefix}{n}")));
         let bed = Self { client: client?, node: node?, servers: servers? };
         let script = r#"
             ip link add eth0 netns "$client" type veth peer name c0 netns "$node"
@@ -50,7 +51,8 @@ impl Bed {
             ip netns exec "$node" sysctl -qw net.ipv4.ip_forward=1
             ip netns exec "$client" sysctl -qw net.ipv4.ip_local_port_range="1024 65535" net.ipv4.tcp_tw_reuse=1"#;
         let names = [("client", &bed.client), ("node", &bed.node), ("servers", &bed.servers)];
-        let mut variables: Vec<_> = names.iter().map(|(k, n)| ((*k).to_owned(), n.name().to_owned())).collect();
+        let mut variables: Vec<_> =
+            names.iter().map(|(k, n)| ((*k).to_owned(), n.name().to_owned())).collect();
         variables.push(("count".into(), ENDPOINTS.to_string()));
         shell::run("building the network", script, &variables)?;
         Ok(bed)
@@ -83,7 +85,9 @@ struct Gone(Vec<(u8, Instant, Option<Instant>)>);
 
 impl Gone {
     fn forbids(&self, index: u8, sent: Instant) -> bool {
-        self.0.iter().any(|(i, from, until)| *i == index && *from < sent && until.is_none_or(|until| sent < until))
+        self.0
+            .iter()
+            .any(|(i, from, until)| *i == index && *from < sent && until.is_none_or(|until| sent < until))
     }
 }
 
@@ -148,7 +152,9 @@ fn no_first_packet_is_lost_while_endpoints_change() -> Result<()> {
                 let asked = Instant::now();
                 if present[index] {
                     let mut gone = gone.lock().unwrap_or_else(PoisonError::into_inner);
-                    for entry in gone.0.iter_mut().filter(|(i, _, until)| usize::from(*i) == index && until.is_none()) {
+                    for entry in
+                        gone.0.iter_mut().filter(|(i, _, until)| usize::from(*i) == index && until.is_none())
+                    {
                         entry.2 = Some(asked);
                     }
                 }
@@ -165,7 +171,9 @@ fn no_first_packet_is_lost_while_endpoints_change() -> Result<()> {
             Ok(())
         })();
         stop.store(true, Ordering::Relaxed);
-        let seen = client.join().map_err(|_| Failure::Agent { what: "the client".into(), why: "panicked".into() })?;
+        let seen = client
+            .join()
+            .map_err(|_| Failure::Agent { what: "the client".into(), why: "panicked".into() })?;
         result.and(seen)
     })?;
 
@@ -195,14 +203,19 @@ fn no_first_packet_is_lost_while_the_table_is_taken_over() -> Result<()> {
         let result = (|| -> Result<()> {
             for round in 0..12u32 {
                 // Every third restart comes with other rules, so that the table is replaced.
-                let frame = plumb_proxy::backend::nftables::FrameConfig { masquerade_mark: 0x4000 << (round / 3 % 2), ..frame() };
+                let frame = plumb_proxy::backend::nftables::FrameConfig {
+                    masquerade_mark: 0x4000 << (round / 3 % 2),
+                    ..frame()
+                };
                 let mut kernel = backend(bed.node.name(), frame)?;
                 kernel.load(&services, &settings()).map_err(failed("loading"))?;
             }
             Ok(())
         })();
         stop.store(true, Ordering::Relaxed);
-        let seen = client.join().map_err(|_| Failure::Agent { what: "the client".into(), why: "panicked".into() })?;
+        let seen = client
+            .join()
+            .map_err(|_| Failure::Agent { what: "the client".into(), why: "panicked".into() })?;
         result.and(seen)
     })?;
     println!("{} connections", seen.connections);
