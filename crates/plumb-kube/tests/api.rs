@@ -300,6 +300,48 @@ fn an_older_server_without_servicecidrs() {
     server.join().expect("the server");
 }
 
+#[test]
+fn by_kubeconfig() {
+    let api = api(1000);
+    service(&api, "a");
+    let server = serve(&api, "127.0.0.1:0");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config");
+    let config = |server: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: lab\n\
+             contexts: [{{name: lab, context: {{cluster: lab, user: me}}}}]\n\
+             clusters: [{{name: lab, cluster: {{server: '{server}'}}}}]\nusers: [{{name: me, user: {{token: abc}}}}]\n"
+        );
+        std::fs::write(&path, text).expect("a file");
+    };
+    let address = format!("http://{}", server.address());
+    // The second is what `--master` puts right.
+    for (in_config, master) in [(address.as_str(), None), ("http://127.0.0.1:1", Some(address.clone()))] {
+        config(in_config);
+        let access = Access { kubeconfig: Some(path.clone()), master, ..Access::default() };
+        let source = ApiSource::new(access, vec![Interest::all(Kind::Service)]);
+        let (events, _running) = source.channel().expect("a source");
+        let first = events.recv_timeout(PATIENCE).expect("events");
+        assert!(
+            matches!(&first[..], [Event::Change(Change::Applied(_)), Event::Change(Change::Listed(_))]),
+            "{first:?}"
+        );
+    }
+    let start = |access: Access| ApiSource::new(access, vec![]).channel().expect_err("no source").to_string();
+    let elsewhere = folder.path().join("missing");
+    assert!(start(Access { kubeconfig: Some(elsewhere), ..Access::default() }).contains("missing"));
+    assert!(
+        start(Access {
+            context: Some("other".to_owned()),
+            kubeconfig: Some(path.clone()),
+            ..Access::default()
+        })
+        .contains("other")
+    );
+    assert!(start(Access::plain("http://")).contains("https://host:port"));
+}
+
 /// Prints times; what they should be is judged elsewhere, on a quiet machine and a release build:
 /// `cargo test --release -p plumb-kube --test api ten_thousand -- --nocapture`.
 #[test]

@@ -18,7 +18,7 @@ const LIST_LIMIT: Duration = Duration::from_secs(60);
 /// A watch that tells nothing for so long is taken for dead. API servers send bookmarks about once a minute
 /// (`defaultBookmarkFrequency` in apiserver `pkg/storage/cacher`) and end watches after what was asked for.
 const SILENCE: Duration = Duration::from_secs(150);
-const _: () = assert!(WATCH_SECONDS as u64 > SILENCE.as_secs());
+const _: () = assert!(WATCH_SECONDS > SILENCE.as_secs());
 
 /// Reads a kind until the task is dropped.
 pub(crate) async fn drive(client: Client, interest: Interest, outlet: Arc<Outlet>) {

@@ -2,13 +2,20 @@
 //! chunks").
 
 use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::LazyLock;
 
 use crate::Interest;
 
 /// Objects a page. A page is held in memory as text until it is decoded.
 const PAGE: u32 = 1000;
-/// After this time the API server ends a watch in good order, and it is opened again.
-pub(crate) const WATCH_SECONDS: u32 = 290;
+/// After this time at least the API server ends a watch in good order, and it is opened again.
+pub(crate) const WATCH_SECONDS: u64 = 300;
+
+/// After this time it does: up to twice as long, another time on each node, so that the nodes of a cluster do not come all at
+/// once (as client-go's reflector).
+static WATCH_FOR: LazyLock<u64> =
+    LazyLock::new(|| WATCH_SECONDS + RandomState::new().hash_one(0_u8) % WATCH_SECONDS);
 
 /// What to ask the API server next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +52,8 @@ impl Request {
             Self::Watch { version } => {
                 let _ = write!(
                     path,
-                    "watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={}",
+                    "watch=true&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
+                    *WATCH_FOR,
                     encode(version)
                 );
             }
@@ -96,8 +104,11 @@ mod tests {
         assert!(first.path(cidrs, true).starts_with("/apis/networking.k8s.io/v1/servicecidrs?limit"));
         assert_eq!(
             Request::Watch { version: "7".to_owned() }.path(node, true),
-            "/api/v1/nodes?watch=true&allowWatchBookmarks=true&timeoutSeconds=290&resourceVersion=7\
-             &fieldSelector=metadata.name%3Dn1"
+            format!(
+                "/api/v1/nodes?watch=true&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion=7\
+                 &fieldSelector=metadata.name%3Dn1",
+                *WATCH_FOR
+            )
         );
         let newest = Request::List { cached: false, continue_token: String::new() };
         assert_eq!(newest.path(&Interest::all(Kind::Pod), false), "/api/v1/pods?limit=1000");
