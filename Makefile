@@ -37,6 +37,7 @@ test-long: test
 
 bench: deps
 	$(CARGO) run --locked --release -p plumb-tests --bin bench
+	$(CARGO) run --locked --release -p plumb-tests --bin bench_proxy
 
 fuzz-kernel: deps
 	$(CARGO) run --locked --release -p plumb-tests --bin fuzz_kernel -- --count $(N) --seed $(SEED)
