@@ -36,6 +36,7 @@ test-long: test
 	$(MAKE) fuzz-kernel N=2000
 
 bench: deps
+	$(CARGO) build --locked --release -p plumb
 	$(CARGO) run --locked --release -p plumb-tests --bin bench
 	$(CARGO) run --locked --release -p plumb-tests --bin bench_proxy
 

@@ -19,6 +19,7 @@ pub mod binary;
 pub mod cases;
 pub mod error;
 pub mod fuzz;
+pub mod lab;
 pub mod library;
 pub mod netns;
 pub mod places;

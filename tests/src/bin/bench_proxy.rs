@@ -359,7 +359,7 @@ fn api() -> Result<()> {
         ms(began.elapsed()),
         status.frontends
     );
-    let mut times = Times::default();
+    let (mut times, mut inside) = (Times::default(), Times::default());
     for run in 0..100u32 {
         // Longer than the minimum interval: alone.
         std::thread::sleep(Duration::from_millis(120));
