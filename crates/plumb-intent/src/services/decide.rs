@@ -100,9 +100,12 @@ impl From<Refusal> for Decision {
 
 /// Whether the packet's source is rewritten on its way to this endpoint of a [`Decision::Dnat`].
 #[must_use]
-pub fn masquerades(masquerade: bool, packet: &Packet, endpoint: &Endpoint) -> bool {
+pub fn masquerades(masquerade: bool, around: &Surroundings, packet: &Packet, endpoint: &Endpoint) -> bool {
+    // Sources are rewritten after routing, where packets leave the node. What comes in and stays, since the endpoint has an
+    // address of the node itself, never gets there.
+    let stays = packet.sender != Sender::Node && around.node_addresses.contains(&endpoint.ip);
     // A pod that reaches itself would see its own address and answer past the node.
-    masquerade || (endpoint.local && endpoint.ip == packet.source)
+    !stays && (masquerade || (endpoint.local && endpoint.ip == packet.source))
 }
 
 /// What the packet gets.
@@ -145,5 +148,38 @@ fn through(frontend: &Arc<Frontend>, around: &Surroundings, packet: &Packet) -> 
         (true, Some(refusal)) => refusal.into(),
         // An empty list always has a refusal; without one the packet goes its way.
         (true, None) => Decision::Pass,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_on_the_node_keeps_its_source() {
+        let address = |last| IpAddr::from([192, 168, 0, last]);
+        let around = Surroundings {
+            detects_pods: true,
+            masquerade_all: false,
+            node_addresses: [address(2)].into(),
+            node_ports: NodePorts::On([address(2)].into()),
+            service_cidrs: Box::default(),
+        };
+        let packet = |sender, source| Packet {
+            sender,
+            source,
+            destination: IpAddr::from([172, 30, 0, 1]),
+            protocol: Protocol::Tcp,
+            port: 443,
+        };
+        let to = |last| Endpoint { ip: address(last), port: 6443, local: last == 2 };
+        let outside = packet(Sender::Outside, IpAddr::from([203, 0, 113, 2]));
+        assert!(!masquerades(true, &around, &outside, &to(2)));
+        assert!(masquerades(true, &around, &outside, &to(3)));
+        // What the node sends passes the hook even on its way to itself, marked or not.
+        let own = packet(Sender::Node, address(2));
+        assert!(masquerades(true, &around, &own, &to(2)));
+        assert!(masquerades(false, &around, &own, &to(2)));
+        assert!(!masquerades(false, &around, &own, &to(3)));
     }
 }
