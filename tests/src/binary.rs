@@ -54,6 +54,12 @@ impl Plumb {
         Self::at(found.unwrap_or_else(|| above.join("plumb")), "the build")
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn at(path: PathBuf, by: &str) -> Result<Self> {
         if path.is_file() {
             return Ok(Self { path });

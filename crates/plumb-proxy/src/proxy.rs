@@ -192,8 +192,32 @@ impl Proxy {
 
     /// Brings the kernel to what was told.
     pub fn sync(&mut self) -> Report {
+        let before = self.undisturbed();
+        let report = self.sync_all();
+        // Every family's transactions make the one generation higher. Where nobody else's did, all families know where they are.
+        let taken = u32::try_from(report.synced.transactions).unwrap_or(u32::MAX);
+        if let Some(expected) = before.map(|generation| generation.wrapping_add(taken)) {
+            for family in &mut self.families {
+                if family.backend.current_generation().is_ok_and(|now| now == expected) {
+                    family.backend.set_generation(expected);
+                }
+            }
+        }
+        report
+    }
+
+    /// The generation of the ruleset, where no family that is loaded has to look what somebody else changed.
+    fn undisturbed(&mut self) -> Option<u32> {
+        let now = self.families.first_mut()?.backend.current_generation().ok()?;
+        let known = |f: &Family| !f.loaded || f.backend.generation() == now;
+        self.families.iter().all(known).then_some(now)
+    }
+
+    fn sync_all(&mut self) -> Report {
         let mut report = Report::default();
-        if let Err(error) = self.renew_facts() {
+        if let Err(error) = self.renew_facts(&mut report) {
+            // The devices could not be asked: what was known of them holds, and they are asked again.
+            self.facts_changed = true;
             report.errors.push(error);
         }
         for family in &mut self.families {
@@ -226,7 +250,7 @@ impl Proxy {
         report
     }
 
-    fn renew_facts(&mut self) -> Result<(), ProxyError> {
+    fn renew_facts(&mut self, report: &mut Report) -> Result<(), ProxyError> {
         if !std::mem::take(&mut self.facts_changed) {
             return Ok(());
         }
@@ -242,11 +266,12 @@ impl Proxy {
                 family.backend.set_frame(facts.frame.clone());
                 family.loaded = false;
             } else if family.loaded && family.facts.settings != facts.settings {
-                let result = family.backend.set_settings(&facts.settings);
-                if let Err(source) = result {
-                    family.loaded = false;
-                    family.facts = facts;
-                    return Err(ProxyError::Family { family: family.family, source });
+                match family.backend.set_settings(&facts.settings) {
+                    Ok(synced) => report.add(synced),
+                    Err(source) => {
+                        family.loaded = false;
+                        report.errors.push(ProxyError::Family { family: family.family, source });
+                    }
                 }
             }
             family.facts = facts;
@@ -287,7 +312,8 @@ impl Proxy {
 
     /// What a sync would change, without changing it.
     pub fn differences(&mut self) -> Result<Vec<(IpFamily, Difference)>, ProxyError> {
-        self.renew_facts()?;
+        // Nothing is loaded yet, so nothing is written here.
+        self.renew_facts(&mut Report::default())?;
         let mut all = Vec::new();
         for family in &mut self.families {
             family.services.take();

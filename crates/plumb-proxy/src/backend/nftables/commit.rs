@@ -40,8 +40,8 @@ impl Nftables {
             let began = Instant::now();
             let errors = self.kernel.nftables_bytes(&bytes)?;
             synced.kernel_time += began.elapsed();
-            synced.transactions += 1;
             if errors.is_empty() {
+                synced.transactions += 1;
                 synced.bytes += bytes.len();
                 self.generation = self.kernel.nftables_generation()?;
                 self.settle(units, &mut synced);

@@ -62,7 +62,7 @@ pub struct Synced {
     pub bytes: usize,
     /// Elements that came or went.
     pub elements: usize,
-    /// Transactions.
+    /// Transactions that the kernel took: each makes the ruleset's generation one higher.
     pub transactions: usize,
     /// Time in the kernel.
     pub kernel_time: Duration,
@@ -225,6 +225,22 @@ impl Nftables {
     /// Whether somebody changed anything of nftables since this last wrote or looked. Costs a few microseconds.
     pub fn is_disturbed(&mut self) -> Result<bool, NftError> {
         Ok(self.kernel.nftables_generation()? != self.generation)
+    }
+
+    /// The generation of the ruleset now.
+    pub fn current_generation(&mut self) -> Result<u32, NftError> {
+        Ok(self.kernel.nftables_generation()?)
+    }
+
+    /// The generation that this last wrote or looked at.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Takes this generation for one that changed nothing here: all that came since is known to be somebody else's own affair.
+    pub fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
     }
 
     /// What is not as it was left. `deep` looks at all elements, which takes long where there are very many; else at the table,
