@@ -5,12 +5,13 @@ SEED ?= 1
 FUZZ_SECONDS ?= 300
 BIN := target/debug/plumb
 
-.PHONY: help build demo test test-long lint bench fuzz fuzz-kernel deps clean
+.PHONY: help build demo test test-long lint conformance bench fuzz fuzz-kernel deps clean
 
 help:
 	@echo 'make demo         a lab of namespaces: traffic, three faults, each diagnosed and mended'
 	@echo 'make test         what CI runs: lints, unit tests, scenarios against reality'
 	@echo 'make test-long    beside that, what takes longer'
+	@echo 'make conformance  FILE=…: what Services do, case by case, asked of the intent, the walk and the kernel'
 	@echo 'make bench        times, beside what the kernel itself takes'
 	@echo 'make fuzz-kernel  N=2000 SEED=1: random rulesets, the walk against the kernel'
 	@echo 'make fuzz         FUZZ_SECONDS=300: coverage-guided fuzzers for every decoder and parser'
@@ -35,8 +36,14 @@ test: lint build
 test-long: test
 	$(MAKE) fuzz-kernel N=2000
 
+# Cases of another file than those under conformance/ where FILE is given.
+conformance: deps
+	PLUMB_CONFORMANCE=$(abspath $(FILE)) $(CARGO) test --locked -p plumb-tests --test conformance
+
 bench: deps
+	$(CARGO) build --locked --release -p plumb
 	$(CARGO) run --locked --release -p plumb-tests --bin bench
+	$(CARGO) run --locked --release -p plumb-tests --bin bench_proxy
 
 fuzz-kernel: deps
 	$(CARGO) run --locked --release -p plumb-tests --bin fuzz_kernel -- --count $(N) --seed $(SEED)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The demo: a cluster out of network namespaces, three things broken one after the other, each named, mended by the
-# command that the diagnosis prints, and shown to work again. Needs root. `make demo` builds and runs it.
+# command that the diagnosis prints, and shown to work again; then a Service whose rules are mended by their proxy. Needs root. `make demo` builds and runs it.
 #
 #   scripts/demo.sh [PLUMB]      PLUMB: the program; target/release/plumb otherwise
 set -eu
@@ -100,6 +100,22 @@ step S07 svc:web "netns:$lab-default-client-0" 10.96.0.10:80 --connections 24
 
 say "3. A pod has no route back to its client"
 step R02 pod:default/redis-1 "netns:$lab-default-client-0" 10.244.2.4:6379
+
+say "4. A Service, and somebody who deletes the rules of a node's proxy"
+probe works "netns:$lab-default-client-0" 10.97.0.10:80 --connections 12
+table="ip netns exec $lab-node-1 nft list table ip plumb"
+show "ip netns exec $lab-node-1 nft delete table ip plumb"
+ip netns exec "$lab-node-1" nft delete table ip plumb
+tries=0
+until $table >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 30 ] || fail "the proxy did not mend its table"
+    sleep 0.1
+done
+echo "(the proxy has written it anew)"
+probe works "netns:$lab-default-client-0" 10.97.0.10:80 --connections 12
+show "plumb proxy status --status-socket /run/plumb/labs/$lab.proxy-node-1.sock"
+plumb proxy status --status-socket "/run/plumb/labs/$lab.proxy-node-1.sock"
 
 say "Everything works again; the lab goes."
 show "plumb lab down"

@@ -24,15 +24,34 @@ pub struct Answer {
     pub document: Value,
 }
 
+/// What a run of `plumb` left.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Exit status.
+    pub status: Option<i32>,
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+impl Output {
+    pub(crate) fn stdout_text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
 impl Plumb {
-    /// `$PLUMB_BIN`, else `plumb` beside the directory that this test executable lies in.
+    /// `$PLUMB_BIN`, else `plumb` beside this executable or, for a test, beside the directory that it lies in.
     pub fn find() -> Result<Self> {
         if let Some(path) = std::env::var_os("PLUMB_BIN") {
             return Self::at(PathBuf::from(path), "PLUMB_BIN");
         }
         let this = std::env::current_exe().map_err(Failure::io("finding the test's own executable"))?;
-        let target = this.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-        Self::at(target.join("plumb"), "the build")
+        let beside = this.parent().unwrap_or(Path::new("."));
+        let above = beside.parent().unwrap_or(beside);
+        let found = [beside, above].map(|folder| folder.join("plumb")).into_iter().find(|p| p.is_file());
+        Self::at(found.unwrap_or_else(|| above.join("plumb")), "the build")
     }
 
     fn at(path: PathBuf, by: &str) -> Result<Self> {
@@ -45,8 +64,13 @@ impl Plumb {
 
     /// Asks about a flow; from a snapshot file where one is given.
     pub fn diagnose(&self, flow: &Flow, from: &Namespace, snapshot: Option<&Path>) -> Result<Answer> {
+        self.diagnose_from(flow, from.name(), snapshot)
+    }
+
+    /// The same from the namespace of this name.
+    pub fn diagnose_from(&self, flow: &Flow, from: &str, snapshot: Option<&Path>) -> Result<Answer> {
         let mut command = Command::new(&self.path);
-        command.arg("diagnose").arg(format!("netns:{}", from.name())).arg(&flow.to);
+        command.arg("diagnose").arg(format!("netns:{from}")).arg(&flow.to);
         command.args(["--protocol", &flow.protocol.to_string(), "-o", "json"]);
         if let Some(port) = flow.source_port {
             command.args(["--source-port", &port.to_string()]);
@@ -57,9 +81,9 @@ impl Plumb {
         if let Some(file) = snapshot {
             command.arg("--snapshot").arg(file);
         }
-        let (status, stdout, stderr) = self.run(command)?;
+        let Output { status, stdout, stderr } = run(command)?;
         let document = serde_json::from_slice(&stdout).map_err(|e| Failure::Agent {
-            what: format!("plumb diagnose netns:{} {}", from.name(), flow.to),
+            what: format!("plumb diagnose netns:{from} {}", flow.to),
             why: format!(
                 "exit {status:?}, stdout is no JSON document ({e})\n--- stdout\n{}\n--- stderr\n{stderr}",
                 String::from_utf8_lossy(&stdout)
@@ -72,7 +96,7 @@ impl Plumb {
     pub fn snapshot(&self, file: &Path) -> Result<()> {
         let mut command = Command::new(&self.path);
         command.arg("snapshot").arg("-o").arg(file);
-        let (status, _, stderr) = self.run(command)?;
+        let Output { status, stderr, .. } = run(command)?;
         // 3: something could not be read; what could is in the file, and the answer from it will show.
         if matches!(status, Some(0 | 3)) {
             return Ok(());
@@ -80,9 +104,17 @@ impl Plumb {
         Err(Failure::Agent { what: "plumb snapshot".into(), why: format!("exit {status:?}: {stderr}") })
     }
 
-    fn run(&self, mut command: Command) -> Result<(Option<i32>, Vec<u8>, String)> {
-        let doing = format!("running {}", self.path.display());
-        let output = command.stdin(Stdio::null()).output().map_err(Failure::io(doing))?;
-        Ok((output.status.code(), output.stdout, String::from_utf8_lossy(&output.stderr).into_owned()))
+    /// Runs it with these arguments to its end.
+    pub(crate) fn run_plain(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(&self.path);
+        command.args(arguments);
+        run(command)
     }
+}
+
+fn run(mut command: Command) -> Result<Output> {
+    let doing = format!("running {:?}", command.get_program());
+    let output = command.stdin(Stdio::null()).output().map_err(Failure::io(doing))?;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok(Output { status: output.status.code(), stdout: output.stdout, stderr })
 }

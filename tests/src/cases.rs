@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! build ── control attempt
-//! build ── fault ── places as written? ── diagnose ── snapshot, diagnose offline ── real attempt
+//! build ── fault ── places as written? ── diagnose ── snapshot, diagnose offline, redacted ── real attempt
 //!                                      ── diagnose again ── printed remedies ── real attempt connects
 //! build ── fault ── every cause's heal ── real attempt connects
 //! build ── fault ── every heal but one ── real attempt fails        (several causes only)
@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::binary::Plumb;
 use crate::error::{Failure, Result};
 use crate::places;
+use crate::redacted;
 use crate::scenario::{Flow, Outcome, Scenario};
 use crate::state::{Seen, State};
 use crate::verdict::{self, pretty};
@@ -109,16 +110,18 @@ fn diagnose(state: &State<'_>, flow: &Flow, plumb: &Plumb, when: &str) -> Result
     Ok(answer.document)
 }
 
-/// The answer from a snapshot file is the answer from the machine.
+/// The answer from a snapshot file is the answer from the machine, and redaction keeps it.
 fn offline(state: &State<'_>, flow: &Flow, plumb: &Plumb, live: &Value) -> Result<()> {
     let directory = tempfile::tempdir().map_err(Failure::io("making a directory for a snapshot"))?;
     let file = directory.path().join("machine.plumb");
     let from = state.namespace(&flow.from)?;
     plumb.snapshot(&file)?;
-    let offline = plumb.diagnose(flow, from, Some(&file))?;
-    let (live, offline) = (verdict::lasting(live), verdict::lasting(&offline.document));
+    let answer = plumb.diagnose(flow, from, Some(&file))?;
+    let (live, offline) = (verdict::lasting(live), verdict::lasting(&answer.document));
     let wrong = format!("live {}\n  offline {}", pretty(&live), pretty(&offline));
-    Failure::unless_same("live against offline", if live == offline { vec![] } else { vec![wrong] })
+    Failure::unless_same("live against offline", if live == offline { vec![] } else { vec![wrong] })?;
+    let wrong = redacted::differences(plumb, flow, state, &file, &answer)?;
+    Failure::unless_same("redacted against original", wrong)
 }
 
 /// Asks again, runs the first remedy of every cause as it is printed, and requires the flow to connect.

@@ -12,17 +12,23 @@
 //! The places that a file blames are themselves held against the kernel by [`places`], so that a scenario
 //! cannot ask for a rule, a route or a sysctl that is not there.
 //!
+//! What Services do is tested case by case by [`conformance`], and the walk against the kernel by [`fuzz`].
+//!
 //! Nothing outside the namespaces that a test made is touched ([`netns`]), and no packet leaves them.
 
 pub mod agent;
 pub mod binary;
 pub mod cases;
+pub mod conformance;
 pub mod error;
 pub mod fuzz;
+pub mod lab;
 pub mod library;
 pub mod netns;
 pub mod places;
+pub mod redacted;
 pub mod scenario;
+pub mod services;
 pub mod shell;
 pub mod state;
 pub mod verdict;

@@ -111,6 +111,11 @@ impl<'a> State<'a> {
         })
     }
 
+    /// The real names of its namespaces.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.values().map(Namespace::name)
+    }
+
     /// Makes the flow's attempts for real.
     pub fn ask(&self, flow: &Flow) -> Result<Seen> {
         let plan = Plan {

@@ -4,6 +4,7 @@
 //!   others, in the API's own JSON form.
 //! * [`Change`]: what a source (the API, a folder of manifests) tells whoever keeps a view of these objects.
 //! * [`manifest`]: these objects in files, with places for whatever is wrong.
+//! * [`endpointslice`]: which slices follow from Services, Pods and Endpoints, and which are to be written.
 //! * [`validate`], [`defaults`]: what the API server would refuse, and what it would fill in.
 //! * [`address`]: IP addresses and ranges as Kubernetes accepts them.
 //!
@@ -21,6 +22,7 @@
 pub mod address;
 mod change;
 pub mod defaults;
+pub mod endpointslice;
 pub mod field;
 pub mod manifest;
 pub mod objects;

@@ -1,5 +1,8 @@
 //! What is said about a flow, as ids and parameters; sentences are made of them in [`messages`](crate::messages).
 
+use plumb_model::IpFamily;
+use plumb_trace::event::Answer;
+
 /// A kind of cause, with what its sentences need. Names of namespaces, devices, tables are as in reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,7 +20,7 @@ pub enum Finding {
     },
     /// A chain's policy drops it.
     PolicyDrops { namespace: String, backend: String, table: String, chain: String, packet: Packet },
-    /// A rule rejects it with this answer (`RST`, `port unreachable` …).
+    /// A rule rejects it with this answer.
     RuleRejects {
         namespace: String,
         backend: String,
@@ -25,7 +28,7 @@ pub enum Finding {
         chain: String,
         rule: String,
         packet: Packet,
-        answer: String,
+        answer: Rejection,
     },
     /// A NAT rule leads to a port that nobody serves while the port asked for is served.
     NatToDeadPort { namespace: String, rule: String, to: String },
@@ -174,6 +177,37 @@ pub enum ShownWhat {
     RouteLookup,
 }
 
+/// What a rule that rejects a packet answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Family of the packet, by which the numbers of ICMP are read.
+    pub family: IpFamily,
+    /// The answer.
+    pub answer: Answer,
+}
+
+impl Rejection {
+    /// Whether the client takes it for a refusal: ECONNREFUSED (`icmp_err_convert`, `icmpv6_err_convert`).
+    #[must_use]
+    pub fn refuses(self) -> bool {
+        match (self.family, self.answer) {
+            (_, Answer::TcpReset) => true,
+            (IpFamily::V4, Answer::Icmp { kind, code }) => (kind, code) == (3, 3),
+            (IpFamily::V6, Answer::Icmp { kind, code }) => (kind, code) == (1, 4),
+            (_, Answer::Nothing) => false,
+        }
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Packets.
+    Packets,
+    /// Connections.
+    Connections,
+}
+
 /// Something seen in support of a cause.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
@@ -184,7 +218,7 @@ pub struct Shown {
     /// As it should be; null where that is not known.
     pub right: serde_json::Value,
     /// Unit.
-    pub unit: Option<&'static str>,
+    pub unit: Option<Unit>,
     /// Command that shows it.
     pub read_with: Option<String>,
 }

@@ -7,7 +7,7 @@
 mod ends;
 
 use plumb_model::{Namespace, Protocol, fmt_ct_entry, fmt_route, fmt_socket};
-use plumb_trace::event::{Decider, Event, NatKind, NeighbourHow, RouteUse, Stop};
+use plumb_trace::event::{Decider, Event, NatKind, NeighbourHow, RouteUse, Stop, Unknown};
 use plumb_trace::packet::{CtState, Packet, tcp_flags};
 use plumb_trace::state::{ChainPlace, NsIndex, RuleRef};
 use plumb_trace::{End as WalkEnd, Network};
@@ -49,11 +49,23 @@ impl PacketName {
     }
 }
 
+/// How steps are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling<'a> {
+    /// The unknown things that the walk met, by index.
+    pub unknowns: &'a [Unknown],
+    /// How much is told.
+    pub level: Level,
+    /// In which language.
+    pub lang: Lang,
+}
+
 /// The steps of one packet, from where it was made to its end.
 #[must_use]
-pub fn hops(net: &Network, end: &WalkEnd, packet: PacketName, level: Level, lang: Lang) -> Vec<Hop> {
-    let mut list =
-        Hops { net, names: Names::new(net), packet, level, lang, out: Vec::new(), at: 0, told: None };
+pub fn hops(net: &Network, end: &WalkEnd, packet: PacketName, telling: Telling<'_>) -> Vec<Hop> {
+    let Telling { unknowns, level, lang } = telling;
+    let names = Names::new(net);
+    let mut list = Hops { net, names, packet, unknowns, level, lang, out: Vec::new(), at: 0, told: None };
     for event in end.state.history.events() {
         list.event(event);
     }
@@ -73,6 +85,7 @@ struct Hops<'a, 's> {
     net: &'a Network<'s>,
     names: Names<'a, 's>,
     packet: PacketName,
+    unknowns: &'a [Unknown],
     level: Level,
     lang: Lang,
     out: Vec<Hop>,
@@ -257,7 +270,12 @@ impl Hops<'_, '_> {
                     Step::Draw { share: percent(share.as_f64()), rule, per_packet: *per_packet },
                 )
             }
-            Event::Unknown { .. } => told(self.at, "unknown", Step::Unknown),
+            Event::Unknown { unknown } => {
+                let unknown = self.unknowns.get(*unknown as usize)?;
+                let place = place::unknown(self.net, unknown);
+                let step = Step::Unknown { what: unknown.what.clone() };
+                Some(Told { ns: unknown.ns, kind: "unknown", step, place })
+            }
             _ => None,
         }
     }

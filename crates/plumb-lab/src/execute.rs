@@ -159,7 +159,10 @@ fn route(plan: &RoutePlan, oif: u32) -> Route {
 pub(crate) fn remove(lab: &str) -> Result<()> {
     let mut names: Vec<String> = Vec::new();
     match State::read(lab) {
-        Ok(Some(state)) => names.extend(state.namespaces.into_iter().filter(ours).map(|n| n.name)),
+        Ok(Some(state)) => {
+            crate::cluster::remove_files(&state.topology);
+            names.extend(state.namespaces.into_iter().filter(ours).map(|n| n.name));
+        }
         Ok(None) => {}
         // A file that cannot be understood still stands for a lab: its namespaces bear its name.
         Err(_) => names.extend(named_after(lab)),

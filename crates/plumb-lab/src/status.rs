@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::ProxyStatus;
 use crate::error::{LabError, Result};
 use crate::state::{self, Phase, State};
 use crate::supervisor::{Request, Response, ask};
@@ -23,7 +24,9 @@ pub struct Status {
     pub pods: Vec<PodStatus>,
     /// The router outside.
     pub outside: OutsideStatus,
-    /// Services.
+    /// The proxies of the nodes, where the lab has any.
+    pub proxies: Vec<ProxyStatus>,
+    /// Services made by hand.
     pub services: Vec<ServiceStatus>,
     /// Faults that were made.
     pub faults: Vec<FaultStatus>,
@@ -104,6 +107,10 @@ pub fn status(lab: &str) -> Result<Status> {
         Some(Ok(Response::Servers(servers))) => servers,
         _ => Vec::new(),
     };
+    let proxies = match alive.then(|| ask(lab, &Request::Proxies)) {
+        Some(Ok(Response::Proxies(proxies))) => proxies,
+        _ => Vec::new(),
+    };
     let topology = &state.topology;
     let nodes = topology.nodes.iter().map(|n| NodeStatus {
         name: n.name.clone(),
@@ -147,6 +154,7 @@ pub fn status(lab: &str) -> Result<Status> {
             namespace: topology.outside_namespace(),
             addresses: topology.outside.addresses.clone(),
         },
+        proxies,
         services: services.collect(),
         faults: faults.collect(),
     })

@@ -31,7 +31,7 @@ pub use link::{Address, Bridge, BridgePort, Link, LinkStats, Peer};
 pub use namespace::{Namespace, NamespaceId, Owner, Process, Sysctls};
 pub use neighbour::{FdbEntry, Neighbour, NeighbourState};
 pub use read::Read;
-pub use redact::{Key, RedactError, Redacted};
+pub use redact::{Key, RedactError, Redacted, Replacements};
 pub use route::{NextHop, Route, RouteKind};
 pub use rule::{PolicyAction, PolicyRule, PortRange};
 pub use snapshot::{Host, Snapshot};

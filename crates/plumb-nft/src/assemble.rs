@@ -64,6 +64,11 @@ impl Assembler {
         self.sets.iter().map(|part| (&part.table, part.value.name.as_str()))
     }
 
+    /// The tables that were told of.
+    pub fn tables(&self) -> impl Iterator<Item = TableKey> {
+        self.tables.iter().map(key_of)
+    }
+
     /// Puts all together.
     #[must_use]
     pub fn finish(self) -> Assembled {

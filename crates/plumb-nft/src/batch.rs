@@ -27,6 +27,32 @@ pub enum Place {
     Before(u64),
 }
 
+/// What becomes of elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ElementChange {
+    /// They come; one that is there with other data is refused (EEXIST).
+    Add,
+    /// They go; one that is not there is refused (ENOENT).
+    Delete,
+}
+
+/// An element by reference; see [`Element`] for the fields.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ElementRef<'a> {
+    /// Key.
+    pub key: &'a [u8],
+    /// Last key of a range in a concatenation.
+    pub key_end: Option<&'a [u8]>,
+    /// `NFT_SET_ELEM_*`.
+    pub flags: u32,
+    /// Value of a map.
+    pub data: Option<&'a [u8]>,
+    /// Chain that a verdict map goes to.
+    pub goto: Option<&'a str>,
+    /// Comment and the like.
+    pub userdata: &'a [u8],
+}
+
 /// Writes a transaction. Every operation returns its sequence number; the kernel's errors bear it.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -239,6 +265,38 @@ impl Batch {
         all: &[Element],
     ) -> Result<Vec<u32>, EncodeError> {
         self.element_messages(msg::DELSETELEM, 0, key, set, all, "delete")
+    }
+
+    /// Adds or deletes elements that are told by reference: for sets with very many, where a [`Element`] each would cost more
+    /// than its encoding. Tells the sequence number of each message with how many elements went into it. At most `at_most`
+    /// elements share a message.
+    pub fn elements<'a>(
+        &mut self,
+        key: &TableKey,
+        set: &str,
+        change: ElementChange,
+        all: impl IntoIterator<Item = ElementRef<'a>>,
+        at_most: usize,
+    ) -> Result<Vec<(u32, usize)>, EncodeError> {
+        let (message, flags, verb) = match change {
+            ElementChange::Add => (msg::NEWSETELEM, NLM_F_CREATE, "add"),
+            ElementChange::Delete => (msg::DELSETELEM, 0, "delete"),
+        };
+        let subject = format!("{verb} elements of {} {} {set}", word(key.family), key.name);
+        let mut sequences = Vec::new();
+        for (payload, count) in encode::element_refs(key, set, all, at_most)? {
+            sequences.push((self.push(message_type(message), flags, &payload, subject.clone()), count));
+        }
+        Ok(sequences)
+    }
+
+    /// Deletes all elements of a set.
+    pub fn flush_set(&mut self, key: &TableKey, set: &str) -> u32 {
+        let subject = format!("flush set {} {} {set}", word(key.family), key.name);
+        self.short(msg::DELSETELEM, key, subject, |w| {
+            w.text(u::elem_list::TABLE, &key.name);
+            w.text(u::elem_list::SET, set);
+        })
     }
 
     fn element_messages(

@@ -60,7 +60,7 @@ pub mod types;
 pub mod uapi;
 
 pub use assemble::{Assembled, Assembler};
-pub use batch::{Batch, Place};
+pub use batch::{Batch, ElementChange, ElementRef, Place};
 pub use compat::compat_of;
 pub use encode::EncodeError;
 pub use nlattr::DecodeError;

@@ -2,7 +2,7 @@
 
 use crate::nlattr::Writer;
 use crate::types::Family;
-use crate::uapi::{SUBSYSTEM, elem_list, msg, obj, rule};
+use crate::uapi::{SUBSYSTEM, elem_list, msg, obj, rule, set};
 
 /// `NLM_F_REQUEST`
 pub const NLM_F_REQUEST: u16 = 1;
@@ -82,6 +82,18 @@ pub fn elements(family: Family, table: &str, set: &str) -> Request {
 #[must_use]
 pub fn rules(family: Option<Family>) -> Request {
     dump(msg::GETRULE, family, |_| {})
+}
+
+/// The rules of one table.
+#[must_use]
+pub fn rules_of_table(family: Family, table: &str) -> Request {
+    dump(msg::GETRULE, Some(family), |w| w.text(rule::TABLE, table))
+}
+
+/// The sets of one table, without their elements.
+#[must_use]
+pub fn sets_of(family: Family, table: &str) -> Request {
+    dump(msg::GETSET, Some(family), |w| w.text(set::TABLE, table))
 }
 
 /// The rules of one chain.

@@ -1,5 +1,6 @@
 //! A snapshot made ready for walking: indices over what is looked up for every packet.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -9,7 +10,7 @@ use plumb_model::{IpFamily, Link, Mac, Namespace, NamespaceId, Peer, Protocol, S
 use crate::conntrack::ConntrackIndex;
 use crate::device::DeviceSettings;
 use crate::machine::Netfilter;
-use crate::routing::Fib;
+use crate::routing::{Fib, prefers_source};
 use crate::state::NsIndex;
 use crate::walk::HookPlan;
 
@@ -21,6 +22,10 @@ pub struct Network<'s> {
     /// The snapshot.
     pub snapshot: &'s Snapshot,
     pub(crate) ns: Vec<Ns>,
+    /// Whether this kernel's IPv4 prefers next hops by the source of a packet.
+    pub(crate) prefers_source: bool,
+    /// Settings of a device that the snapshot has none of.
+    no_settings: DeviceSettings,
     by_id: FastMap<NamespaceId, NsIndex>,
 }
 
@@ -28,6 +33,8 @@ pub struct Network<'s> {
 pub(crate) struct Ns {
     pub(crate) links: FastMap<u32, usize>,
     pub(crate) devices: FastMap<u32, DeviceSettings>,
+    /// Some device's routes do not count while it has no carrier, by family.
+    pub(crate) skip_linkdown: [bool; 2],
     pub(crate) fib: Fib,
     pub(crate) netfilter: Netfilter,
     pub(crate) hooks: HookPlan,
@@ -51,6 +58,11 @@ pub(crate) struct Ns {
 pub(crate) struct Settings {
     pub(crate) bridge_nf: [Option<bool>; 2],
     pub(crate) tcp_loose: bool,
+    /// `net.ipv4.tcp_fwmark_accept`
+    pub(crate) fwmark_accept: bool,
+    /// `net.ipv4.tcp_syn_linear_timeouts`, `net.ipv4.tcp_syn_retries`
+    pub(crate) syn_linear_timeouts: i64,
+    pub(crate) syn_retries: i64,
     pub(crate) default_ttl: u8,
     pub(crate) default_hop_limit: u8,
     pub(crate) echo_ignore_all: [bool; 2],
@@ -70,7 +82,9 @@ impl<'s> Network<'s> {
     pub fn compile(snapshot: &'s Snapshot) -> Self {
         let by_id = snapshot.namespaces.iter().enumerate().map(|(i, n)| (n.id, i)).collect();
         let ns = snapshot.namespaces.iter().enumerate().map(|(i, n)| Ns::compile(i, n)).collect();
-        let mut net = Self { snapshot, ns, by_id };
+        let prefers_source = prefers_source(&snapshot.host.kernel);
+        let no_settings = DeviceSettings::default();
+        let mut net = Self { snapshot, ns, prefers_source, no_settings, by_id };
         net.find_children();
         net
     }
@@ -121,7 +135,17 @@ impl<'s> Network<'s> {
     /// Name of a device, for reports.
     #[must_use]
     pub fn device_name(&self, ns: NsIndex, device: u32) -> String {
-        self.link(ns, device).map_or_else(|| format!("if{device}"), |l| l.name.clone())
+        self.device_word(ns, device).into_owned()
+    }
+
+    /// Name of a device, as policy rules compare it.
+    pub(crate) fn device_word(&self, ns: NsIndex, device: u32) -> Cow<'s, str> {
+        self.link(ns, device).map_or_else(|| format!("if{device}").into(), |l| l.name.as_str().into())
+    }
+
+    /// Sysctls of a device.
+    pub(crate) fn settings(&self, ns: NsIndex, device: u32) -> &DeviceSettings {
+        self.ns[ns].devices.get(&device).unwrap_or(&self.no_settings)
     }
 
     /// Whether the tracker is hooked in a namespace.
@@ -167,10 +191,14 @@ impl Ns {
                 || (legacy_nat && n.conntrack.value().is_some_and(|c| !c.entries.is_empty()))
         };
         let conntrack_active = [active(IpFamily::V4), active(IpFamily::V6)];
+        let devices: FastMap<u32, DeviceSettings> =
+            links.iter().map(|l| (l.index, DeviceSettings::read(&n.sysctls, &l.name))).collect();
+        let skip_linkdown = [0, 1].map(|f: usize| devices.values().any(|d| d.ignore_linkdown[f]));
         Self {
             hooks: HookPlan::compile(n, &netfilter, conntrack_active),
             links: links.iter().enumerate().map(|(i, l)| (l.index, i)).collect(),
-            devices: links.iter().map(|l| (l.index, DeviceSettings::read(&n.sysctls, &l.name))).collect(),
+            devices,
+            skip_linkdown,
             fib: Fib::compile(n),
             conntrack_active,
             conntrack: ConntrackIndex::compile(n),
@@ -204,6 +232,9 @@ impl Settings {
                 call("net.bridge.bridge-nf-call-ip6tables"),
             ],
             tcp_loose: number("net.netfilter.nf_conntrack_tcp_loose", 1) != 0,
+            fwmark_accept: number("net.ipv4.tcp_fwmark_accept", 0) != 0,
+            syn_linear_timeouts: number("net.ipv4.tcp_syn_linear_timeouts", 0),
+            syn_retries: number("net.ipv4.tcp_syn_retries", 6),
             default_ttl: byte("net.ipv4.ip_default_ttl"),
             default_hop_limit: byte("net.ipv6.conf.default.hop_limit"),
             echo_ignore_all: [

@@ -31,6 +31,9 @@ impl Share {
         if den == 0 || num == 0 {
             return Self::ZERO;
         }
+        if num == den {
+            return Self::ONE;
+        }
         let g = gcd(num, den);
         Self { num: num / g, den: den / g }
     }
@@ -85,6 +88,12 @@ impl Share {
 impl Mul for Share {
     type Output = Self;
     fn mul(self, o: Self) -> Self {
+        if self.is_one() {
+            return o;
+        }
+        if o.is_one() {
+            return self;
+        }
         match (self.num.checked_mul(o.num), self.den.checked_mul(o.den)) {
             (Some(n), Some(d)) => Self::new(n, d),
             _ => {

@@ -1,6 +1,7 @@
 //! A branch of a walk: a packet with the mass that it carries and everything that the walk has changed on the way.
 
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use plumb_model::Mac;
@@ -82,9 +83,27 @@ impl Drop for History {
     }
 }
 
-/// What a walk has learnt or drawn and will not draw again: it outlives the packet.
+/// What a walk has learnt or drawn and will not draw again: it outlives the packet. Branches, and the packets that
+/// follow one another, share one copy until one of them changes it: reading is free, the first change copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct World {
+pub struct World(Rc<Known>);
+
+impl Deref for World {
+    type Target = Known;
+    fn deref(&self) -> &Known {
+        &self.0
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Known {
+        Rc::make_mut(&mut self.0)
+    }
+}
+
+/// The contents of a [`World`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Known {
     /// Connections, those of the snapshot that were met and those that the walk made.
     pub conntrack: CtTable,
     /// Neighbours that the walk resolved: namespace, device, address.

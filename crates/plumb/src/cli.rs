@@ -1,15 +1,20 @@
 //! Flags and subcommands.
 
+mod endpointslices;
 mod lab;
+mod proxy;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use endpointslices::*;
 pub use lab::*;
+use plumb_doctor::messages::Lang;
+pub use proxy::*;
 
 use crate::flow::{ExplainArgs, FlowArgs, ProbeArgs};
-use crate::lang::Lang;
+use crate::lang;
 use crate::output::Color;
 
 /// Lays, measures and proves the network of a node
@@ -23,7 +28,7 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t, global = true, value_name = "WHEN")]
     pub color: Color,
     /// Language of what is printed; else that of the locale (`LC_ALL`, `LC_MESSAGES`, `LANG`)
-    #[arg(long, value_enum, global = true)]
+    #[arg(long, value_parser = lang::parser(), global = true)]
     pub lang: Option<Lang>,
     /// What to do
     #[command(subcommand)]
@@ -38,6 +43,8 @@ Examples:
   plumb ns --tree                   bridges, veth pairs, and which end is where
   plumb snapshot -o node-1.plumb    all that the kernel holds, in a file
   plumb snapshot show node-1.plumb  what is in it, and what could not be read
+  plumb proxy --manifests dir/      Services and EndpointSlices to nftables, kept up to date
+  plumb endpointslices --manifests DIR    the endpoints that Services in files have
   plumb lab up                      a cluster out of namespaces, to try things on
 
 Exit status: 0 done, 1 the answer is no, 2 usage or permission, 3 something could not be read.";
@@ -55,6 +62,10 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// A cluster out of network namespaces on this machine: build it, probe it, break it, heal it
     Lab(LabArgs),
+    /// The Service proxy of a node: what kube-proxy does
+    Proxy(Box<ProxyArgs>),
+    /// The EndpointSlices that follow from Services and Pods in files
+    Endpointslices(EndpointslicesArgs),
     /// A completion script for a shell
     Completion(CompletionArgs),
     /// Manual pages

@@ -51,6 +51,10 @@ pub enum Error {
         /// Why.
         source: FileError,
     },
+    /// A manifest makes no sense.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Manifest(Box<crate::manifests::Flaw>),
     /// A file could not be opened, made or renamed.
     #[error("cannot {doing} {}", name(path))]
     File {
@@ -90,6 +94,31 @@ pub enum Error {
     /// The snapshot cannot be redacted.
     #[error("the snapshot cannot be redacted")]
     Redact(#[from] plumb_model::RedactError),
+    /// The proxy could not do its work.
+    #[error(transparent)]
+    #[diagnostic(help("programming nftables takes CAP_NET_ADMIN in the node's network namespace"))]
+    Proxy(#[from] plumb_proxy::ProxyError),
+    /// Objects could not be read.
+    #[error(transparent)]
+    Source(#[from] plumb_kube::SourceError),
+    /// Manifests are wrong.
+    #[error("{}", problems.join("\n"))]
+    #[diagnostic(help("nothing was written"))]
+    Manifests {
+        /// Each with file, line and column.
+        problems: Vec<String>,
+    },
+    /// No proxy tells its state.
+    #[error("no proxy answers at {}", path.display())]
+    #[diagnostic(help(
+        "start one with `plumb proxy`, or name its node with --hostname-override or its socket with --status-socket"
+    ))]
+    NoProxy {
+        /// Its socket.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// Something was asked for that cannot be.
     #[error("{problem}")]
     #[diagnostic(help("{help}"))]
@@ -114,7 +143,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::Kernel(_) => Status::CannotTell,
+            Self::Kernel(_) | Self::Proxy(_) | Self::NoProxy { .. } => Status::CannotTell,
             _ => Status::Usage,
         }
     }

@@ -7,6 +7,7 @@
 //! | [`endpoint`], [`flow`] | `FROM` and `TO` of a flow, and the flags that go with them |
 //! | [`lang`] | what the command says, a module a language |
 //! | [`error`] | errors, each with its exit status |
+//! | [`manifests`] | files and folders of manifests |
 //! | [`file`], [`glob`], [`output`], [`progress`], [`rights`] | files, patterns, the terminal, capabilities |
 
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod file;
 pub mod flow;
 pub mod glob;
 pub mod lang;
+pub mod manifests;
 pub mod output;
 pub mod progress;
 pub mod rights;

@@ -1,4 +1,5 @@
-//! How fast it is: `cargo run --release -p plumb-tests --bin bench`. Makes namespaces of its own; takes root.
+//! How fast it is: `make bench`, or `cargo run --release -p plumb-tests --bin bench -- [read] [walk] [lab]` for some of
+//! the rows (`lab` needs `cargo build --release -p plumb`). Makes namespaces of its own; takes root.
 //!
 //! Each row stands beside what the bare kernel or the usual tools take for the same. Times are the median of some
 //! runs, in brackets the fastest and the slowest.
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use plumb_kernel::Options;
 use plumb_model::Snapshot;
+use plumb_tests::binary::Plumb;
+use plumb_tests::lab::Lab;
 use plumb_tests::netns::{self, Namespace};
 use plumb_tests::{Failure, Result, shell};
 use plumb_trace::session::{Flow, Origin, Transport};
@@ -21,6 +24,10 @@ const NAMESPACES: usize = 50;
 const RULES: usize = 1000;
 /// Rules on the way of the walked packets.
 const WALKED: usize = 100;
+/// Diagnoses of the lab.
+const DIAGNOSES: usize = 100;
+/// Rows by the word that asks for them.
+const GROUPS: [&str; 3] = ["read", "walk", "lab"];
 
 fn main() -> ExitCode {
     match run() {
@@ -50,6 +57,12 @@ impl Times {
         }
         all.sort();
         Ok(Self(all))
+    }
+
+    /// The time that this many of a hundred runs do not exceed.
+    fn percentile(&self, of_hundred: usize) -> String {
+        let at = (self.0.len() * of_hundred).div_ceil(100).saturating_sub(1);
+        format!("{:.1} ms", self.0.get(at).map_or(0.0, |d| d.as_secs_f64() * 1000.0))
     }
 
     fn show(&self) -> String {
@@ -120,11 +133,35 @@ fn load(namespace: &str, text: &str) -> Result<()> {
 }
 
 fn run() -> Result<()> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(word) = asked.iter().find(|w| !GROUPS.contains(&w.as_str())) {
+        let why = format!("there is no such group of rows; there are {}", GROUPS.join(", "));
+        return Err(Failure::Agent { what: format!("bench {word}"), why });
+    }
     netns::need_root()?;
     machine();
     println!("| what | Plumb | beside it |\n|---|---|---|");
-    large()?;
-    walks()
+    for (group, rows) in GROUPS.into_iter().zip([large, walks, lab]) {
+        if asked.is_empty() || asked.iter().any(|w| w == group) {
+            rows()?;
+        }
+    }
+    Ok(())
+}
+
+/// From a question to its answer, the process and all: a rule drops what a node forwards.
+fn lab() -> Result<()> {
+    let lab = Lab::up(Plumb::find()?)?;
+    lab.break_("F01", "pod:default/web-0")?;
+    let from = format!("netns:{}", lab.pod("client-1"));
+    let times =
+        Times::of(DIAGNOSES, || lab.diagnose(&from, "10.244.1.3:8080", 1).map(|o| drop(black_box(o))))?;
+    row(
+        "a diagnosis from question to answer, a lab of 3 nodes and 12 pods (target 250 ms)",
+        &format!("{}, p99 {}", times.show(), times.percentile(99)),
+        "",
+    );
+    Ok(())
 }
 
 fn large() -> Result<()> {

@@ -46,7 +46,8 @@ pub(super) fn predict(net: &Walked<'_>, places: [usize; 3], flow: &Flow, world: 
         gid: 0,
     };
     // Its source address was chosen when the socket was connected: it is chosen anew for another socket.
-    let world = World { source: None, ..world.clone() };
+    let mut world = world.clone();
+    world.source = None;
     let exchanges = walker.exchange(&asked, flow.source_port, &world, Share::ONE);
     let unknowns = walker.unknowns();
     exchanges

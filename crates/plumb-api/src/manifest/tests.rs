@@ -256,6 +256,59 @@ fn big_files_are_taken_and_deep_ones_refused() {
 }
 
 #[test]
+fn aliases_and_merges_are_followed() {
+    let text = "\
+apiVersion: v1
+kind: Service
+metadata: &m {name: a, labels: {x: z}}
+spec:
+  ports:
+  - &p {name: a, port: 70000, protocol: UDP}
+  - {<<: *p, name: b}
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Namespace, metadata: &n {name: one}}
+- {apiVersion: v1, kind: Node, metadata: *n}
+";
+    let manifest = read(text, "a.yaml");
+    assert_eq!(services(&manifest)[0].spec.ports[1].protocol, Protocol::Udp);
+    assert_eq!(manifest.objects[2].value.key().to_string(), "Node one");
+    assert_eq!(manifest.warnings.len(), 2, "{:?}", said(&manifest));
+    // Few lines that would become billions of values.
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for i in 1..12 {
+        bomb += &format!("a{i}: &a{i} [{}]\n", format!("*a{}, ", i - 1).repeat(10));
+    }
+    assert!(parse(&bomb, "a.yaml").is_err());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 300, ..Default::default() })]
+    #[test]
+    fn damaged_files_are_read_or_refused(cuts in proptest::collection::vec((0usize..400, 0usize..20, 0usize..400), 1..5), json: bool) {
+        let mut text = MY_SERVICE.to_owned();
+        if json {
+            let object = read(MY_SERVICE, "a.yaml").objects[0].value.to_json().unwrap();
+            text = serde_json::to_string_pretty(&object).unwrap();
+        }
+        for (at, length, from) in cuts {
+            // Some of it is replaced by another part of it.
+            let part: String = text.chars().skip(from).take(length).collect();
+            let end: String = text.chars().skip(at + length / 2).collect();
+            text = text.chars().take(at).chain(part.chars()).chain(end.chars()).collect();
+        }
+        for name in ["a.yaml", "a.json"] {
+            match parse(&text, name) {
+                Ok(manifest) => merge([manifest]).warnings.iter().for_each(|w| assert!(w.place.offset(&text).is_some(), "{w}")),
+                Err(error) => assert!(error.place.line == 0 || error.place.offset(&text).is_some() || text.lines().count() < error.place.line, "{error}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_is_no_object() {
     for text in ["", "---\n", "# only this\n", "---\n---\n", "null", "\u{feff}"] {
         assert_eq!(read(text, "a.yaml"), Manifest::default(), "{text:?}");

@@ -45,6 +45,7 @@ fn options() -> serde_saphyr::Options {
             max_buffered_comment_events: 4096,
             max_depth: MAX_DEPTH,
         },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
         legacy_octal_numbers: true,
     }
 }

@@ -133,6 +133,15 @@ pub enum IntOrString {
     String(Box<str>),
 }
 
+impl std::fmt::Display for IntOrString {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Int(number) => number.fmt(f),
+            Self::String(name) => f.write_str(name),
+        }
+    }
+}
+
 /// `spec.type`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the API's own names")]

@@ -134,12 +134,12 @@ fn late(a: &Attempt) -> Share {
     a.branches.iter().filter(|b| b.outcome == Outcome::Connects && b.packets.len() > 1).map(|b| b.share).sum()
 }
 
-/// Drops causes without which the flow connects all the same.
+/// Drops causes without which the flow connects all the same, or is left with the very failure that nothing cures.
 fn drop_needless(snapshot: &Snapshot, q: &Question, found: &mut Vec<Found>) {
-    let full = outcome_share(snapshot, q, found, None);
+    let full = ending(snapshot, q, found, None);
     let mut i = 0;
     while found.len() > 1 && i < found.len() {
-        let without = outcome_share(snapshot, q, found, Some(i));
+        let without = ending(snapshot, q, found, Some(i));
         if found[i].cure.is_some() && without.is_some() && without == full {
             found.remove(i);
         } else {
@@ -148,14 +148,19 @@ fn drop_needless(snapshot: &Snapshot, q: &Question, found: &mut Vec<Found>) {
     }
 }
 
-fn outcome_share(
+/// How a flow ends once causes are cured: what connects, what of that late, and the failures that are left.
+fn ending(
     snapshot: &Snapshot,
     q: &Question,
     found: &[Found],
     but: Option<usize>,
-) -> Option<(Share, Share)> {
+) -> Option<(Share, Share, Vec<String>)> {
     let a = attempt_with(snapshot, q, found, but)?;
-    Some((connecting(&a), late(&a)))
+    let failing = a.branches.iter().filter(|b| b.outcome != Outcome::Connects);
+    let mut left: Vec<String> = failing.filter_map(Failure::of_branch).map(|f| f.key()).collect();
+    left.sort();
+    left.dedup();
+    Some((connecting(&a), late(&a), left))
 }
 
 fn attempt_with(snapshot: &Snapshot, q: &Question, found: &[Found], but: Option<usize>) -> Option<Attempt> {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Walked;
 use super::suspect::Suspect;
-use crate::finding::{Shown, ShownWhat};
+use crate::finding::{Shown, ShownWhat, Unit};
 use crate::messages::{self, Lang};
 use crate::report::Evidence;
 
@@ -42,6 +42,6 @@ fn counter(net: &Network, by: Decider, lang: Lang) -> Option<Evidence> {
         Decider::Rule(_) => ShownWhat::RuleCounter,
         Decider::Policy(_) => ShownWhat::PolicyCounter,
     };
-    let shown = Shown { unit: Some("packets"), ..Shown::new(what, json!(packets), json!(0), read_with) };
+    let shown = Shown { unit: Some(Unit::Packets), ..Shown::new(what, json!(packets), json!(0), read_with) };
     Some(messages::evidence(lang, &shown))
 }

@@ -19,7 +19,7 @@ use plumb_trace::{Network, Walker};
 
 pub use probe::{ProbeSeen, with_probe};
 
-use crate::hops::{self, Level};
+use crate::hops::{self, Level, Telling};
 use crate::messages::{self, Lang};
 use crate::report::{FlowReport, PathReport, Report};
 
@@ -66,7 +66,7 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
         assumptions: verdict.assumptions,
         probe: None,
         ruled_out: in_order::ruled_out(&net, &walked).iter().map(|i| messages::in_order(q.lang, i)).collect(),
-        paths: paths(&net, a, Level::Brief, q.lang),
+        paths: paths(&net, a, Telling { unknowns: &walked.unknowns, level: Level::Brief, lang: q.lang }),
     }
 }
 
@@ -88,7 +88,7 @@ pub fn trace(net: &Network, q: &Question, level: Level) -> Report {
         assumptions: report.assumptions,
         probe: None,
         ruled_out: Vec::new(),
-        paths: paths(net, a, level, q.lang),
+        paths: paths(net, a, Telling { unknowns: &walked.unknowns, level, lang: q.lang }),
     }
 }
 
@@ -115,19 +115,19 @@ fn flow_report(q: &Question, a: &Attempt) -> FlowReport {
 
 /// The ways that an attempt takes, as lists of steps.
 #[must_use]
-pub fn paths(net: &Network, a: &Attempt, level: Level, lang: Lang) -> Vec<PathReport> {
+pub fn paths(net: &Network, a: &Attempt, telling: Telling<'_>) -> Vec<PathReport> {
     a.branches
         .iter()
         .map(|b| {
             let mut hops = Vec::new();
             if let Some(last) = failure::decisive(b) {
-                hops.extend(hops::hops(net, &last.request, hops::PacketName::Request, level, lang));
+                hops.extend(hops::hops(net, &last.request, hops::PacketName::Request, telling));
                 if let Some(r) = &last.response {
                     let name = match r.kind {
                         plumb_trace::session::ResponseKind::Reply => hops::PacketName::Reply,
                         _ => hops::PacketName::Error,
                     };
-                    hops.extend(hops::hops(net, &r.end, name, level, lang));
+                    hops.extend(hops::hops(net, &r.end, name, telling));
                 }
             }
             PathReport { share: b.share.rounded(), outcome: outcome_name(b.outcome), hops }

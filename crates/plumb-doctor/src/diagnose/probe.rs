@@ -4,7 +4,9 @@ use plumb_model::Snapshot;
 use plumb_trace::session::{Errno, Outcome};
 use serde_json::Value;
 
-use crate::report::{ProbeReport, Report};
+use crate::finding::Unit;
+use crate::messages::{self, Lang};
+use crate::report::{Evidence, ProbeReport, Report};
 
 /// What the client of a real connection saw.
 #[derive(Clone, Debug)]
@@ -49,7 +51,9 @@ pub fn with_probe(mut report: Report, before: &Snapshot, after: &Snapshot, seen:
         let key = (text("namespace"), text("family"), text("table"), text("chain"));
         let handle = cause.place.get("handle").and_then(Value::as_u64);
         let delta = counted(after, &key, handle).zip(counted(before, &key, handle)).map(|(a, b)| a - b);
-        if let Some(e) = cause.evidence.first_mut().filter(|e| e.unit.as_deref() == Some("packets")) {
+        let packets = [Lang::En, Lang::Zh].map(|lang| messages::unit(lang, Unit::Packets));
+        let counts = |e: &&mut Evidence| e.unit.as_deref().is_some_and(|u| packets.contains(&u));
+        if let Some(e) = cause.evidence.first_mut().filter(counts) {
             e.delta = delta;
         }
     }

@@ -2,10 +2,11 @@
 
 use plumb_model::{IpFamily, Route, fmt_listener, fmt_route, fmt_rule, fmt_socket};
 use plumb_trace::End as WalkEnd;
-use plumb_trace::event::{Answer, Decider, NoAnswer, RouteRef, Stop};
+use plumb_trace::event::{Decider, NoAnswer, RouteRef, Stop};
 use plumb_trace::state::NsIndex;
 
 use super::{Told, chain_of};
+use crate::finding::Rejection;
 use crate::messages::{End, Step, Why};
 use crate::place::{self, Names};
 use crate::report::Place;
@@ -38,7 +39,7 @@ fn of(names: &mut Names, stop: &Stop, family: IpFamily, at: NsIndex) -> (NsIndex
         }
         Stop::Rejected { by, answer, .. } => {
             let (ns, chain, rule, place) = decider(names, *by);
-            (ns, End::Rejected { chain, rule, answer: answer_words(family, *answer) }, place)
+            (ns, End::Rejected { chain, rule, answer: Rejection { family, answer: *answer } }, place)
         }
         Stop::NatExhausted { rule, ns } => {
             let place = rule.map_or_else(|| place::namespace(net, *ns), |r| names.rule(r, &[]));
@@ -175,28 +176,4 @@ fn route_words(names: &Names, route: RouteRef) -> String {
     let n = names.net().snapshot.namespaces.get(route.ns);
     let text = n.and_then(|n| Some(fmt_route(n.routes.items().get(route.route)?, n)));
     format!("{}: {}", place::namespace_name(names.net(), route.ns), text.unwrap_or_default())
-}
-
-/// What a rejecting rule answers, by the names of RFC 792, 1812 and 4443.
-pub(crate) fn answer_words(family: IpFamily, answer: Answer) -> String {
-    let (kind, code) = match answer {
-        Answer::TcpReset => return "RST".to_owned(),
-        Answer::Nothing => return "no answer".to_owned(),
-        Answer::Icmp { kind, code } => (kind, code),
-    };
-    match (family, kind, code) {
-        (IpFamily::V4, 3, 0) => "net unreachable",
-        (IpFamily::V4, 3, 1) => "host unreachable",
-        (IpFamily::V4, 3, 2) => "protocol unreachable",
-        (IpFamily::V4, 3, 3) | (IpFamily::V6, 1, 4) => "port unreachable",
-        (IpFamily::V4, 3, 9) => "net prohibited",
-        (IpFamily::V4, 3, 10) => "host prohibited",
-        (IpFamily::V4, 3, 13) | (IpFamily::V6, 1, 1) => "admin prohibited",
-        (IpFamily::V6, 1, 0) => "no route",
-        (IpFamily::V6, 1, 3) => "address unreachable",
-        (IpFamily::V6, 1, 5) => "source address failed policy",
-        (IpFamily::V6, 1, 6) => "reject route",
-        _ => return format!("ICMP type {kind} code {code}"),
-    }
-    .to_owned()
 }

@@ -10,6 +10,10 @@ use plumb_trace::state::State;
 use super::*;
 use crate::place::tests::{link, router, rule_ref, snapshot};
 
+fn telling(level: Level, lang: Lang) -> Telling<'static> {
+    Telling { unknowns: &[], level, lang }
+}
+
 fn syn() -> Packet {
     Packet {
         family: IpFamily::V4,
@@ -94,7 +98,7 @@ fn dropped() -> Stop {
 fn brief_is_the_way_and_what_ended_it() {
     let s = network();
     let net = Network::compile(&s);
-    let hops = hops(&net, &walked(events(), dropped()), PacketName::Request, Level::Brief, Lang::En);
+    let hops = hops(&net, &walked(events(), dropped()), PacketName::Request, telling(Level::Brief, Lang::En));
     assert_eq!(
         texts(&hops),
         [
@@ -112,7 +116,8 @@ fn brief_is_the_way_and_what_ended_it() {
 fn explain_tells_why_it_went_on() {
     let s = network();
     let net = Network::compile(&s);
-    let hops = hops(&net, &walked(events(), dropped()), PacketName::Request, Level::Explain, Lang::En);
+    let hops =
+        hops(&net, &walked(events(), dropped()), PacketName::Request, telling(Level::Explain, Lang::En));
     assert_eq!(
         texts(&hops)[3..],
         [
@@ -131,7 +136,8 @@ fn explain_tells_why_it_went_on() {
 fn every_step_in_chinese() {
     let s = network();
     let net = Network::compile(&s);
-    let hops = hops(&net, &walked(events(), dropped()), PacketName::Request, Level::Explain, Lang::Zh);
+    let hops =
+        hops(&net, &walked(events(), dropped()), PacketName::Request, telling(Level::Explain, Lang::Zh));
     assert!(hops.iter().all(|h| h.text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))), "{hops:#?}");
 }
 
@@ -149,7 +155,7 @@ fn a_translation_stands_for_its_rule() {
         Event::Bridge { ns: 0, bridge: 2, from: Some(3), to: None, how: BridgeHow::Local },
     ];
     let end = walked(events, Stop::Delivered { ns: 1, socket: None });
-    let hops = hops(&net, &end, PacketName::Reply, Level::Brief, Lang::En);
+    let hops = hops(&net, &end, PacketName::Reply, telling(Level::Brief, Lang::En));
     assert_eq!(
         texts(&hops),
         [
@@ -168,8 +174,8 @@ fn ends_name_what_stopped_it() {
     let net = Network::compile(&s);
     let say = |stop: Stop| {
         let end = walked(Vec::new(), stop);
-        let en = hops(&net, &end, PacketName::Request, Level::Brief, Lang::En);
-        let zh = hops(&net, &end, PacketName::Request, Level::Brief, Lang::Zh);
+        let en = hops(&net, &end, PacketName::Request, telling(Level::Brief, Lang::En));
+        let zh = hops(&net, &end, PacketName::Request, telling(Level::Brief, Lang::Zh));
         assert_eq!((en.len(), zh.len()), (1, 1));
         assert_eq!(en[0].place, zh[0].place);
         en[0].text.clone()
@@ -215,4 +221,19 @@ fn ends_name_what_stopped_it() {
         answer: plumb_trace::event::Answer::Icmp { kind: 3, code: 13 },
     };
     assert_eq!(say(reject), "rejected by the policy of ip filter FORWARD with admin prohibited");
+}
+
+#[test]
+fn the_unknown_is_named_at_its_place() {
+    let s = network();
+    let net = Network::compile(&s);
+    let unknown = Unknown { ns: 0, rule: None, device: Some(3), what: "tc filter bpf on s0 ingress".into() };
+    let end = walked(vec![Event::Unknown { unknown: 0 }], dropped());
+    let telling = Telling { unknowns: &[unknown], level: Level::Brief, lang: Lang::En };
+    let hops = hops(&net, &end, PacketName::Request, telling);
+    assert_eq!(
+        hops[0].text,
+        "tc filter bpf on s0 ingress: not known, could decide here; taken to let it pass"
+    );
+    assert_eq!((&hops[0].step, &hops[0].place["device"]), (&"unknown".to_owned(), &"s0".into()));
 }

@@ -53,7 +53,7 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
     match finding {
         F::RuleDrops { packet, .. } | F::PolicyDrops { packet, .. } => by_packet(*packet),
         F::RuleRejects { packet: Packet::Reply, .. } => Ending::Silence,
-        F::RuleRejects { answer, .. } if answer == "RST" || answer == "port unreachable" => Ending::Refused,
+        F::RuleRejects { answer, .. } if answer.refuses() => Ending::Refused,
         F::RuleRejects { .. } => Ending::ErrorAtOnce,
         F::NatToDeadPort { .. }
         | F::ListenerMissing { .. }

@@ -8,7 +8,7 @@ use plumb_trace::session::Transport;
 pub(super) use advice::advice;
 pub(super) use step::step;
 
-use super::{Ending, Traffic};
+use super::{Ending, Lang, Traffic, rejection};
 use crate::finding::{Finding, InOrder, Packet, ShownWhat};
 
 pub(super) fn packet(packet: Packet) -> &'static str {
@@ -49,6 +49,7 @@ pub(super) fn summary(finding: &Finding) -> String {
         ),
         F::RuleRejects { namespace, backend, table, chain, rule, packet: p, answer } => format!(
             "in {namespace}, {tool} table {table}, chain {chain}, the rule `{rule}` rejects the {p} with {answer}",
+            answer = rejection(Lang::En, *answer),
             tool = tool(backend),
             p = packet(*p)
         ),

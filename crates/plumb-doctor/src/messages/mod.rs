@@ -6,6 +6,7 @@
 mod effect;
 mod en;
 mod ids;
+mod rejection;
 mod shown;
 mod step;
 #[cfg(test)]
@@ -18,7 +19,8 @@ use plumb_trace::session::Flow;
 
 pub use effect::{Ending, Traffic};
 pub use ids::{ALL_IDS, fault, id};
-pub use shown::{evidence, shown};
+pub use rejection::rejection;
+pub use shown::{evidence, shown, unit};
 pub use step::{End, Step, Why};
 pub use words::Heading;
 pub(crate) use words::percent;

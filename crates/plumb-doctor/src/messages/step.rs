@@ -2,6 +2,8 @@
 
 use plumb_trace::event::{BridgeHow, Discard, NatKind, NeighbourHow, PortRefusal, RouteUse};
 
+use crate::finding::Rejection;
+
 /// A step.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields bear the names of what they hold")]
@@ -41,7 +43,7 @@ pub enum Step {
     /// The kernel chose.
     Draw { share: String, rule: Option<String>, per_packet: bool },
     /// Something unknown might have decided.
-    Unknown,
+    Unknown { what: String },
     /// Its end.
     End(End),
 }
@@ -52,7 +54,7 @@ pub enum Step {
 pub enum End {
     Delivered { socket: Option<String> },
     Dropped { chain: String, rule: Option<String> },
-    Rejected { chain: String, rule: Option<String>, answer: String },
+    Rejected { chain: String, rule: Option<String>, answer: Rejection },
     NatExhausted { rule: Option<String> },
     NoRoute { table: String, address: String },
     PolicyRule { rule: String },

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use plumb_model::IpFamily;
+use plumb_trace::event::Answer;
 use plumb_trace::session::{Origin, Transport};
 
 use super::*;
+use crate::finding::Rejection;
 use crate::report::ProbeReport;
 
 /// One of every kind of finding.
@@ -41,7 +44,7 @@ fn all() -> Vec<Finding> {
             chain: chain(),
             rule: rule(),
             packet,
-            answer: s("port unreachable"),
+            answer: Rejection { family: IpFamily::V4, answer: Answer::Icmp { kind: 3, code: 3 } },
         },
         F::NatToDeadPort { namespace: ns(), rule: rule(), to: s("10.3.2.1:15001") },
         F::NatToNobody { namespace: ns(), rule: rule(), to: s("10.3.2.1:15001") },
@@ -133,7 +136,13 @@ fn sentences_name_everything_that_they_are_about() {
     for lang in [Lang::En, Lang::Zh] {
         for finding in all() {
             let sentence = summary(lang, &finding);
-            for p in parameters(&finding) {
+            // An answer is told by its name, not by its numbers.
+            let mut parameters = parameters(&finding);
+            if let Finding::RuleRejects { answer, .. } = &finding {
+                parameters.retain(|p| p.parse::<u8>().is_err());
+                parameters.push(rejection(lang, *answer));
+            }
+            for p in parameters {
                 assert!(sentence.contains(&p), "{lang:?}: `{p}` is not in `{sentence}`");
             }
             assert!(!sentence.contains('\n') && !sentence.ends_with(['.', '。']), "{sentence}");
@@ -141,6 +150,20 @@ fn sentences_name_everything_that_they_are_about() {
             assert!(advice.contains("ns-under-test"), "{advice}");
         }
     }
+}
+
+#[test]
+fn answers_and_units_are_words_of_the_language() {
+    let icmp = |family, kind, code| Rejection { family, answer: Answer::Icmp { kind, code } };
+    let port = icmp(IpFamily::V6, 1, 4);
+    assert!(port.refuses() && !icmp(IpFamily::V4, 3, 13).refuses());
+    assert_eq!(
+        (rejection(Lang::En, port), rejection(Lang::Zh, port).as_str()),
+        ("port unreachable".to_owned(), "端口不可达")
+    );
+    let odd = icmp(IpFamily::V4, 3, 5);
+    assert_eq!(rejection(Lang::En, odd), "ICMP type 3 code 5");
+    assert_eq!(unit(Lang::Zh, crate::finding::Unit::Packets), "个报文");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use plumb_trace::session::Transport;
 pub(super) use advice::advice;
 pub(super) use step::step;
 
-use super::{Ending, Traffic};
+use super::{Ending, Lang, Traffic, rejection};
 use crate::finding::{Finding, InOrder, Packet, ShownWhat};
 
 pub(super) fn packet(packet: Packet) -> &'static str {
@@ -46,6 +46,7 @@ pub(super) fn summary(finding: &Finding) -> String {
         ),
         F::RuleRejects { namespace, backend, table, chain, rule, packet: p, answer } => format!(
             "{namespace} 中 {tool} 的 {table} 表 {chain} 链，规则 `{rule}` 以 {answer} 拒绝了{p}",
+            answer = rejection(Lang::Zh, *answer),
             tool = tool(backend),
             p = packet(*p)
         ),

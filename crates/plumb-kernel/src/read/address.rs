@@ -13,7 +13,7 @@ pub(crate) const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
 const WHAT: &str = "address";
 
-pub(super) fn read(socket: &mut Socket) -> Result<Read<Vec<Address>>> {
+pub(crate) fn read(socket: &mut Socket) -> Result<Read<Vec<Address>>> {
     // `struct ifaddrmsg`, any family.
     socket.dump_list("read the addresses", RTM_GETADDR, &[0; 8], |m| match m.kind {
         RTM_NEWADDR => parse(m.payload),

@@ -21,11 +21,13 @@ mod tests;
 mod traffic_control;
 mod wire;
 
-pub(crate) use address::{RTM_DELADDR, RTM_NEWADDR};
+pub(crate) use address::{RTM_DELADDR, RTM_NEWADDR, read as read_addresses};
 pub(crate) use conntrack::{IPCTNL_MSG_CT_DELETE, entries as conntrack_entries};
 pub(crate) use link::{RTM_NEWLINK, ifinfomsg};
 pub(crate) use neighbour::{AF_BRIDGE, RTM_DELNEIGH, RTM_NEWNEIGH, ndmsg};
-pub(crate) use nft::read as read_ruleset;
+pub(crate) use nft::{
+    current_generation as read_generation, read as read_ruleset, table as read_table, tables as read_tables,
+};
 pub(crate) use route::{RTM_DELROUTE, RTM_NEWROUTE};
 pub(crate) use rule::{RTM_DELRULE, RTM_NEWRULE};
 pub(crate) use wire::Fields;

@@ -1,6 +1,6 @@
 //! Addresses.
 
-use plumb_model::{Address, IpFamily};
+use plumb_model::{Address, IpFamily, Read};
 use plumb_nft::nlattr::Writer;
 
 use super::NamespaceWriter;
@@ -18,6 +18,11 @@ const IFA_FLAGS: u16 = 8;
 const KERNEL_FLAGS: u32 = 0x1 | 0x8 | 0x20 | 0x40 | 0x80;
 
 impl NamespaceWriter {
+    /// The addresses of all devices.
+    pub fn addresses(&mut self) -> Result<Read<Vec<Address>>> {
+        crate::read::read_addresses(&mut self.route)
+    }
+
     /// Adds an address; nothing happens where the device has it. For IPv6 without duplicate address detection
     /// give [`Self::NODAD`] in its flags.
     pub fn add_address(&mut self, device: &str, address: &Address) -> Result<()> {

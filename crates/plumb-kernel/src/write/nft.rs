@@ -1,7 +1,7 @@
 //! nftables transactions.
 
 use plumb_model::Read;
-use plumb_nft::{Batch, Ruleset};
+use plumb_nft::{Batch, Family, Ruleset, Table, TableKey};
 
 use super::NamespaceWriter;
 use crate::error::{KernelError, Result};
@@ -31,6 +31,25 @@ impl NamespaceWriter {
             return Err(KernelError::Protocol { what, problem });
         };
         self.netfilter()?.batch(&what, bytes, last)
+    }
+
+    /// Reads one table, with the elements of the sets that `elements` names; `None` where there is none.
+    pub fn nftables_table(
+        &mut self,
+        key: &TableKey,
+        elements: &dyn Fn(&str) -> bool,
+    ) -> Result<Read<Option<Table>>> {
+        crate::read::read_table(self.netfilter()?, key, elements)
+    }
+
+    /// The tables of a family, without what is in them.
+    pub fn nftables_tables(&mut self, family: Family) -> Result<Vec<Table>> {
+        crate::read::read_tables(self.netfilter()?, family)
+    }
+
+    /// The generation of this namespace's ruleset: it is another after every transaction, whosever.
+    pub fn nftables_generation(&mut self) -> Result<u32> {
+        crate::read::read_generation(self.netfilter()?)
     }
 
     /// Reads the ruleset of this one namespace, counters included: for whoever reads it again and again, as a whole

@@ -15,6 +15,7 @@ use std::time::Duration;
 use pods::Pods;
 pub(crate) use protocol::{Message, Request, Response, ServerStatus, ask};
 
+use crate::cluster::Cluster;
 use crate::error::{LabError, Result};
 use crate::execute;
 use crate::plan::Plan;
@@ -32,10 +33,10 @@ pub(crate) fn run() -> std::result::Result<(), String> {
     let topology: Topology = serde_json::from_str(&line).map_err(|e| format!("read the topology: {e}"))?;
     let lab = topology.name.clone();
     match start(topology) {
-        Ok((pods, listener, _lock)) => {
+        Ok((pods, cluster, listener, _lock)) => {
             say(&Message::Ready).map_err(|e| e.to_string())?;
             detach();
-            serve(pods, &listener);
+            serve(pods, cluster, &listener);
             Ok(())
         }
         Err((error, mine)) => {
@@ -65,7 +66,7 @@ fn detach() {
     let _ = std::env::set_current_dir("/");
 }
 
-type Started = (Pods, UnixListener, state::Lock);
+type Started = (Pods, Option<Cluster>, UnixListener, state::Lock);
 
 /// Builds everything. An error says also whether this process had begun to build.
 fn start(topology: Topology) -> std::result::Result<Started, (LabError, bool)> {
@@ -79,10 +80,12 @@ fn start(topology: Topology) -> std::result::Result<Started, (LabError, bool)> {
     if let Some(taken) = plan.namespaces.iter().find(|n| state::pinned(&n.name).is_some()) {
         return Err((LabError::InTheWay(taken.name.clone()), false));
     }
-    build(topology, &plan).map(|(pods, listener)| (pods, listener, lock)).map_err(|e| (e, true))
+    build(topology, &plan)
+        .map(|(pods, cluster, listener)| (pods, cluster, listener, lock))
+        .map_err(|e| (e, true))
 }
 
-fn build(topology: Topology, plan: &Plan) -> Result<(Pods, UnixListener)> {
+fn build(topology: Topology, plan: &Plan) -> Result<(Pods, Option<Cluster>, UnixListener)> {
     let lab = topology.name.clone();
     let me = std::process::id();
     let namespaces = plan.namespaces.iter().map(|n| LabNamespace {
@@ -107,28 +110,32 @@ fn build(topology: Topology, plan: &Plan) -> Result<(Pods, UnixListener)> {
     }
     say(&Message::Progress("starting servers".to_owned()))?;
     let pods = Pods::start(&lab, plan)?;
+    if !state.topology.manifests.is_empty() {
+        say(&Message::Progress("starting the API and the proxies".to_owned()))?;
+    }
+    let cluster = Cluster::start(&state.topology)?;
     let socket = state::file(&lab, "sock");
     let _ = std::fs::remove_file(&socket);
     let listener =
         UnixListener::bind(&socket).map_err(LabError::io(format!("listen on {}", socket.display())))?;
     state.phase = Phase::Ready;
     state.write()?;
-    Ok((pods, listener))
+    Ok((pods, cluster, listener))
 }
 
-fn serve(mut pods: Pods, listener: &UnixListener) {
+fn serve(mut pods: Pods, mut cluster: Option<Cluster>, listener: &UnixListener) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         };
-        if let Err(e) = converse(&mut pods, &stream) {
+        if let Err(e) = converse(&mut pods, cluster.as_mut(), &stream) {
             eprintln!("supervisor: {e}");
         }
     }
 }
 
-fn converse(pods: &mut Pods, mut stream: &UnixStream) -> std::io::Result<()> {
+fn converse(pods: &mut Pods, cluster: Option<&mut Cluster>, mut stream: &UnixStream) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.set_write_timeout(Some(Duration::from_secs(2)))?;
     let mut line = String::new();
@@ -136,6 +143,7 @@ fn converse(pods: &mut Pods, mut stream: &UnixStream) -> std::io::Result<()> {
     let response = match serde_json::from_str(&line) {
         Err(e) => Response::Failed(format!("not understood: {e}")),
         Ok(Request::Servers) => Response::Servers(pods.status()),
+        Ok(Request::Proxies) => Response::Proxies(cluster.map(Cluster::proxies).unwrap_or_default()),
         Ok(Request::Listener { namespace, command }) => match pods.command(&namespace, &command) {
             Ok(()) => Response::Done,
             Err(message) => Response::Failed(message),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::ProxyStatus;
 use crate::error::{LabError, Result};
 use crate::server::Command;
 use crate::state;
@@ -28,6 +29,8 @@ pub(crate) enum Message {
 pub(crate) enum Request {
     /// How the servers are.
     Servers,
+    /// How the nodes' proxies are.
+    Proxies,
     /// Start or stop something that listens.
     Listener {
         /// Name of the namespace.
@@ -47,6 +50,8 @@ pub(crate) enum Response {
     Failed(String),
     /// How the servers are.
     Servers(Vec<ServerStatus>),
+    /// How the nodes' proxies are.
+    Proxies(Vec<ProxyStatus>),
 }
 
 /// How a server is.

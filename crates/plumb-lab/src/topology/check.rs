@@ -5,6 +5,7 @@ mod services;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use plumb_api::{Kind, Object};
 use plumb_model::{IpFamily, Prefix};
 use serde_saphyr::{Location, Spanned};
 
@@ -119,7 +120,33 @@ pub(super) fn lower(file: file::File) -> Checked<Topology> {
     }
     disjoint(&file.network, &network, &outside)?;
     let nat_services = services::services(&file.nat_services, &pods, &network, &outside)?;
-    Ok(Topology { name, nodes, pods, network, outside, nat_services })
+    let manifests = manifests(file.manifests)?;
+    Ok(Topology { name, nodes, pods, network, outside, nat_services, manifests })
+}
+
+/// Objects of kinds that a lab does not make itself.
+fn manifests(file: Vec<Spanned<serde_json::Value>>) -> Checked<Vec<serde_json::Value>> {
+    let mut seen = BTreeSet::new();
+    for manifest in &file {
+        let object = match Object::from_json(manifest.value.clone()) {
+            Ok(object) => object,
+            Err(e) => return flaw(manifest.referenced, e.to_string()),
+        };
+        let key = object.key();
+        if matches!(key.kind, Kind::Node | Kind::Pod | Kind::Namespace) {
+            return flaw(
+                manifest.referenced,
+                format!("{key}: the lab makes {}s of what it builds; leave it out", key.kind),
+            );
+        }
+        if key.name.name.is_empty() {
+            return flaw(manifest.referenced, format!("a {} without metadata.name", key.kind));
+        }
+        if !seen.insert(key.clone()) {
+            return flaw(manifest.referenced, format!("a second {key}"));
+        }
+    }
+    Ok(file.into_iter().map(|m| m.value).collect())
 }
 
 fn network(file: &file::Network) -> Checked<Network> {

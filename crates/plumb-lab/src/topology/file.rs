@@ -31,6 +31,11 @@ pub(super) struct File {
     /// Services made by hand: on each node a DNAT that chooses one endpoint at random.
     #[serde(default)]
     pub(super) nat_services: Vec<NatService>,
+    /// Objects of the Kubernetes API as ordinary manifests: Services above all. With them, the lab runs a small Kubernetes API, the
+    /// EndpointSlice controller, and `plumb proxy` on every node.
+    #[serde(default)]
+    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
+    pub(super) manifests: Vec<Spanned<serde_json::Value>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

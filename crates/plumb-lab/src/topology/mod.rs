@@ -36,6 +36,9 @@ pub struct Topology {
     pub outside: Outside,
     /// Services made by hand: a DNAT with a random choice, on each node.
     pub nat_services: Vec<NatService>,
+    /// Objects of the Kubernetes API, in its JSON form.
+    #[serde(default)]
+    pub manifests: Vec<serde_json::Value>,
 }
 
 /// A node.

@@ -39,7 +39,7 @@ const EMBEDDED: [&str; 2] = ["::ffff:0:0/96", "64:ff9b::/96"];
 /// `ff02::1:ff00:0/104`: solicited-node groups, which hold the last 24 bits of an address (RFC 4291).
 const SOLICITED: u128 = 0xff02_0000_0000_0000_0000_0001_ff00_0000;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Addresses {
     key: Key,
     /// (family, bits from the left, those bits, the rest zero)
@@ -189,6 +189,17 @@ impl Addresses {
         self.pin_path(last, common, b);
     }
 
+    /// First pass: the last address of an IPv4 network stays its last, by which the kernel knows it for the broadcast
+    /// address (`fib_add_ifaddr`). That tells of the network's hosts how many ones their own bits begin with.
+    pub(super) fn pin_last(&mut self, network: Prefix) {
+        if let IpAddr::V4(addr) = network.addr
+            && network.len < 31
+        {
+            let last = Ipv4Addr::from_bits(addr.to_bits() | (u32::MAX >> network.len));
+            self.pin_path(last.into(), network.len, 32);
+        }
+    }
+
     /// First pass: pins the whole way to an address, for a comparison by order with it.
     pub(super) fn pin_order(&mut self, with: IpAddr) {
         self.pin_path(with, 0, IpFamily::of(with).bits());
@@ -312,6 +323,16 @@ mod tests {
                 }
                 _ => prop_assert!(false),
             }
+        }
+    }
+
+    #[test]
+    fn the_last_address_of_a_network_stays_the_last() {
+        for key in 0..20 {
+            let mut map = addresses(key);
+            map.pin_last("10.20.1.1/25".parse().unwrap());
+            let IpAddr::V4(last) = map.host("10.20.1.127".parse().unwrap()) else { unreachable!() };
+            assert_eq!(last.octets()[3] & 0x7f, 0x7f, "key {key}: {last}");
         }
     }
 

@@ -27,7 +27,7 @@ use std::net::IpAddr;
 
 use address::Addresses;
 pub use hash::Key;
-use names::Names;
+use names::{Kind, Names};
 
 use crate::Snapshot;
 
@@ -38,6 +38,53 @@ pub struct Redacted {
     pub snapshot: Snapshot,
     /// What was set to zero or taken out, and why. They name the original places: for the owner alone.
     pub warnings: Vec<String>,
+    /// What took the place of what: for the owner alone, to ask the redacted snapshot a question about the original.
+    pub replacements: Replacements,
+}
+
+/// What took the place of addresses and names.
+#[derive(Clone, Debug)]
+pub struct Replacements {
+    addresses: Addresses,
+    names: Names,
+}
+
+impl Replacements {
+    /// The replacement of an address, whether or not it is in the snapshot.
+    #[must_use]
+    pub fn address(&self, address: IpAddr) -> IpAddr {
+        self.addresses.host(address)
+    }
+
+    /// The replacement of a namespace's name; `None` where the snapshot has none of that name.
+    #[must_use]
+    pub fn namespace<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.names.of(Kind::Namespace, name)
+    }
+
+    /// The same for a device.
+    #[must_use]
+    pub fn device<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.names.of(Kind::Device, name)
+    }
+
+    /// The same for a table of nftables.
+    #[must_use]
+    pub fn table<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.names.of(Kind::Table, name)
+    }
+
+    /// The same for a chain.
+    #[must_use]
+    pub fn chain<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.names.of(Kind::Chain, name)
+    }
+
+    /// The same for a set or map.
+    #[must_use]
+    pub fn set<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.names.of(Kind::Set, name)
+    }
 }
 
 /// Why a snapshot cannot be redacted.
@@ -100,7 +147,8 @@ impl Snapshot {
         redactor.snapshot(&mut snapshot);
         snapshot.redacted = true;
         redactor.find_leaks(self, &snapshot)?;
-        Ok(Redacted { snapshot, warnings: redactor.warnings })
+        let Redactor { addresses, names, warnings, .. } = redactor;
+        Ok(Redacted { snapshot, warnings, replacements: Replacements { addresses, names } })
     }
 }
 

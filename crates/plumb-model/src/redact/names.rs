@@ -64,7 +64,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     new: HashMap<(Kind, String), String>,
     count: HashMap<(Kind, &'static str), usize>,
@@ -156,6 +156,11 @@ impl Names {
     /// The replacement that a name already has.
     pub(super) fn known(&self, kind: Kind, name: &str) -> Option<&str> {
         self.new.get(&(kind, name.to_owned())).map(String::as_str)
+    }
+
+    /// What stands for a name: its replacement, or the name itself where it says nothing.
+    pub(super) fn of<'a>(&'a self, kind: Kind, name: &'a str) -> Option<&'a str> {
+        if kind.is_common(name) { Some(name) } else { self.known(kind, name) }
     }
 
     /// After the first pass: what was learnt of devices and starts, without the names that were given before.

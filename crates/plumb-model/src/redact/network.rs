@@ -60,6 +60,9 @@ impl Redactor {
 
     pub(super) fn own_address(&mut self, address: &mut Address) {
         let Address { index: _, prefix, peer, scope: _, flags: _, label, broadcast, preferred: _ } = address;
+        if self.first_pass {
+            self.addresses.pin_last(*prefix);
+        }
         // An address and its network, not a network: all bits count.
         prefix.addr = self.addresses.host(prefix.addr);
         each(peer, |a| self.addresses.host(a));

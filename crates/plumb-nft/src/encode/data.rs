@@ -30,6 +30,16 @@ pub(super) fn data(w: &mut Writer, number: u16, data: &Data) {
     }
 }
 
+/// The verdict to go to a chain as attribute `number`.
+pub(super) fn goto(w: &mut Writer, number: u16, chain: &str) {
+    w.nest(number, |w| {
+        w.nest(u::data::VERDICT, |w| {
+            w.be32(u::verdict::CODE, (-4i32).cast_unsigned());
+            w.text(u::verdict::CHAIN, chain);
+        });
+    });
+}
+
 /// The kernel's number for a verdict.
 pub(super) fn code(verdict: &Verdict) -> i32 {
     match verdict {

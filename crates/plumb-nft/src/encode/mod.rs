@@ -12,6 +12,7 @@ pub use object::{flowtable, object};
 
 use thiserror::Error;
 
+use crate::batch::ElementRef;
 use crate::nlattr::Writer;
 use crate::request::nfgenmsg;
 use crate::types::*;
@@ -206,6 +207,67 @@ pub fn elements(key: &TableKey, set: &str, elements: &[Element]) -> Result<Vec<V
         messages.push(finish(w, || format!("elements of {set}"))?);
     }
     Ok(messages)
+}
+
+/// Elements by reference, in as many messages as they need, each with the number of elements in it.
+pub fn element_refs<'a>(
+    key: &TableKey,
+    set: &str,
+    elements: impl IntoIterator<Item = ElementRef<'a>>,
+    at_most: usize,
+) -> Result<Vec<(Vec<u8>, usize)>, EncodeError> {
+    let mut messages = Vec::new();
+    let mut rest = elements.into_iter().peekable();
+    while rest.peek().is_some() {
+        let mut w = start(key.family);
+        w.text(u::elem_list::TABLE, &key.name);
+        w.text(u::elem_list::SET, set);
+        let list = w.open(u::elem_list::ELEMENTS);
+        let begin = w.len();
+        let mut count = 0;
+        while count < at_most.max(1)
+            && let Some(next) =
+                rest.next_if(|next| w.len() == begin || w.len() - begin + element_bound(next) <= MAX_ELEMENTS)
+        {
+            element_ref(&mut w, &next);
+            count += 1;
+        }
+        w.close(list);
+        messages.push((finish(w, || format!("elements of {set}"))?, count));
+    }
+    Ok(messages)
+}
+
+/// At most so many bytes does an element take.
+fn element_bound(e: &ElementRef<'_>) -> usize {
+    const ATTRIBUTES: usize = 96;
+    ATTRIBUTES
+        + e.key.len()
+        + e.key_end.map_or(0, <[u8]>::len)
+        + e.data.map_or(0, <[u8]>::len)
+        + e.goto.map_or(0, str::len)
+        + e.userdata.len()
+}
+
+fn element_ref(w: &mut Writer, element: &ElementRef<'_>) {
+    w.nest(u::list::ELEM, |w| {
+        data::value(w, u::elem::KEY, element.key);
+        if let Some(end) = element.key_end {
+            data::value(w, u::elem::KEY_END, end);
+        }
+        if element.flags != 0 {
+            w.be32(u::elem::FLAGS, element.flags);
+        }
+        if let Some(value) = element.data {
+            data::value(w, u::elem::DATA, value);
+        }
+        if let Some(chain) = element.goto {
+            data::goto(w, u::elem::DATA, chain);
+        }
+        if !element.userdata.is_empty() {
+            w.put(u::elem::USERDATA, element.userdata);
+        }
+    });
 }
 
 fn element(w: &mut Writer, element: &Element) {

@@ -123,6 +123,11 @@ impl CtTable {
         })
     }
 
+    /// Whether there is a connection that goes with its packet.
+    pub(crate) fn has_unconfirmed(&self) -> bool {
+        self.0.iter().any(|c| !c.confirmed)
+    }
+
     /// Forgets what was not confirmed: its packet is gone.
     pub(crate) fn forget_unconfirmed(&mut self) {
         self.0.retain(|c| c.confirmed);

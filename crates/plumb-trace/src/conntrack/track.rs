@@ -79,15 +79,15 @@ fn find(net: &Network, ns: NsIndex, s: &mut State, tuple: &plumb_model::Tuple) -
 fn connection(net: &Network, ns: NsIndex, s: &mut State) -> Result<Option<CtInfo>, Stop> {
     let tuple = s.packet.tuple();
     if let Some((entry, reply)) = find(net, ns, s, &tuple) {
-        let Some(c) = s.world.conntrack.get_mut(entry) else { return Ok(None) };
-        let state = if reply {
+        let Some(c) = s.world.conntrack.get(entry) else { return Ok(None) };
+        let seen = c.status & status::SEEN_REPLY != 0;
+        if reply
+            && !seen
+            && let Some(c) = s.world.conntrack.get_mut(entry)
+        {
             c.status |= status::SEEN_REPLY;
-            CtState::Established
-        } else if c.status & status::SEEN_REPLY != 0 {
-            CtState::Established
-        } else {
-            CtState::New
-        };
+        }
+        let state = if reply || seen { CtState::Established } else { CtState::New };
         let info = CtInfo { state, reply };
         s.packet.tracking = Tracking::Entry { entry, info };
         return Ok(Some(info));
@@ -137,8 +137,8 @@ fn may_begin(net: &Network, ns: NsIndex, p: &Packet) -> bool {
 pub(crate) fn confirm(s: &mut State) {
     if let Tracking::Entry { entry, info } = s.packet.tracking
         && !info.reply
+        && s.world.conntrack.get(entry).is_some_and(|c| !c.confirmed)
         && let Some(c) = s.world.conntrack.get_mut(entry)
-        && !c.confirmed
     {
         c.confirmed = true;
         c.status |= status::CONFIRMED;

@@ -7,6 +7,7 @@ use plumb_model::Namespace;
 use plumb_nft::{BitwiseOp, ChainRef, CmpOp, Data, Expr, Family, Hook, Register, Table, Verdict};
 
 use super::ops::{Chain, Device, Op, Rule, Verd};
+use super::question::add_questions;
 use super::sets::{Item, ItemData, Set};
 use super::{BaseChain, Netfilter, Path};
 use crate::event::SetRef;
@@ -135,7 +136,10 @@ impl Netfilter {
                     self.ops.push(op);
                 }
                 let effect = rule.exprs.iter().any(is_statement);
-                self.rules.push(Rule { start: first, end: self.ops.len() as u32, effect });
+                let asked = self.questions.len() as u32;
+                add_questions(self.ops.get(first as usize..).unwrap_or(&[]), &mut self.questions);
+                let questions = (asked, self.questions.len() as u32);
+                self.rules.push(Rule { start: first, end: self.ops.len() as u32, questions, effect });
             }
             self.chains.push(Chain {
                 place: ChainPlace { ns: self.ns, table: number, chain: i as u32 },

@@ -79,7 +79,7 @@ impl Run<'_> {
             };
             let other = if daddr { p.src } else { p.dst };
             let pseudo = |a: IpAddr| match a {
-                IpAddr::V4(a) => a.is_multicast() || a.is_broadcast() || a.octets()[0] == 0,
+                IpAddr::V4(a) => a.is_multicast() || a.is_broadcast() || a.is_unspecified(),
                 IpAddr::V6(a) => a.is_multicast() || a.is_unspecified(),
             };
             let forwarded = env.hook == Hook::Forward && !daddr && flags & fib_flag::IIF != 0;

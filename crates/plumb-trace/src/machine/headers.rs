@@ -16,11 +16,34 @@ pub(super) struct Header {
     pub unknown: [u8; ROOM],
     /// Bytes that are described; what follows is wholly unknown.
     pub len: usize,
+    /// Bytes of these that the packet is surely long enough for.
+    inside: usize,
 }
 
 impl Header {
     fn new(len: usize) -> Self {
-        Self { bytes: [0; ROOM], unknown: [0; ROOM], len }
+        Self { bytes: [0; ROOM], unknown: [0; ROOM], len, inside: 0 }
+    }
+
+    /// Bytes that are described and lie within the packet, with those of their bits that are not known.
+    #[inline]
+    pub(super) fn get(&self, offset: usize, len: usize) -> Option<(&[u8], &[u8])> {
+        let end = offset + len;
+        if end > self.inside {
+            return None;
+        }
+        Some((self.bytes.get(offset..end)?, self.unknown.get(offset..end)?))
+    }
+
+    /// Four bytes as they lie in memory, of which the first `len` are described and lie within the packet, with those
+    /// of their bits that are not known.
+    #[inline]
+    pub(super) fn word(&self, offset: usize, len: usize) -> Option<(u32, u32)> {
+        let word = |bytes: &[u8; ROOM]| bytes.get(offset..)?.first_chunk().copied().map(u32::from_le_bytes);
+        if offset + len > self.inside {
+            return None;
+        }
+        Some((word(&self.bytes)?, word(&self.unknown)?))
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
@@ -47,13 +70,17 @@ pub(super) struct Headers {
 
 impl Headers {
     pub(super) fn of(p: &Packet) -> Self {
-        let network = match (p.src, p.dst) {
+        let mut network = match (p.src, p.dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) if p.arp.is_some() => arp(p, src, dst),
             (IpAddr::V4(src), IpAddr::V4(dst)) => ipv4(p, src, dst),
             (IpAddr::V6(src), IpAddr::V6(dst)) => ipv6(p, src, dst),
             _ => Header::new(0),
         };
-        Self { network, transport: transport(p), packet_len: usize::from(p.len) }
+        let mut transport = transport(p);
+        let packet_len = usize::from(p.len);
+        network.inside = network.len.min(packet_len);
+        transport.inside = transport.len.min(packet_len.saturating_sub(network_len(p)));
+        Self { network, transport, packet_len }
     }
 }
 

@@ -48,28 +48,21 @@ impl Run<'_> {
         offset: usize,
         len: usize,
     ) -> Step {
-        let network_len = headers::network_len(&b.state.packet);
         // The usual case: bytes of a header that are all known.
-        if b.headers.is_none() {
-            b.headers = Some(Box::new(headers::Headers::of(&b.state.packet)));
+        let packet = &b.state.packet;
+        let h = b.headers.get_or_insert_with(|| Box::new(headers::Headers::of(packet)));
+        let header = match base {
+            PayloadBase::Network => Some(&h.network),
+            PayloadBase::Transport => Some(&h.transport),
+            _ => None,
+        };
+        if let Some((bytes, unknown)) = header.and_then(|h| h.get(offset, len))
+            && unknown.iter().all(|u| *u == 0)
+        {
+            b.regs.store(dreg, bytes);
+            return Step::Next;
         }
-        if let Some(h) = b.headers.as_deref() {
-            let header = match base {
-                PayloadBase::Network => Some((&h.network, 0)),
-                PayloadBase::Transport => Some((&h.transport, network_len)),
-                _ => None,
-            };
-            let end = offset + len;
-            if let Some((header, before)) = header.filter(|(h, _)| end <= h.len)
-                && before + end <= h.packet_len
-                && let (Some(bytes), Some(unknown)) =
-                    (header.bytes.get(offset..end), header.unknown.get(offset..end))
-                && unknown.iter().all(|u| *u == 0)
-            {
-                b.regs.store(dreg, bytes);
-                return Step::Next;
-            }
-        }
+        let network_len = headers::network_len(&b.state.packet);
         match base {
             PayloadBase::Link => {
                 let loopback = self.device(self.env.iif).is_some_and(|d| d.loopback);

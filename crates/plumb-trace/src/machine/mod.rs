@@ -13,6 +13,7 @@
 mod bits;
 mod branch;
 mod compile;
+mod connlimit;
 mod conntrack_users;
 mod ct;
 mod draw;
@@ -24,6 +25,7 @@ mod load;
 mod lookup;
 mod nat;
 mod ops;
+mod question;
 mod rare;
 mod regs;
 mod sets;
@@ -102,6 +104,7 @@ pub struct Netfilter {
     chains: Vec<ops::Chain>,
     rules: Vec<ops::Rule>,
     ops: Vec<ops::Op>,
+    questions: Vec<question::Question>,
     sets: Vec<sets::Set>,
     devices: Vec<ops::Device>,
     hooks: compile::Hooks,

@@ -36,6 +36,8 @@ pub(super) struct Chain {
 pub(super) struct Rule {
     pub start: u32,
     pub end: u32,
+    /// What it asks first: the first and the one after the last of all questions.
+    pub questions: (u32, u32),
     /// Whether reaching the end of the rule does something (a counter, a mark), so that it is worth telling.
     pub effect: bool,
 }

@@ -33,7 +33,8 @@ impl Run<'_> {
             Expr::Reject { kind, code } => self.reject(b, *kind, *code),
             Expr::Limit(limit) => self.limit(b, limit),
             Expr::Quota { bytes, consumed, flags } => self.quota(b, *bytes, *consumed, *flags),
-            Expr::Connlimit { count, flags } => self.connections(b, *count, *flags),
+            // In an element of a set there is no place in the rule.
+            Expr::Connlimit { count, flags } => self.connections(b, *count, *flags, at != u32::MAX),
             Expr::Numgen { dreg, modulus, random, offset } => {
                 let dreg = offset_of(*dreg);
                 if *random {
@@ -128,11 +129,6 @@ impl Run<'_> {
     pub(super) fn quota(&self, b: &Branch, bytes: u64, consumed: u64, flags: u32) -> Step {
         let over = consumed.saturating_add(u64::from(b.state.packet.len)) > bytes;
         when(over == (flags & 1 != 0))
-    }
-
-    /// `nft_connlimit_do_eval`, as if this were the only connection.
-    pub(super) fn connections(&self, _: &Branch, count: u32, flags: u32) -> Step {
-        when((1 > count) == (flags & 1 != 0))
     }
 
     /// `nft_reject_*_eval`

@@ -122,6 +122,9 @@ impl Run<'_> {
         let nf = self.nf;
         loop {
             let end = nf.chains.get(b.chain as usize).map_or(0, |c| c.end);
+            if pause.is_none() && b.resume.is_none() {
+                self.pass_over(b, end);
+            }
             let Some(rule) = nf.rules.get(b.rule as usize).filter(|_| b.rule < end) else {
                 match b.frames.pop() {
                     Some(f) => (b.chain, b.rule) = (f.chain, f.rule + 1),
@@ -187,6 +190,21 @@ impl Run<'_> {
             if pause.is_some_and(|p| self.position(b).cmp(p).is_ge()) {
                 return Advance::Paused;
             }
+        }
+    }
+
+    /// Passes over rules whose first questions are surely answered with "no".
+    fn pass_over(&mut self, b: &mut Branch, end: u32) {
+        let nf = self.nf;
+        let rules = nf.rules.get(b.rule as usize..end as usize).unwrap_or(&[]);
+        for rule in rules {
+            let (first, last) = rule.questions;
+            let asked = nf.questions.get(first as usize..last as usize).unwrap_or(&[]);
+            if self.rules_left == 0 || !asked.iter().any(|q| q.refuses(b)) {
+                return;
+            }
+            b.rule += 1;
+            self.rules_left -= 1;
         }
     }
 

@@ -254,7 +254,7 @@ impl Run<'_> {
             }
             ObjectData::Quota { bytes, consumed, flags } => self.quota(b, *bytes, *consumed, *flags),
             ObjectData::Limit(limit) => self.limit(b, limit),
-            ObjectData::Connlimit { count, flags } => self.connections(b, *count, *flags),
+            ObjectData::Connlimit { count, flags } => self.connections(b, *count, *flags, false),
             ObjectData::CtHelper { name, l4proto, .. } => {
                 // nft_ct_helper_obj_eval: only for a connection that is not confirmed yet and has none.
                 if b.state.packet.protocol == Protocol(*l4proto)

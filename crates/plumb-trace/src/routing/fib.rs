@@ -12,6 +12,7 @@ use crate::share::Share;
 pub(crate) struct Fib {
     tables: [FastMap<u32, Table>; 2],
     rules: [Vec<usize>; 2],
+    custom_rules: [bool; 2],
     default_rules: [bool; 2],
     known: [bool; 2],
 }
@@ -93,25 +94,15 @@ impl Fib {
         Self {
             tables,
             default_rules: [rules[0].is_empty(), rules[1].is_empty()],
+            custom_rules: [0, 1].map(|f: usize| rules[f].iter().any(|&i| is_custom(&n.rules.items()[i]))),
             rules,
             known: [known, known],
         }
     }
 
     /// Whether there are policy rules beside the kernel's own.
-    pub(crate) fn has_custom_rules(&self, n: &Namespace, family: IpFamily) -> bool {
-        let list = &self.rules[family_index(family)];
-        list.iter().filter_map(|&i| n.rules.items().get(i)).any(|r| {
-            !matches!(
-                (r.priority, r.action),
-                (0, PolicyAction::ToTable(255))
-                    | (32766, PolicyAction::ToTable(254))
-                    | (32767, PolicyAction::ToTable(253))
-            ) || r.src.is_some()
-                || r.dst.is_some()
-                || r.fwmark.is_some()
-                || r.iifname.is_some()
-        })
+    pub(crate) fn has_custom_rules(&self, family: IpFamily) -> bool {
+        self.custom_rules[family_index(family)]
     }
 
     /// Asks the policy rules in order, and the tables they lead to.
@@ -212,6 +203,19 @@ impl Fib {
         }
         None
     }
+}
+
+/// Whether a rule is none of the kernel's own three.
+fn is_custom(r: &PolicyRule) -> bool {
+    !matches!(
+        (r.priority, r.action),
+        (0, PolicyAction::ToTable(255))
+            | (32766, PolicyAction::ToTable(254))
+            | (32767, PolicyAction::ToTable(253))
+    ) || r.src.is_some()
+        || r.dst.is_some()
+        || r.fwmark.is_some()
+        || r.iifname.is_some()
 }
 
 /// The next hops that a packet may take, each with its share.

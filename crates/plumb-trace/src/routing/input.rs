@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, RouteKind};
+use plumb_model::{IpFamily, Protocol, RouteKind};
 use smallvec::SmallVec;
 
 use super::fib::RouteQuery;
@@ -53,18 +53,19 @@ impl Network<'_> {
         };
         let n = self.namespace(ns);
         let martian = |addr, source| Stop::Martian { ns, device, addr, source };
-        let settings = self.ns[ns].devices.get(&device).cloned().unwrap_or_default();
-        if src.is_multicast() || src.is_broadcast() || src.octets()[0] == 0 {
+        let settings = self.settings(ns, device);
+        // Of 0.0.0.0/8 only 0.0.0.0 itself (`ipv4_is_zeronet` since Linux 5.3).
+        if src.is_multicast() || src.is_broadcast() || src.is_unspecified() {
             return Err(martian(p.src, true));
         }
-        if dst.octets()[0] == 0 {
+        if dst.is_unspecified() {
             return Err(martian(p.dst, false));
         }
         let on_loopback = self.link(ns, device).is_some_and(plumb_model::Link::is_loopback);
         if (dst.is_loopback() || src.is_loopback()) && settings.route_localnet.value == 0 && !on_loopback {
             return Err(sysctl(ns, &settings.route_localnet, "1", Discard::Loopback));
         }
-        let name = self.device_name(ns, device);
+        let name = self.device_word(ns, device);
         let query = self.input_query(ns, p, &name);
         let found = match self.ns[ns].fib.lookup(n, &query) {
             Ok(found) => found,
@@ -79,12 +80,16 @@ impl Network<'_> {
         let kind = n.routes.items().get(found.route).map(|r| r.kind);
         match kind {
             Some(RouteKind::Local) => {
-                self.validate_source(ns, p, device, None, &settings)?;
+                self.validate_source(ns, p, device, None, settings)?;
                 let ways = self.output_routes(ns, &found, p.dst, false)?;
                 match ways.into_iter().next() {
                     Some(way) => Ok(InputRoute::Local(way)),
                     None => Err(Stop::Unmodelled { ns, what: "a local route without a device".to_owned() }),
                 }
+            }
+            // It is delivered, finds no connection, and `tcp_v4_send_reset` answers no broadcast.
+            Some(RouteKind::Broadcast | RouteKind::Multicast) if p.protocol == Protocol::TCP => {
+                Err(martian(p.dst, false))
             }
             Some(RouteKind::Broadcast | RouteKind::Multicast) => Err(Stop::Unmodelled {
                 ns,
@@ -96,7 +101,7 @@ impl Network<'_> {
                 }
                 let ways = self.output_routes(ns, &found, p.dst, false)?;
                 if let Some(way) = ways.first() {
-                    self.validate_source(ns, p, device, Some(way.device), &settings)?;
+                    self.validate_source(ns, p, device, Some(way.device), settings)?;
                 }
                 Ok(InputRoute::Forward(ways))
             }
@@ -115,7 +120,7 @@ impl Network<'_> {
         let n = self.namespace(ns);
         let rpf = settings.rp_filter.value;
         let accept_local = settings.accept_local.value != 0;
-        let custom = self.ns[ns].fib.has_custom_rules(n, IpFamily::V4);
+        let custom = self.ns[ns].fib.has_custom_rules(IpFamily::V4);
         let redirects = settings.send_redirects.value != 0;
         if rpf == 0 && (oif != Some(device) || !redirects) {
             if accept_local {
@@ -128,7 +133,7 @@ impl Network<'_> {
                 return Ok(());
             }
         }
-        let iif = oif.map_or_else(|| "lo".to_owned(), |o| self.device_name(ns, o));
+        let iif = oif.map_or("lo".into(), |o| self.device_word(ns, o));
         let query = RouteQuery {
             dst: p.src,
             src: Some(p.dst),
@@ -190,7 +195,7 @@ impl Network<'_> {
             return Err(Stop::Unmodelled { ns, what: "an IPv6 packet with IPv4 addresses".to_owned() });
         };
         let n = self.namespace(ns);
-        let settings = self.ns[ns].devices.get(&device).cloned().unwrap_or_default();
+        let settings = self.settings(ns, device);
         if settings.disable_ipv6.value != 0 {
             return Err(sysctl(ns, &settings.disable_ipv6, "0", Discard::Ipv6Disabled));
         }
@@ -202,7 +207,7 @@ impl Network<'_> {
         if (dst.is_loopback() && !on_loopback) || dst.is_unspecified() {
             return Err(martian(p.dst, false));
         }
-        let name = self.device_name(ns, device);
+        let name = self.device_word(ns, device);
         let query = self.input_query(ns, p, &name);
         // A link-local destination is looked up on the device that the packet came in by.
         let query = RouteQuery { oif: dst.is_unicast_link_local().then_some(device), ..query };

@@ -27,6 +27,8 @@ pub(crate) struct OutputRoute {
     pub(crate) local: bool,
     /// Share of the mass that takes this way.
     pub(crate) share: Share,
+    /// Source address, where an earlier look-up has chosen it.
+    pub(crate) src: Option<IpAddr>,
 }
 
 impl Network<'_> {
@@ -52,7 +54,13 @@ impl Network<'_> {
             dport: p.dport,
             skip_linkdown: self.skip_linkdown(ns, p.family),
         };
-        let found = self.ns[ns].fib.lookup(n, &query).map_err(|e| self.failure(ns, e, p.dst, true))?;
+        let mut found = self.ns[ns].fib.lookup(n, &query).map_err(|e| self.failure(ns, e, p.dst, true))?;
+        // `fib_select_path`: with a device asked for, nothing is chosen.
+        if let (Some(src), None, Some(route)) = (src, oif, n.routes.items().get(found.route))
+            && found.hops.len() > 1
+        {
+            self.prefer_source(ns, route, &mut found.hops, src);
+        }
         let ways = self.output_routes(ns, &found, p.dst, true)?;
         // A loopback address must not leave the machine (`__mkroute_output`).
         if matches!(p.src, IpAddr::V4(a) if a.is_loopback()) {
@@ -113,7 +121,7 @@ impl Network<'_> {
                     });
                 };
                 let next_hop = h.and_then(|h| h.gateway).unwrap_or(dst);
-                Ok(OutputRoute { route: reference(hop), device, next_hop, local, share })
+                Ok(OutputRoute { route: reference(hop), device, next_hop, local, share, src: None })
             })
             .collect()
     }
@@ -132,8 +140,7 @@ impl Network<'_> {
     }
 
     pub(super) fn skip_linkdown(&self, ns: NsIndex, family: IpFamily) -> bool {
-        let i = crate::network::family_index(family);
-        self.ns[ns].devices.values().any(|d| d.ignore_linkdown[i])
+        self.ns[ns].skip_linkdown[crate::network::family_index(family)]
     }
 
     pub(super) fn failure(&self, ns: NsIndex, e: LookupFailure, addr: IpAddr, local: bool) -> Stop {

@@ -22,7 +22,7 @@ pub(super) struct Reply {
 }
 
 /// A packet with nothing set but its header.
-pub(super) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Packet {
+pub(crate) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Packet {
     Packet {
         family: IpFamily::of(dst),
         src,
@@ -89,7 +89,7 @@ pub(super) fn server_reply(
     match transport {
         Transport::Tcp => {
             reply.tcp_flags = tcp_flags::SYN | tcp_flags::ACK;
-            if net.namespace(ns).sysctls.number("net.ipv4.tcp_fwmark_accept").unwrap_or(0) != 0 {
+            if net.ns[ns].settings.fwmark_accept {
                 reply.mark = p.mark;
             }
         }
@@ -147,10 +147,8 @@ pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply>
                 Answer::TcpReset => (p.protocol == Protocol::TCP).then(|| reset(net, ns, p, true)),
                 Answer::Icmp { kind, code } => {
                     let mut reply = icmp(ns, (kind, code), true)?;
-                    // Before its own route is known, IPv4 takes the packet's destination for no address of this
-                    // machine (`nf_send_unreach` fills in the route back).
                     if v4 && hook == plumb_nft::Hook::Prerouting {
-                        reply.packet.src = p.family.unspecified();
+                        reply.packet.src = source_before_routing(net, ns, p)?;
                     }
                     Some(reply)
                 }
@@ -180,6 +178,18 @@ pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply>
             icmp(ns, (1, 2), true)
         }
         _ => None,
+    }
+}
+
+/// Source of IPv4's answer to a packet whose own route is not known yet; `None`: it cannot be sent. `nf_send_unreach`
+/// fills in the route back to the sender. Where that leads to this machine, `__icmp_send` takes the packet itself for one
+/// that was delivered here and answers from its destination, which `ip_route_output_key_hash_rcu` refuses unless it is an
+/// address of this machine. Else the address is that of the way back.
+fn source_before_routing(net: &Network, ns: NsIndex, p: &Packet) -> Option<IpAddr> {
+    match (net.is_local(ns, p.src), net.is_local(ns, p.dst)) {
+        (false, _) => Some(p.family.unspecified()),
+        (true, true) => Some(p.dst),
+        (true, false) => None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! An attempt: the packet, its retransmissions, and the outcome that the client sees.
 
-use plumb_model::{Namespace, Protocol, SocketState};
+use plumb_model::{Protocol, SocketState};
+use smallvec::{SmallVec, smallvec};
 
 use super::exchange::{Exchange, Reaction};
 use super::{Errno, Flow, Origin, Transport};
+use crate::network::Settings;
 use crate::share::Share;
 use crate::state::World;
 use crate::walk::Walker;
@@ -120,7 +122,6 @@ const NEIGHBOUR_PATIENCE: f64 = 3.0;
 /// Walks an attempt from the state the snapshot holds.
 #[must_use]
 pub fn attempt(walker: &Walker, flow: &Flow) -> Attempt {
-    let ns = walker.net.namespace(flow.origin.ns());
     let inside = matches!(flow.origin, Origin::Process { .. });
     let sport = match flow.source_port {
         Some(port) => port,
@@ -133,8 +134,8 @@ pub fn attempt(walker: &Walker, flow: &Flow) -> Attempt {
         },
     };
     let times = match flow.transport {
-        Transport::Tcp => syn_times(ns),
-        _ => vec![0.0],
+        Transport::Tcp => syn_times(&walker.net.ns[flow.origin.ns()].settings),
+        _ => smallvec![0.0],
     };
     let patience = if flow.transport == Transport::Tcp { TCP_PATIENCE } else { DATAGRAM_PATIENCE };
     let mut branches = Vec::new();
@@ -249,19 +250,17 @@ fn summarize(branches: Vec<AttemptBranch>, source_port: u16) -> Attempt {
 }
 
 /// When SYNs are sent within the client's patience (`tcp_syn_linear_timeouts`, kernel 6.5; doubling after that).
-fn syn_times(ns: &Namespace) -> Vec<f64> {
-    let linear = ns.sysctls.number("net.ipv4.tcp_syn_linear_timeouts").unwrap_or(0);
-    let retries = ns.sysctls.number("net.ipv4.tcp_syn_retries").unwrap_or(6);
+fn syn_times(s: &Settings) -> SmallVec<[f64; 16]> {
     let (mut at, mut rto, mut timeouts) = (0.0, 1.0, 0);
-    let mut times = vec![0.0];
-    for _ in 0..retries.clamp(0, 127) {
+    let mut times = smallvec![0.0];
+    for _ in 0..s.syn_retries.clamp(0, 127) {
         at += rto;
         timeouts += 1;
         if at >= TCP_PATIENCE {
             break;
         }
         times.push(at);
-        if timeouts > linear {
+        if timeouts > s.syn_linear_timeouts {
             rto *= 2.0;
         }
     }

@@ -1,6 +1,6 @@
 //! One packet of the client and everything that comes back for it.
 
-use plumb_model::{Icmp, IpFamily, Protocol};
+use plumb_model::{Icmp, IpFamily, Protocol, Tuple};
 
 use super::answer::{Reply, blank, client_ns, error_for, length, server_reply};
 use super::{Errno, Flow, Origin, Transport};
@@ -70,16 +70,22 @@ impl Walker<'_, '_> {
     /// Sends one packet of the flow, in a world as earlier packets left it.
     #[must_use]
     pub fn exchange(&self, flow: &Flow, sport: u16, world: &World, share: Share) -> Vec<Exchange> {
-        let mut ends = Vec::new();
-        let packet = request(self, flow, sport);
+        let ends = self.set_out(&flow.origin, request(self, flow, sport), world, share);
+        ends.into_iter().flat_map(|end| self.react(flow, sport, end)).collect()
+    }
+
+    /// Walks a packet from where it begins to all its ends.
+    fn set_out(&self, origin: &Origin, packet: Packet, world: &World, share: Share) -> Vec<End> {
+        let mut ends = Vec::with_capacity(1);
+        let family = packet.family;
         let state =
             State { share, packet, world: world.clone(), rerouted: false, history: History::default() };
-        match flow.origin {
+        match *origin {
             Origin::Process { ns, source } => {
                 if let Some(addr) = source
                     && !self.net.is_local(ns, addr)
                 {
-                    ends.push(End { state, stop: Stop::NoSource { ns, family: IpFamily::of(flow.dst) } });
+                    ends.push(End { state, stop: Stop::NoSource { ns, family } });
                 } else {
                     self.send(ns, state, None, &Goal::Server, &mut ends);
                 }
@@ -89,7 +95,28 @@ impl Walker<'_, '_> {
                 self.receive(arrived, false, state, &Goal::Server, &mut ends);
             }
         }
-        ends.into_iter().flat_map(|end| self.react(flow, sport, end)).collect()
+        ends
+    }
+
+    /// Walks one packet from where it begins to all its ends, in a world as earlier packets left it; nothing comes back for it.
+    /// It is of any protocol, for TCP a SYN; ports of others are read where theirs are at the same place.
+    #[must_use]
+    pub fn one_way(&self, origin: &Origin, sent: Tuple, world: &World, share: Share) -> Vec<End> {
+        let settings = &self.net.ns[origin.ns()].settings;
+        let ttl = match IpFamily::of(sent.dst) {
+            IpFamily::V4 => settings.default_ttl,
+            IpFamily::V6 => settings.default_hop_limit,
+        };
+        let mut packet = blank(sent.src, sent.dst, sent.protocol, ttl);
+        (packet.sport, packet.dport, packet.icmp) = (sent.sport, sent.dport, sent.icmp);
+        if sent.protocol == Protocol::TCP {
+            packet.tcp_flags = tcp_flags::SYN;
+        }
+        let mut ends = self.set_out(origin, packet, world, share);
+        for end in &mut ends {
+            end.state.world.conntrack.forget_unconfirmed();
+        }
+        ends
     }
 
     /// Source address that the kernel chooses for a flow, before any rule has seen it.
@@ -104,7 +131,9 @@ impl Walker<'_, '_> {
         let share = request.state.share;
         let finish = |reaction, response: Option<Response>, share, world: &World| {
             let mut world = world.clone();
-            world.conntrack.forget_unconfirmed();
+            if world.conntrack.has_unconfirmed() {
+                world.conntrack.forget_unconfirmed();
+            }
             Exchange { share, reaction, request: request.clone(), response, world }
         };
         let (reply, kind) = match &request.stop {
@@ -162,13 +191,13 @@ impl Walker<'_, '_> {
             rerouted: false,
             history: History::default(),
         };
-        let mut ends = Vec::new();
+        let mut ends = Vec::with_capacity(1);
         self.send(reply.ns, state, reply.oif, &goal, &mut ends);
         ends
     }
 
     /// The tuple of the client's own packet as its socket knows it.
-    fn sent_by_client(&self, flow: &Flow, sport: u16, request: &State) -> plumb_model::Tuple {
+    fn sent_by_client(&self, flow: &Flow, sport: u16, request: &State) -> Tuple {
         let mut p = self::request(self, flow, sport);
         if p.src.is_unspecified() {
             p.src = request.world.source.unwrap_or(p.src);

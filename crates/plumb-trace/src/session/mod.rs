@@ -5,6 +5,8 @@ mod attempt;
 mod errno;
 mod exchange;
 
+#[cfg(test)]
+pub(crate) use answer::blank;
 pub use attempt::{Attempt, AttemptBranch, Outcome, Stage, attempt};
 pub use errno::Errno;
 pub use exchange::{Exchange, Reaction, Response, ResponseKind};

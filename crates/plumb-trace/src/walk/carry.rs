@@ -3,6 +3,7 @@
 
 use plumb_model::{Link, Mac};
 use plumb_nft::Hook;
+use smallvec::SmallVec;
 
 use super::layer2::Ends;
 use super::{MAX_DEPTH, Walker};
@@ -33,7 +34,7 @@ pub(crate) struct Arrived {
 }
 
 /// Where the copies of a frame ended.
-pub(crate) type Arrivals = Vec<(State, Result<Arrived, Stop>)>;
+pub(crate) type Arrivals = SmallVec<[(State, Result<Arrived, Stop>); 1]>;
 
 /// Parents of filters (include/uapi/linux/pkt_sched.h): ingress qdisc, clsact ingress and egress.
 const INGRESS: [u32; 2] = [0xffff_0000, 0xffff_fff2];

@@ -160,6 +160,10 @@ impl Walker<'_, '_> {
     ) -> Passed {
         let f = crate::network::family_index(s.packet.family);
         let ns = &self.net.ns[at.ns];
+        let steps = index(hook).map_or(&[][..], |h| &ns.hooks.steps[f][h]);
+        if steps.is_empty() {
+            return smallvec::smallvec![s];
+        }
         let env = Env {
             ns: at.ns,
             namespace: self.net.namespace(at.ns),
@@ -175,8 +179,7 @@ impl Walker<'_, '_> {
             unknowns: &self.unknowns,
         };
         let mut states: Passed = smallvec::smallvec![s];
-        let Some(h) = index(hook) else { return states };
-        for step in &ns.hooks.steps[f][h] {
+        for step in steps {
             let mut next = Passed::new();
             for state in states {
                 self.step(&env, &ns.netfilter, step, state, ns.hooks.tracked[f], &mut next, ends);

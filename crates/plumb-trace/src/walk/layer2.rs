@@ -40,6 +40,9 @@ impl Walker<'_, '_> {
         let netfilter = &self.net.ns[ns].netfilter;
         let chains = netfilter.base_chains(path, hook);
         let mut states: Passed = smallvec::smallvec![s];
+        if chains.is_empty() {
+            return states;
+        }
         for chain in chains.iter().filter(|c| c.kind == ChainType::Filter) {
             let mut next = Passed::new();
             for state in states {

@@ -12,7 +12,7 @@ use crate::state::{ChainPlace, NsIndex};
 impl Lookups for Network<'_> {
     fn addr_type(&self, ns: NsIndex, addr: IpAddr, device: Option<u32>) -> AddrType {
         match addr {
-            IpAddr::V4(a) if a.is_broadcast() || a.octets()[0] == 0 => return AddrType::Broadcast,
+            IpAddr::V4(a) if a.is_broadcast() || a.is_unspecified() => return AddrType::Broadcast,
             IpAddr::V4(a) if a.is_multicast() => return AddrType::Multicast,
             IpAddr::V6(a) if a.is_multicast() => return AddrType::Multicast,
             IpAddr::V6(a) if a.is_unspecified() => return AddrType::Unspec,
@@ -96,7 +96,7 @@ impl Lookups for Network<'_> {
 
 impl Network<'_> {
     fn fib_found(&self, ns: NsIndex, q: &FibQuery) -> Result<Found, LookupFailure> {
-        let iif = q.iif.map_or_else(|| "lo".to_owned(), |i| self.device_name(ns, i));
+        let iif = q.iif.map_or("lo".into(), |i| self.device_word(ns, i));
         let query = RouteQuery {
             dst: q.dst,
             src: q.src,

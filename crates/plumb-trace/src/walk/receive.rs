@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use plumb_model::IpFamily;
+use plumb_model::{IpFamily, Protocol};
 use plumb_nft::Hook;
 
-use super::carry::{Arrived, Frame};
+use super::carry::{Arrivals, Arrived, Frame};
 use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
 use crate::packet::{PacketType, Tracking};
@@ -46,7 +46,7 @@ impl Walker<'_, '_> {
         };
         s.packet.eth_src = link.mac;
         s.packet.eth_dst = lladdr;
-        let mut arrivals = Vec::new();
+        let mut arrivals = Arrivals::new();
         self.carry(ns, out.device, Frame::Ip, s, at.depth + 1, &mut arrivals);
         for (s, arrived) in arrivals {
             match arrived {
@@ -113,6 +113,10 @@ impl Walker<'_, '_> {
         ends: &mut Vec<End>,
     ) {
         let ns = at.ns;
+        // `ip_forward`, `ip6_forward`
+        if let Some(stop) = for_all(at, &s) {
+            return ends.push(End { state: s, stop });
+        }
         if s.packet.ttl <= 1 {
             return ends.push(End { state: s, stop: Stop::TtlExceeded { ns, routes: Vec::new() } });
         }
@@ -144,10 +148,24 @@ impl Walker<'_, '_> {
         let passed = self.hook(at, Hook::Input, None, None, None, s, &mut stopped);
         ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
         for mut s in passed {
+            // `tcp_v4_rcv`, `tcp_v6_rcv`
+            if s.packet.protocol == Protocol::TCP
+                && let Some(stop) = for_all(at, &s)
+            {
+                ends.push(End { state: s, stop });
+                continue;
+            }
             s.packet.tracking = Tracking::None;
             self.deliver(at, s, goal, ends);
         }
     }
+}
+
+/// A frame that was sent to all or to a group: what it holds is not forwarded, and TCP does not take it.
+fn for_all(at: At, s: &State) -> Option<Stop> {
+    let lladdr = s.packet.eth_dst.unwrap_or_default();
+    let for_all = matches!(s.packet.packet_type, PacketType::Broadcast | PacketType::Multicast);
+    for_all.then_some(Stop::OtherHost { ns: at.ns, device: at.iif.unwrap_or_default(), lladdr })
 }
 
 /// Priority of a packet that IPv4 forwards, whatever it was before (`ip_forward`, `rt_tos2priority`).

@@ -1,11 +1,12 @@
 //! A packet that this machine makes: route, source, output hook, and out (`ip_queue_xmit`, `ip_route_me_harder`).
 
 use plumb_nft::Hook;
+use smallvec::SmallVec;
 
 use super::hooks::Passed;
 use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
-use crate::routing::OutputRoute;
+use crate::routing::{OutputRoute, Ways};
 use crate::share::Share;
 use crate::state::{NsIndex, State};
 
@@ -17,22 +18,38 @@ impl Walker<'_, '_> {
             let packet = Box::new(s.packet.clone());
             s.history.push(Event::Start { ns, packet });
         }
-        let ways = match self.net.route_output(ns, &s.packet, oif) {
+        // A client connects its socket, whatever the protocol; who answers sends without that.
+        let found = if *goal == Goal::Server {
+            self.net.route_connect(ns, &s.packet, oif)
+        } else {
+            self.net.route_output(ns, &s.packet, oif).map(|open| Ways { open, closed: SmallVec::new() })
+        };
+        let Ways { open: ways, closed } = match found {
             Ok(ways) => ways,
             Err(stop) => return ends.push(End { state: s, stop }),
         };
         let kept = self.chosen_way(&s, ns, &ways);
+        let of = ways.len() + closed.len();
+        if kept.is_none() {
+            for (share, stop) in closed {
+                let state = State { share: s.share * share, ..s.clone() };
+                ends.push(End { state, stop });
+            }
+        }
         for way in &ways {
-            let Some(mut s) = self.branch(&s, ns, way, kept, ways.len()) else { continue };
+            let Some(mut s) = self.branch(&s, ns, way, kept, of) else { continue };
             self.note(&mut s, || Event::Route { purpose: RouteUse::Output, found: way.route });
             if s.packet.src.is_unspecified() {
-                let Some(src) = self.net.output_source(ns, way, s.packet.dst) else {
+                let src = way.src.or_else(|| self.net.output_source(ns, way, s.packet.dst));
+                let Some(src) = src else {
                     let family = s.packet.family;
                     ends.push(End { state: s, stop: Stop::NoSource { ns, family } });
                     continue;
                 };
                 s.packet.src = src;
-                s.world.source.get_or_insert(src);
+                if s.world.source.is_none() {
+                    s.world.source = Some(src);
+                }
                 self.note(&mut s, || Event::Source { ns, addr: src });
             }
             self.output(ns, s, way, oif, goal, ends);
@@ -98,14 +115,14 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// The next hop that this walk took before on the same route, if any: a flow keeps to its path.
-    pub(crate) fn chosen_way(&self, s: &State, ns: NsIndex, ways: &[OutputRoute]) -> Option<usize> {
-        let first = ways.first().filter(|_| ways.len() > 1)?;
+    /// The route and next hop of these that this walk took before, if any: a flow keeps to its path.
+    pub(crate) fn chosen_way(&self, s: &State, ns: NsIndex, ways: &[OutputRoute]) -> Option<(usize, usize)> {
+        let taken = |route, hop| ways.iter().any(|w| (w.route.route, w.route.hop) == (route, hop));
         s.world
             .paths
             .iter()
-            .find(|(n, route, reply, _)| *n == ns && *route == first.route.route && *reply == s.packet.dst)
-            .map(|(.., hop)| *hop)
+            .find(|(n, route, dst, hop)| *n == ns && *dst == s.packet.dst && taken(*route, *hop))
+            .map(|(_, route, _, hop)| (*route, *hop))
     }
 
     /// The branch of a state that takes this way; `None` where another was chosen before.
@@ -114,13 +131,13 @@ impl Walker<'_, '_> {
         s: &State,
         ns: NsIndex,
         way: &OutputRoute,
-        kept: Option<usize>,
+        kept: Option<(usize, usize)>,
         of: usize,
     ) -> Option<State> {
         let mut s = s.clone();
         if of > 1 {
             match kept {
-                Some(hop) if hop == way.route.hop => {}
+                Some(taken) if taken == (way.route.route, way.route.hop) => {}
                 Some(_) => return None,
                 None => {
                     s.share = s.share * way.share;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use plumb_model::{IpFamily, Socket, Tuple};
+use smallvec::{SmallVec, smallvec};
 
 use crate::network::Network;
 use crate::packet::Packet;
@@ -52,16 +53,16 @@ fn unmapped(a: IpAddr) -> IpAddr {
 
 impl Network<'_> {
     /// The sockets that take a packet; several where the kernel shares packets out between them (SO_REUSEPORT).
-    pub(super) fn listeners_for(&self, ns: NsIndex, p: &Packet, device: Option<u32>) -> Vec<usize> {
+    pub(super) fn listeners_for(&self, ns: NsIndex, p: &Packet, device: Option<u32>) -> SmallVec<[usize; 2]> {
         let sockets = self.namespace(ns).sockets.items();
         let mut best = 0;
-        let mut found = Vec::new();
+        let mut found = SmallVec::new();
         for &i in self.ns[ns].listeners.get(&(p.protocol, p.dport)).into_iter().flatten() {
             let Some(score) = sockets.get(i).and_then(|s| score(s, p, device)) else { continue };
             match score.cmp(&best) {
                 std::cmp::Ordering::Greater => {
                     best = score;
-                    found = vec![i];
+                    found = smallvec![i];
                 }
                 std::cmp::Ordering::Equal => found.push(i),
                 std::cmp::Ordering::Less => {}

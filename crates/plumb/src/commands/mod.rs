@@ -2,16 +2,20 @@
 
 mod completion;
 mod diagnose;
+mod endpointslices;
 mod flow;
 mod lab;
 mod ns;
+mod proxy;
 mod snapshot;
 mod source;
 mod trace;
 
+use plumb_doctor::messages::Lang;
+
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Status};
-use crate::lang::{Lang, Say};
+use crate::lang::{self, Say};
 
 /// What every command is given.
 #[derive(Clone, Copy, Debug)]
@@ -26,16 +30,13 @@ impl Context {
         Self { lang: args.lang.unwrap_or_else(|| Lang::from_locale(|name| std::env::var(name).ok())) }
     }
 
-    /// Language of reports.
-    fn lang(&self) -> plumb_doctor::messages::Lang {
-        match self.lang {
-            Lang::En => plumb_doctor::messages::Lang::En,
-            Lang::Zh => plumb_doctor::messages::Lang::Zh,
-        }
+    /// Language of what is printed.
+    fn lang(&self) -> Lang {
+        self.lang
     }
 
     fn say(&self, what: &Say<'_>) -> String {
-        self.lang.say(what)
+        lang::say(self.lang, what)
     }
 }
 
@@ -50,6 +51,8 @@ pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
         Command::Ns(args) => ns::run(args, context),
         Command::Snapshot(args) => snapshot::run(args, context),
         Command::Lab(args) => lab::run(args),
+        Command::Proxy(args) => proxy::run(args),
+        Command::Endpointslices(args) => endpointslices::run(args, context),
         Command::Completion(args) => completion::run(args),
         Command::Man(args) => completion::man(args),
     }

@@ -33,6 +33,8 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Redacted => "names and addresses are replaced",
         Say::Complete => "everything could be read",
         Say::NotComplete => "not read",
+        Say::Created => "new",
+        Say::Updated => "changed",
         Say::More { count } => return format!("… {count} more"),
         Say::Unread { what, why } => return format!("{what}: not permitted, {why} is missing"),
         Say::Absent { what, feature } => return format!("{what}: the kernel has none ({feature})"),
@@ -56,6 +58,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             return format!("{file}: {namespaces} namespaces, {bytes} bytes");
         }
         Say::NoMatch { patterns } => return format!("no network namespace is called {patterns}"),
+        Say::Deleted { name } => return format!("EndpointSlice {name} is to be deleted"),
         Say::Table { name } => return format!("table {name}"),
         Say::Entries { count, max } => return format!("{count} of {max}"),
     };

@@ -3,16 +3,8 @@
 mod en;
 mod zh;
 
-use clap::ValueEnum;
-
-/// Languages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Lang {
-    /// English
-    En,
-    /// 中文
-    Zh,
-}
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use plumb_doctor::messages::Lang;
 
 /// Everything that the command says of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,40 +52,25 @@ pub enum Say<'a> {
     Entries { count: usize, max: &'a str },
     Complete,
     NotComplete,
+    Created,
+    Updated,
+    Deleted { name: &'a str },
 }
 
-impl Lang {
-    /// From `LC_ALL`, `LC_MESSAGES`, `LANG`, the first that is set; English where none says Chinese.
-    pub fn from_locale(get: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name| get(name).filter(|v: &String| !v.is_empty());
-        match set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG")) {
-            Some(locale) if locale.starts_with("zh") => Self::Zh,
-            _ => Self::En,
-        }
-    }
-
-    /// Says it.
-    #[must_use]
-    pub fn say(self, what: &Say<'_>) -> String {
-        match self {
-            Self::En => en::say(what),
-            Self::Zh => zh::say(what),
-        }
+/// Says it.
+#[must_use]
+pub fn say(lang: Lang, what: &Say<'_>) -> String {
+    match lang {
+        Lang::En => en::say(what),
+        Lang::Zh => zh::say(what),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_locale_decides() {
-        let of = |all: &[(&str, &str)]| {
-            Lang::from_locale(|n| all.iter().find(|(k, _)| *k == n).map(|(_, v)| (*v).to_owned()))
-        };
-        assert_eq!(of(&[]), Lang::En);
-        assert_eq!(of(&[("LANG", "zh_CN.UTF-8")]), Lang::Zh);
-        assert_eq!(of(&[("LC_ALL", "C"), ("LANG", "zh_CN.UTF-8")]), Lang::En);
-        assert_eq!(of(&[("LC_ALL", ""), ("LC_MESSAGES", "zh_TW"), ("LANG", "C")]), Lang::Zh);
-    }
+/// Reads a language's name as a flag gives it.
+pub fn parser() -> impl TypedValueParser<Value = Lang> {
+    PossibleValuesParser::new([
+        PossibleValue::new("en").help("English"),
+        PossibleValue::new("zh").help("中文"),
+    ])
+    .map(|name| if name == "zh" { Lang::Zh } else { Lang::En })
 }

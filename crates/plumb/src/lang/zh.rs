@@ -33,6 +33,8 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Redacted => "名称和地址已替换",
         Say::Complete => "全部内容均已读取",
         Say::NotComplete => "未能读取",
+        Say::Created => "新建",
+        Say::Updated => "更新",
         Say::More { count } => return format!("…… 另有 {count} 项"),
         Say::Unread { what, why } => return format!("{what}：没有权限，缺少 {why}"),
         Say::Absent { what, feature } => return format!("{what}：内核中没有（{feature}）"),
@@ -53,6 +55,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             return format!("{file}：{namespaces} 个命名空间，{bytes} 字节");
         }
         Say::NoMatch { patterns } => return format!("没有名为 {patterns} 的网络命名空间"),
+        Say::Deleted { name } => return format!("EndpointSlice {name} 应删除"),
         Say::Table { name } => return format!("表 {name}"),
         Say::Entries { count, max } => return format!("{count} / {max}"),
     };

@@ -6,7 +6,7 @@ use plumb_model::{Action, Change, IpFamily, Socket, Tuple};
 use plumb_trace::state::NsIndex;
 
 use super::{Case, Suspect, nat};
-use crate::finding::{Finding, Shown, ShownWhat};
+use crate::finding::{Finding, Shown, ShownWhat, Unit};
 use crate::place;
 use crate::report::Layer;
 
@@ -111,7 +111,7 @@ pub(super) fn queue_full(case: &Case, ns: NsIndex, socket: usize) -> Option<Susp
         backlog: s.send_queue,
     };
     let shown = Shown {
-        unit: Some("connections"),
+        unit: Some(Unit::Connections),
         ..Shown::new(ShownWhat::Queue, s.receive_queue, s.send_queue, case.command(ns, "ss -ltn"))
     };
     Some(Suspect::new(finding, place::socket(case.net, ns, socket), Layer::Socket, Vec::new()).show([shown]))

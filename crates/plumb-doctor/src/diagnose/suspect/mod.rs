@@ -6,6 +6,7 @@
 mod bridges;
 mod links;
 mod listeners;
+mod martians;
 mod nat;
 mod neighbours;
 mod routes;
@@ -20,7 +21,7 @@ use plumb_trace::session::Flow;
 use plumb_trace::state::NsIndex;
 
 use super::failure::Failure;
-use crate::finding::{Finding, Packet, Shown, ShownWhat};
+use crate::finding::{Finding, Packet, Shown, ShownWhat, Unit};
 use crate::place;
 use crate::report::{Layer, Place};
 
@@ -106,6 +107,15 @@ impl Case<'_> {
         is_peer || (segment(a).is_some() && segment(a) == segment(b))
     }
 
+    /// The namespaces in which the flow's packets came into being. Others may have the same addresses, in networks that
+    /// have nothing to do with the flow.
+    fn senders(&self) -> impl Iterator<Item = NsIndex> + '_ {
+        self.failure.all_events().filter_map(|e| match e {
+            Event::Start { ns, .. } => Some(*ns),
+            _ => None,
+        })
+    }
+
     /// Whether a machine of the snapshot has an address.
     fn is_owned(&self, addr: IpAddr) -> bool {
         !self.net.owners_of(addr).is_empty()
@@ -134,19 +144,14 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
         Stop::PolicyRule { ns, rule, .. } => routes::policy_rule(case, *ns, *rule, packet),
         Stop::TtlExceeded { .. } => routes::looping(case),
         Stop::Sysctl { ns, name, value, right, because } => {
-            sysctl(case, *ns, name, value, right, *because, packet).into_iter().collect()
+            let mut out = Vec::new();
+            if *because == Discard::OwnSource {
+                out.extend(martians::twice(case, *ns, name));
+            }
+            out.extend(sysctl(case, *ns, name, value, right, *because, packet));
+            out
         }
-        Stop::Martian { ns, device, addr, source } => vec![Suspect::new(
-            Finding::Martian {
-                namespace: case.name(*ns),
-                device: case.net.device_name(*ns, *device),
-                address: addr.to_string(),
-                source: *source,
-            },
-            place::address(case.net, *ns, *device, *addr),
-            Layer::Addressing,
-            Vec::new(),
-        )],
+        Stop::Martian { ns, device, addr, source } => martians::address(case, *ns, *device, *addr, *source),
         Stop::LinkDown { ns, device } => vec![links::down(case, *ns, *device)],
         Stop::NoCarrier { ns, device } => vec![links::no_carrier(case, *ns, *device)],
         Stop::NeighbourFailed { ns, device, addr, why, .. } => match why {
@@ -204,7 +209,7 @@ fn ports_used_up(case: &Case, ns: NsIndex, range: &str, used: usize) -> Suspect 
     let place = place::sysctl(case.net, ns, name, &value.split_whitespace().collect::<Vec<_>>().join(" "));
     let read_with = case.command(ns, &format!("ss -tan dst {}", case.flow.dst));
     let shown = Shown {
-        unit: Some("connections"),
+        unit: Some(Unit::Connections),
         ..Shown::new(ShownWhat::Queue, used, serde_json::Value::Null, read_with)
     };
     Suspect::new(finding, place, Layer::Socket, vec![cure]).show([shown])
@@ -227,7 +232,11 @@ fn sysctl(
             _ => None,
         })
         .unwrap_or_default();
-    let source = case.failure.state.packet.src.to_string();
+    let source = match because {
+        Discard::OwnSource => martians::own_source(case, ns),
+        _ => case.failure.state.packet.src,
+    };
+    let source = source.to_string();
     let mut layer = Layer::Sysctl;
     let mut alternatives = vec![vec![case.set_sysctl(ns, name, right)]];
     let finding = match because {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use plumb_model::{Action, Change, Tuple};
 use plumb_nft::{Expr, Hook};
-use plumb_trace::event::{Discard, Event, NatKind, Stop};
+use plumb_trace::event::{Discard, Event, NatKind, NoAnswer, Stop};
 use plumb_trace::state::{NsIndex, RuleRef};
 
 use super::rules::{table_of, via};
@@ -144,7 +144,16 @@ fn is_served(case: &Case, t: &Tuple) -> bool {
 
 /// Whether the failure is about the address (or port) that a translation gave.
 fn is_end_of_translation(case: &Case, kind: NatKind, to: &Tuple) -> bool {
-    match (kind, case.failure.stop) {
+    let stop = match case.failure.stop {
+        // The question for a neighbour bears the packet's source (`arp_solicit`), and is discarded for it.
+        Stop::NeighbourFailed { why: NoAnswer::Lost { answer: false, stop }, .. }
+            if matches!(**stop, Stop::Sysctl { .. } | Stop::Martian { source: true, .. }) =>
+        {
+            stop
+        }
+        stop => stop,
+    };
+    match (kind, stop) {
         (_, Stop::NotExpected { .. }) => true,
         (NatKind::Destination, Stop::NoListener { tuple, .. }) => {
             tuple.dst == to.dst && tuple.dport == to.dport
@@ -165,6 +174,10 @@ fn is_end_of_translation(case: &Case, kind: NatKind, to: &Tuple) -> bool {
         }
         (NatKind::Source, Stop::Sysctl { because: Discard::OwnSource | Discard::ReversePath, .. })
         | (NatKind::Source, Stop::Martian { source: true, .. }) => case.failure.state.packet.src == to.src,
+        (NatKind::Source, Stop::Sysctl { because: Discard::Loopback, .. })
+        | (NatKind::Source, Stop::Martian { source: false, .. }) => {
+            [case.failure.state.packet.src, case.failure.state.packet.dst].contains(&to.src)
+        }
         (NatKind::Source, Stop::NoListener { .. } | Stop::Sysctl { .. } | Stop::LeavesSnapshot { .. }) => {
             case.failure.packet == Packet::Reply
         }
@@ -438,7 +451,8 @@ pub(super) fn not_expected(case: &Case, ns: NsIndex, tuple: &Tuple, expected: &T
         expected: place::endpoint(expected.src, expected.sport),
         seen: place::endpoint(tuple.src, tuple.sport),
     };
-    let owner = case.net.owners_of(tuple.src).first().copied().unwrap_or(ns);
+    // The last that sent: the answer's.
+    let owner = case.senders().last().unwrap_or(ns);
     let device = case
         .net
         .namespace(owner)

@@ -2,12 +2,12 @@
 
 use plumb_model::{Action, Change};
 use plumb_nft::{Set, Table, Verdict};
-use plumb_trace::event::{Answer, Decider, Event, SetRef, Stop};
+use plumb_trace::event::{Decider, Event, SetRef, Stop};
 use plumb_trace::packet::Tracking;
 use plumb_trace::state::{ChainPlace, RuleRef};
 
 use super::{Case, Suspect, nat};
-use crate::finding::{Finding, Packet};
+use crate::finding::{Finding, Packet, Rejection};
 use crate::place;
 use crate::report::Layer;
 
@@ -45,7 +45,7 @@ fn rule_suspect(case: &Case, stop: &Stop, rule: RuleRef, packet: Packet) -> Opti
             chain: chain_name,
             rule: text,
             packet,
-            answer: answer_words(*answer, case.failure.state.packet.family),
+            answer: Rejection { family: case.failure.state.packet.family, answer: *answer },
         },
         _ => Finding::RuleDrops {
             namespace,
@@ -75,17 +75,6 @@ fn rule_suspect(case: &Case, stop: &Stop, rule: RuleRef, packet: Packet) -> Opti
     }
     alternatives.push(vec![delete_rule]);
     Some(Suspect::new(finding, place, Layer::Netfilter, alternatives).decided_by(Decider::Rule(rule)))
-}
-
-fn answer_words(answer: Answer, family: plumb_model::IpFamily) -> String {
-    match answer {
-        Answer::TcpReset => "RST".to_owned(),
-        Answer::Icmp { kind, code } => {
-            let name = if family == plumb_model::IpFamily::V4 { "ICMP" } else { "ICMPv6" };
-            format!("{name} {kind}/{code}")
-        }
-        Answer::Nothing => "nothing".to_owned(),
-    }
 }
 
 /// The element of a named set or map by which the rule decided.

@@ -61,7 +61,7 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
             )
         }
         F::OwnSource { namespace, sysctl, source, .. } => {
-            format!("set {sysctl} to 1 in {namespace}, or take {source} from one of the two that use it")
+            format!("take {source} from one of the two that use it, or set {sysctl} to 1 in {namespace}")
         }
         F::Martian { namespace, address, .. } => {
             format!("find out who sends packets with the address {address} to {namespace}")

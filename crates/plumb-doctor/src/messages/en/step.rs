@@ -2,7 +2,7 @@
 
 use plumb_trace::event::{BridgeHow, Discard, NatKind, NeighbourHow, PortRefusal, RouteUse};
 
-use crate::messages::{End, Step, Why};
+use crate::messages::{End, Lang, Step, Why, rejection};
 
 pub(in crate::messages) fn step(step: &Step) -> String {
     match step {
@@ -86,7 +86,7 @@ pub(in crate::messages) fn step(step: &Step) -> String {
             let kept = if *per_packet { "anew for each packet" } else { "kept for the connection" };
             format!("the kernel chooses{of}: {share} go this way, {kept}")
         }
-        Step::Unknown => "something that is not known could decide here; taken to let it pass".to_owned(),
+        Step::Unknown { what } => format!("{what}: not known, could decide here; taken to let it pass"),
         Step::End(e) => end(e),
     }
 }
@@ -104,7 +104,7 @@ fn end(end: &End) -> String {
         End::Delivered { socket: None } => "arrives".to_owned(),
         End::Dropped { chain, rule } => format!("dropped {}", by(chain, rule.as_ref())),
         End::Rejected { chain, rule, answer } => {
-            format!("rejected {} with {answer}", by(chain, rule.as_ref()))
+            format!("rejected {} with {}", by(chain, rule.as_ref()), rejection(Lang::En, *answer))
         }
         End::NatExhausted { rule: Some(rule) } => {
             format!("dropped: `{rule}` has no free port or address left")

@@ -53,7 +53,7 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
             format!("在 {namespace} 中把 {sysctl} 设为 1，或转换到非环回地址")
         }
         F::OwnSource { namespace, sysctl, source, .. } => {
-            format!("在 {namespace} 中把 {sysctl} 设为 1，或从两个使用 {source} 的主机之一移除该地址")
+            format!("从两个使用 {source} 的主机之一移除该地址，或在 {namespace} 中把 {sysctl} 设为 1")
         }
         F::Martian { namespace, address, .. } => {
             format!("查明是谁向 {namespace} 发送带有地址 {address} 的报文")

@@ -2,7 +2,7 @@
 
 use plumb_trace::event::{BridgeHow, Discard, NatKind, NeighbourHow, PortRefusal, RouteUse};
 
-use crate::messages::{End, Step, Why};
+use crate::messages::{End, Lang, Step, Why, rejection};
 
 pub(in crate::messages) fn step(step: &Step) -> String {
     match step {
@@ -82,7 +82,7 @@ pub(in crate::messages) fn step(step: &Step) -> String {
             let kept = if *per_packet { "每个报文重新选择" } else { "对整个连接保持不变" };
             format!("内核作出选择{of}：{share} 走这条路，{kept}")
         }
-        Step::Unknown => "此处有未知的东西可能作出判决；按放行处理".to_owned(),
+        Step::Unknown { what } => format!("{what}：未知，可能在此处作出判决；按放行处理"),
         Step::End(e) => end(e),
     }
 }
@@ -99,7 +99,9 @@ fn end(end: &End) -> String {
         End::Delivered { socket: Some(socket) } => format!("到达 {socket}"),
         End::Delivered { socket: None } => "到达".to_owned(),
         End::Dropped { chain, rule } => format!("被 {}丢弃", by(chain, rule.as_ref())),
-        End::Rejected { chain, rule, answer } => format!("被 {}以 {answer} 拒绝", by(chain, rule.as_ref())),
+        End::Rejected { chain, rule, answer } => {
+            format!("被 {}以 {} 拒绝", by(chain, rule.as_ref()), rejection(Lang::Zh, *answer))
+        }
         End::NatExhausted { rule: Some(rule) } => format!("丢弃：`{rule}` 已没有可用的端口或地址"),
         End::NatExhausted { rule: None } => "丢弃：没有可用于转换的端口或地址".to_owned(),
         End::NoRoute { table, address } => format!("没有到 {address} 的路由（最后查询 {table} 表）"),

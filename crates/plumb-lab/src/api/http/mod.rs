@@ -61,7 +61,7 @@ impl Api {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn news(&self) -> news::Receiver<u64> {
+    pub(crate) fn news(&self) -> news::Receiver<u64> {
         self.version.subscribe()
     }
 }

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod connlimit;
 mod draws;
 mod flow;
+mod questions;
 mod sets;
 mod unknowns;
 mod users;
@@ -242,12 +244,15 @@ pub(super) fn namespace(tables: Vec<Table>) -> Namespace {
 }
 
 pub(super) fn run_state(tables: Vec<Table>, state: State) -> Outcome {
-    let ns = namespace(tables);
-    let nf = Netfilter::compile(0, &ns);
+    run_in(&namespace(tables), state)
+}
+
+pub(super) fn run_in(ns: &Namespace, state: State) -> Outcome {
+    let nf = Netfilter::compile(0, ns);
     let unknowns = RefCell::default();
     let env = Env {
         ns: 0,
-        namespace: &ns,
+        namespace: ns,
         family: state.packet.family,
         hook: Hook::Input,
         iif: Some(2),

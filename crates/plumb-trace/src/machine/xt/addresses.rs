@@ -74,7 +74,7 @@ impl Run<'_> {
         }
         if let (IpAddr::V4(src), IpAddr::V4(dst)) = (p.src, p.dst)
             && dst.is_multicast()
-            && src.octets()[0] == 0
+            && src.is_unspecified()
         {
             return dst.octets().starts_with(&[224, 0, 0]) != m.invert;
         }

@@ -79,7 +79,7 @@ impl Run<'_> {
             Match::Limit(_) => Says::Yes,
             Match::Hashlimit(m) => (!m.above).into(),
             Match::Statistic(m) => self.statistic(b, at, m),
-            Match::Connlimit(m) => m.limit.holds(|limit| 1 > *limit).into(),
+            Match::Connlimit(m) => self.connlimit(b, m),
             Match::Quota(m) => m.bytes.holds(|bytes| *bytes >= u64::from(p.len)).into(),
             Match::Recent(m) => {
                 let list = if m.dest { p.dst } else { p.src };

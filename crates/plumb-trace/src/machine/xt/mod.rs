@@ -36,7 +36,7 @@ pub(super) struct XtTarget {
 
 /// What a match says.
 #[derive(Clone, Debug, PartialEq)]
-enum Says {
+pub(super) enum Says {
     Yes,
     No,
     /// Yes for this share of packets.

@@ -54,6 +54,15 @@ pub(super) fn status(status: &Status) -> String {
         pods.add_row([name, node, namespace, joined(&p.addresses), p.ports.join(" "), pid]);
     }
     let _ = writeln!(text, "{nodes}\n{pods}");
+    if !status.proxies.is_empty() {
+        let mut proxies = output::table(&["proxy of", "process", "state"], false);
+        for p in &status.proxies {
+            let pid = p.pid.map_or("ended".to_owned(), |pid| pid.to_string());
+            let ask = format!("plumb proxy status --status-socket {}", p.socket.display());
+            proxies.add_row([p.node.clone(), pid, ask]);
+        }
+        let _ = writeln!(text, "{proxies}");
+    }
     if !status.services.is_empty() {
         let mut services = output::table(&["service", "addresses", "port", "endpoints"], false);
         for s in &status.services {

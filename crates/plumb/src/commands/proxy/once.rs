@@ -1,0 +1,70 @@
+//! `plumb proxy --once`, `--dry-run`, `--cleanup`.
+
+use std::time::Duration;
+
+use plumb_kernel::NamespaceHandle;
+use plumb_kube::Event;
+use plumb_proxy::{Config, Proxy};
+
+use super::source;
+use crate::cli::ProxyArgs;
+use crate::error::{Error, Status};
+use crate::output;
+
+/// An API that does not answer for so long is an error for a run that should end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Takes all that the source lists first. A manifest that makes no sense ends it: nothing is written from half a view.
+fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy) -> Result<(), Error> {
+    let (events, running) = source(args, &config.node_name)?;
+    let mut problems = Vec::new();
+    while !proxy.is_ready() {
+        let Ok(batch) = events.recv_timeout(PATIENCE) else { break };
+        for event in batch {
+            match event {
+                Event::Change(change) => proxy.observe(change),
+                Event::Problem(problem) => problems.push(problem.to_string()),
+                Event::Recovered(_) => problems.clear(),
+                Event::Notice(notice) => output::warn(&notice.to_string()),
+            }
+        }
+    }
+    drop(running);
+    if problems.is_empty() && proxy.is_ready() {
+        return Ok(());
+    }
+    if problems.is_empty() {
+        problems.push("the source listed no Services and EndpointSlices within a minute".to_owned());
+    }
+    Err(Error::Manifests { problems })
+}
+
+pub(super) fn run(args: &ProxyArgs, config: Config) -> Result<Status, Error> {
+    let mut proxy = Proxy::new(&NamespaceHandle::current()?, config.clone())?;
+    listed(args, &config, &mut proxy)?;
+    if args.dry_run {
+        let differences = proxy.differences()?;
+        for (family, difference) in &differences {
+            output::print(&format!("{family} {difference}\n"))?;
+        }
+        return Ok(if differences.is_empty() { Status::Good } else { Status::No });
+    }
+    let report = proxy.sync();
+    let mut failed = report.errors.into_iter();
+    if let Some(error) = failed.next() {
+        failed.for_each(|error| output::warn(&error.to_string()));
+        return Err(error.into());
+    }
+    for refused in &report.synced.refused {
+        output::warn(&format!("{} is not in force: {}", refused.what, refused.error));
+    }
+    Ok(if report.synced.refused.is_empty() { Status::Good } else { Status::No })
+}
+
+pub(super) fn cleanup(config: Config) -> Result<Status, Error> {
+    let mut proxy = Proxy::new(&NamespaceHandle::current()?, config)?;
+    for family in proxy.cleanup()? {
+        output::print(&format!("{family}: the table is gone\n"))?;
+    }
+    Ok(Status::Good)
+}

@@ -1,0 +1,134 @@
+//! Manifests on disk and on stdin.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use plumb_api::manifest::{self, Manifest, ManifestError};
+
+use crate::error::Error;
+use crate::output;
+
+/// What is wrong with a manifest, with the text around it.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+pub struct Flaw {
+    message: String,
+    #[source_code]
+    text: NamedSource<String>,
+    #[label]
+    at: Option<SourceSpan>,
+}
+
+impl Flaw {
+    fn new(error: ManifestError, text: String) -> Self {
+        let offset = error.place.offset(&text);
+        // From there to the end of the word.
+        let word = |at: usize| text[at..].find(|c: char| c.is_whitespace() || ",]}".contains(c));
+        let at = offset.map(|at| (at, word(at).unwrap_or(text.len() - at)).into());
+        // Without a label nothing shows the place.
+        let message = if at.is_some() { error.message } else { error.to_string() };
+        Self { message, text: NamedSource::new(&*error.place.file, text), at }
+    }
+}
+
+/// Reads all of these files and folders; `-` is stdin.
+///
+/// # Errors
+/// Names the first file that cannot be read, or shows what is wrong in it.
+pub fn read(paths: &[PathBuf]) -> Result<Manifest, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        for file in files_of(path)? {
+            let (name, text) = load(&file)?;
+            let parsed = manifest::parse(&text, &name);
+            files.push(parsed.map_err(|e| Error::Manifest(Box::new(Flaw::new(e, text))))?);
+        }
+    }
+    Ok(manifest::merge(files))
+}
+
+/// Says on stderr what there is to say.
+pub fn tell(manifest: &Manifest) {
+    for warning in &manifest.warnings {
+        if warning.is_note() {
+            anstream::eprintln!("  {warning}");
+        } else {
+            output::warn(&warning.to_string());
+        }
+    }
+}
+
+/// The manifests of a folder by name, as `kubectl apply -f` takes them; a file is itself.
+fn files_of(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if path == Path::new("-") || !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let failed = || Error::file("read the folder", path);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed())? {
+        let file = entry.map_err(failed())?.path();
+        let hidden = file.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
+        let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        if !hidden && matches!(extension, "yaml" | "yml" | "json") && file.is_file() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::Usage {
+            problem: format!("there are no manifests in {}", path.display()),
+            help: "their names end in .yaml, .yml or .json; folders within a folder are not read".to_owned(),
+        });
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn load(path: &Path) -> Result<(String, String), Error> {
+    if path == Path::new("-") {
+        let text = io::read_to_string(io::stdin().lock()).map_err(Error::file("read", path))?;
+        return Ok(("stdin".to_owned(), text));
+    }
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|mut f| f.read_to_string(&mut text));
+    read.map_err(Error::file("read", path))?;
+    Ok((path.display().to_string(), text))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    fn service(port: u16) -> String {
+        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{{port: {port}}}]}}\n")
+    }
+
+    #[test]
+    fn a_folder_is_read_in_the_order_of_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("b.yml", &service(2));
+        write("a.yaml", &service(1));
+        write(".hidden.yaml", "[");
+        write("notes.txt", "[");
+        fs::create_dir(folder.path().join("c.yaml")).unwrap();
+        let manifest = read(&[folder.path().to_owned()]).unwrap();
+        assert_eq!(manifest.objects.len(), 1);
+        assert!(manifest.objects[0].place.file.ends_with("b.yml"));
+        assert_eq!(manifest.warnings.len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_shown_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read(&[folder.path().to_owned()]).unwrap_err().to_string().contains("no manifests"));
+        let path = folder.path().join("a.yaml");
+        assert!(read(std::slice::from_ref(&path)).unwrap_err().to_string().contains("a.yaml"));
+        fs::write(&path, service(1).replace("port: 1}", "port: many}")).unwrap();
+        let Error::Manifest(flaw) = read(&[path]).unwrap_err() else { panic!("a flaw") };
+        let at = flaw.at.unwrap();
+        assert_eq!(&flaw.text.inner()[at.offset()..at.offset() + at.len()], "many");
+    }
+}
