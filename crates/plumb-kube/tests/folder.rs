@@ -252,3 +252,23 @@ fn a_single_file() {
         "{missing}"
     );
 }
+
+/// A file that is opened to be written is empty for a moment, in which its objects are not gone.
+#[test]
+fn a_file_is_never_seen_half_written() {
+    let (_dir, path) = folder();
+    for name in ["a", "b"] {
+        fs::write(path.join(name).with_extension("yaml"), service(name, 1)).expect("a file");
+    }
+    let mut viewer = Viewer::new(&path);
+    for port in 2..40 {
+        // New folders make the source look again at once, and another file keeps it busy.
+        fs::create_dir(path.join(port.to_string())).expect("a folder");
+        fs::write(path.join("b.yaml"), service("b", port)).expect("a file");
+        fs::write(path.join("a.yaml"), service("a", port)).expect("a file");
+        if port % 4 == 0 {
+            viewer.until("the new text", |v| v.view["a"] == port);
+        }
+    }
+    assert!(viewer.history.iter().all(|h| h.starts_with('+')), "{:?}", viewer.history);
+}

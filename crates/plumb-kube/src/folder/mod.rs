@@ -100,6 +100,19 @@ fn standard_input() -> Result<Scan, SourceError> {
     Ok(scan)
 }
 
+/// Looks that may be in vain because something changed meanwhile.
+const TRIES: usize = 4;
+
+/// How a look ended.
+enum Look {
+    /// The folder is there.
+    There,
+    /// It is not.
+    Gone,
+    /// The source is to end.
+    Stop,
+}
+
 struct Follower {
     path: PathBuf,
     view: View,
@@ -124,11 +137,15 @@ impl Follower {
 
     fn follow(mut self) {
         loop {
-            let there = self.look();
-            let pause = if there && !self.polls { LOOK } else { POLL };
-            match self.watcher.wait(pause) {
-                Ok(Wake::Changed | Wake::Timeout) => {}
+            let woken = match self.look() {
+                Ok(Look::Stop) => return,
+                Ok(Look::There) if !self.polls => self.watcher.wait(LOOK),
+                Ok(_) => self.watcher.wait(POLL),
+                Err(error) => Err(error),
+            };
+            match woken {
                 Ok(Wake::Stop) => return,
+                Ok(Wake::Changed | Wake::Timeout) => {}
                 Err(error) => {
                     self.poll_instead(&error);
                     thread::sleep(POLL);
@@ -137,27 +154,35 @@ impl Follower {
         }
     }
 
-    /// Looks, until nothing can have changed before it was watched; whether the folder is there.
-    fn look(&mut self) -> bool {
-        // A folder that grows for ever is looked at again after the next change.
-        for _ in 0..8 {
-            let scan = self.scanner.scan();
-            let covered = match &scan {
-                Ok(scan) => self.watcher.cover(&scan.folders),
-                Err(_) => Ok(false),
+    /// Looks until nothing changed meanwhile, and tells what is found.
+    fn look(&mut self) -> io::Result<Look> {
+        let mut tries = 0;
+        loop {
+            let mut scan = self.scanner.scan();
+            let grown = match &scan {
+                Ok(scan) => self.watcher.cover(&scan.folders).unwrap_or_else(|error| {
+                    self.poll_instead(&error);
+                    false
+                }),
+                Err(_) => false,
             };
-            let there = scan.is_ok();
-            let again = covered.unwrap_or_else(|error| {
-                self.poll_instead(&error);
-                false
-            });
-            let events = self.view.update(scan);
-            self.deliver(events);
-            if !again {
-                return there;
+            // In folders that were not watched before, things may have changed unheard.
+            let complete = self.watcher.is_still()? && !grown;
+            tries += 1;
+            // Where changes never end, what is there must be told all the same.
+            if complete || tries == TRIES {
+                let look = if scan.is_ok() { Look::There } else { Look::Gone };
+                if let Ok(scan) = &mut scan {
+                    self.scanner.accept(scan);
+                }
+                let events = self.view.update(scan);
+                self.deliver(events);
+                return Ok(look);
+            }
+            if self.watcher.settle()? == Wake::Stop {
+                return Ok(Look::Stop);
             }
         }
-        true
     }
 
     fn poll_instead(&mut self, error: &io::Error) {

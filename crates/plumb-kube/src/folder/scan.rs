@@ -20,6 +20,7 @@ pub(crate) struct Scan {
     pub(crate) unreadable: BTreeMap<PathBuf, String>,
     /// Folders in which a change may change what is found.
     pub(crate) folders: BTreeSet<PathBuf>,
+    stamps: BTreeMap<PathBuf, Stamp>,
 }
 
 /// A manifest.
@@ -78,32 +79,26 @@ impl Scanner {
     ///
     /// # Errors
     /// When the file or folder itself cannot be read.
-    pub(crate) fn scan(&mut self) -> io::Result<Scan> {
-        let root = self.root.clone();
+    pub(crate) fn scan(&self) -> io::Result<Scan> {
         let mut scan = Scan::default();
-        let mut stamps = BTreeMap::new();
-        let metadata = fs::metadata(&root)?;
-        link_folders(&root, &mut scan.folders);
+        let metadata = fs::metadata(&self.root)?;
+        link_folders(&self.root, &mut scan.folders);
         if metadata.is_dir() {
             let mut seen = HashSet::from([(metadata.dev(), metadata.ino())]);
-            let entries = entries(&root)?;
-            self.folder(&root, entries, &mut scan, &mut stamps, &mut seen);
+            self.folder(&self.root, entries(&self.root)?, &mut scan, &mut seen);
         } else {
-            scan.folders.insert(parent(&root));
-            self.file(root, &mut scan, &mut stamps);
+            scan.folders.insert(parent(&self.root));
+            self.file(self.root.clone(), &mut scan);
         }
-        self.stamps = stamps;
         Ok(scan)
     }
 
-    fn folder(
-        &self,
-        path: &Path,
-        entries: Vec<PathBuf>,
-        scan: &mut Scan,
-        stamps: &mut BTreeMap<PathBuf, Stamp>,
-        seen: &mut HashSet<(u64, u64)>,
-    ) {
+    /// What this look found is known from now on, so that the next one need not read it again.
+    pub(crate) fn accept(&mut self, scan: &mut Scan) {
+        self.stamps = std::mem::take(&mut scan.stamps);
+    }
+
+    fn folder(&self, path: &Path, entries: Vec<PathBuf>, scan: &mut Scan, seen: &mut HashSet<(u64, u64)>) {
         scan.folders.insert(path.to_owned());
         for entry in entries {
             let is_link = fs::symlink_metadata(&entry).is_ok_and(|m| m.is_symlink());
@@ -118,21 +113,21 @@ impl Scanner {
                     continue;
                 }
                 match self::entries(&entry) {
-                    Ok(inner) => self.folder(&entry, inner, scan, stamps, seen),
+                    Ok(inner) => self.folder(&entry, inner, scan, seen),
                     Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                     Err(e) => drop(scan.unreadable.insert(entry, e.to_string())),
                 }
             } else if metadata.is_file() && is_manifest(&entry) {
-                self.file(entry, scan, stamps);
+                self.file(entry, scan);
             }
         }
     }
 
-    fn file(&self, path: PathBuf, scan: &mut Scan, stamps: &mut BTreeMap<PathBuf, Stamp>) {
+    fn file(&self, path: PathBuf, scan: &mut Scan) {
         let now = SystemTime::now();
         let Ok(stamp) = fs::metadata(&path).map(|m| Stamp::of(&m)) else { return };
         if self.stamps.get(&path) == Some(&stamp) {
-            stamps.insert(path.clone(), stamp);
+            scan.stamps.insert(path.clone(), stamp);
             scan.files.insert(path, Found::Same);
             return;
         }
@@ -143,7 +138,7 @@ impl Scanner {
             Err(e) => Found::Unreadable(e.to_string()),
         };
         if !stamp.is_young(now) {
-            stamps.insert(path.clone(), stamp);
+            scan.stamps.insert(path.clone(), stamp);
         }
         scan.files.insert(path, found);
     }

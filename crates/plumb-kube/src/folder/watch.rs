@@ -76,9 +76,19 @@ impl Watcher {
     /// Waits for a change, and then until it is complete.
     pub(crate) fn wait(&mut self, limit: Duration) -> io::Result<Wake> {
         match self.wait_for_events(limit)? {
-            Wake::Changed => {}
-            other => return Ok(other),
+            Wake::Changed => self.settle(),
+            other => Ok(other),
         }
+    }
+
+    /// Whether nothing changes at this moment, so that what was just read is complete: between the moment in which a file is
+    /// opened to be written anew and the writing it is empty, and the kernel tells of the first at once.
+    pub(crate) fn is_still(&mut self) -> io::Result<bool> {
+        Ok(self.wait_for_events(Duration::ZERO)? != Wake::Changed && self.writing.is_empty())
+    }
+
+    /// Waits until what changes is complete.
+    pub(crate) fn settle(&mut self) -> io::Result<Wake> {
         let deadline = Instant::now() + LONGEST;
         loop {
             match self.wait_for_events(QUIET)? {

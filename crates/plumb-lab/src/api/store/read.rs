@@ -92,15 +92,17 @@ impl Store {
             .filter(|(_, object)| options.selector.is_empty() || options.selector.matches(&object.json));
         let limit = if options.limit == 0 { usize::MAX } else { options.limit };
         let page: Vec<_> = objects.by_ref().take(limit).collect();
-        let remaining = objects.count();
+        // To count behind a selector, every object would have to be looked at for every page.
+        let more = objects.next().is_some();
+        let remaining = (more && options.selector.is_empty()).then(|| 1 + objects.count());
         let continue_token = match page.last() {
-            Some((name, _)) if remaining > 0 => format!("{version}:{}/{}", name.namespace, name.name),
+            Some((name, _)) if more => format!("{version}:{}/{}", name.namespace, name.name),
             _ => String::new(),
         };
         Ok(List {
             version,
             continue_token,
-            remaining: (remaining > 0 && options.selector.is_empty()).then_some(remaining),
+            remaining,
             items: page.into_iter().map(|(_, object)| object.clone()).collect(),
         })
     }
