@@ -109,7 +109,7 @@ impl Runner {
                     tracing::info!("{subject}: well again");
                     self.problems.remove(&subject);
                 }
-                Event::Notice(notice @ Notice::Manifest { .. }) => tracing::warn!("{notice}"),
+                Event::Notice(notice @ Notice::Manifest(_)) => tracing::warn!("{notice}"),
                 Event::Notice(notice) => tracing::info!("{notice}"),
             }
         }
