@@ -32,6 +32,6 @@ mod running;
 pub use api::{Access, ApiSource};
 pub use error::SourceError;
 pub use event::{Event, Notice, Problem, Subject, Trouble};
-pub use folder::FolderSource;
+pub use folder::{FolderSource, read_manifests};
 pub use interest::Interest;
 pub use running::Running;

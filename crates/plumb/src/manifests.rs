@@ -1,6 +1,6 @@
 //! Manifests on disk and on stdin.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
@@ -39,8 +39,7 @@ impl Flaw {
 pub fn read(paths: &[PathBuf]) -> Result<Manifest, Error> {
     let mut files = Vec::new();
     for path in paths {
-        for file in files_of(path)? {
-            let (name, text) = load(&file)?;
+        for (name, text) in texts(path)? {
             let parsed = manifest::parse(&text, &name);
             files.push(parsed.map_err(|e| Error::Manifest(Box::new(Flaw::new(e, text))))?);
         }
@@ -59,40 +58,20 @@ pub fn tell(manifest: &Manifest) {
     }
 }
 
-/// The manifests of a folder by name, as `kubectl apply -f` takes them; a file is itself.
-fn files_of(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    if path == Path::new("-") || !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let failed = || Error::file("read the folder", path);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(failed())? {
-        let file = entry.map_err(failed())?.path();
-        let hidden = file.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
-        let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if !hidden && matches!(extension, "yaml" | "yml" | "json") && file.is_file() {
-            files.push(file);
-        }
-    }
-    if files.is_empty() {
-        return Err(Error::Usage {
-            problem: format!("there are no manifests in {}", path.display()),
-            help: "their names end in .yaml, .yml or .json; folders within a folder are not read".to_owned(),
-        });
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn load(path: &Path) -> Result<(String, String), Error> {
+/// Names and texts, in the order in which they count.
+fn texts(path: &Path) -> Result<Vec<(String, String)>, Error> {
     if path == Path::new("-") {
         let text = io::read_to_string(io::stdin().lock()).map_err(Error::file("read", path))?;
-        return Ok(("stdin".to_owned(), text));
+        return Ok(vec![("stdin".to_owned(), text)]);
     }
-    let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|mut f| f.read_to_string(&mut text));
-    read.map_err(Error::file("read", path))?;
-    Ok((path.display().to_string(), text))
+    let texts = plumb_kube::read_manifests(path).map_err(Error::file("read", path))?;
+    if texts.is_empty() {
+        return Err(Error::Usage {
+            problem: format!("there are no manifests in {}", path.display()),
+            help: "their names end in .yaml, .yml or .json".to_owned(),
+        });
+    }
+    Ok(texts.into_iter().map(|(path, text)| (path.display().to_string(), text)).collect())
 }
 
 #[cfg(test)]

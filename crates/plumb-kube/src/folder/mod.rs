@@ -23,6 +23,26 @@ const LOOK: Duration = Duration::from_secs(30);
 /// The same where changes cannot be heard of.
 const POLL: Duration = Duration::from_secs(1);
 
+/// The manifests of a folder, or the one that is a file, as they are now: path and text, in the order in which they count.
+/// Which files those are is told at [`FolderSource`].
+///
+/// # Errors
+/// When the folder, something in it, or the file cannot be read.
+pub fn read_manifests(path: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+    let scan = Scanner::new(path.to_owned()).scan()?;
+    let failed = |path: &Path, why: &str| io::Error::other(format!("{}: {why}", path.display()));
+    if let Some((path, why)) = scan.unreadable.first_key_value() {
+        return Err(failed(path, why));
+    }
+    let texts = scan.files.into_iter().filter_map(|(path, found)| match found {
+        Found::Text(text) => Some(Ok((path, text))),
+        Found::Unreadable(why) => Some(Err(failed(&path, &why))),
+        // Only a second look finds this.
+        Found::Same => None,
+    });
+    texts.collect()
+}
+
 /// Reads manifests from a folder, a file or the standard input, and follows what changes, on a thread of its own.
 ///
 /// * In a folder: `.yaml`, `.yml` and `.json`, in subfolders too. Names that begin with `.` are passed over, unless a link leads

@@ -14,8 +14,8 @@ Examples:
   plumb endpointslices --manifests cluster/ > slices.yaml
 
 It prints what the EndpointSlice controller of a cluster would write: of slices that are among the
-manifests, those that ought to be others. Of a folder the files that end in .yaml, .yml and .json are
-read, in the order of their names. What an API server would refuse, and what is left out, is said on
+manifests, those that ought to be others. Of a folder and the folders in it the files that end in
+.yaml, .yml and .json are read, in the order of their paths. What an API server would refuse, and what is left out, is said on
 stderr.
 
 Exit status: 0 printed, 2 a file makes no sense.")]

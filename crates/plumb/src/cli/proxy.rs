@@ -116,6 +116,11 @@ pub enum ProxyCommand {
 
 /// `plumb proxy status`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plumb proxy status
+  plumb proxy status --hostname-override node-1
+  plumb proxy status -o json")]
 pub struct ProxyStatusArgs {
     /// Node of the proxy; else the host's name
     #[arg(long, value_name = "NAME")]
