@@ -69,8 +69,8 @@ fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::lang::Lang;
     use plumb_api::manifest::{merge, parse};
+    use plumb_doctor::messages::Lang;
 
     const CLUSTER: &str = "\
 apiVersion: v1
