@@ -36,7 +36,9 @@ pub struct Output {
 }
 
 impl Output {
-    pub(crate) fn stdout_text(&self) -> String {
+    /// What it printed, as text.
+    #[must_use]
+    pub fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
@@ -111,7 +113,7 @@ impl Plumb {
     }
 
     /// Runs it with these arguments to its end.
-    pub(crate) fn run_plain(&self, arguments: &[&str]) -> Result<Output> {
+    pub fn run_plain(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.path);
         command.args(arguments);
         run(command)

@@ -3,6 +3,7 @@
 //!
 //! * [`Services`] keeps the view and tells, at every [`Services::take`], which [`Frontend`]s became what.
 //! * [`decide()`] answers for one packet: which endpoints it may reach, whether its source is rewritten, or how it is refused.
+//! * [`Services::endpoints_of`] tells why each endpoint of a Service is used on the node, or is not.
 //!
 //! The facts are those of the reference implementation (Kubernetes v1.36, `pkg/proxy`): endpoints by `CategorizeEndpoints` in
 //! `topology.go`, Services by `serviceport.go`, slices by `endpointslicecache.go`. Where that is left to chance (two Services
@@ -11,6 +12,7 @@
 pub mod services;
 
 pub use services::{
-    Class, Decision, Delta, Endpoint, Frontend, FrontendChange, FrontendKey, Hairpin, NodeContext, NodePorts,
-    Origin, Packet, PortName, Problem, Refusal, Sender, Services, Surroundings, decide, masquerades, merged,
+    Class, Considered, Decision, Delta, Endpoint, Frontend, FrontendChange, FrontendKey, Hairpin, Hint,
+    NodeContext, NodePorts, Origin, Packet, PortEndpoints, PortName, Problem, Refusal, Sender, Services,
+    Surroundings, Why, decide, masquerades, merged,
 };

@@ -2,6 +2,7 @@
 //!
 //! * [`Proxy`]: objects in, kernel as they say; one node, both address families.
 //! * [`Runner`]: runs a proxy on a source's events, no more often than it should.
+//! * [`explain`](mod@explain): what implements a Service in the kernel, field of its manifest by field.
 //! * [`backend`]: what programs the kernel, one kind after the other.
 //! * [`node`]: what the node's own facts put into the table.
 //!
@@ -9,6 +10,7 @@
 
 pub mod backend;
 pub mod config;
+pub mod explain;
 pub mod node;
 pub mod proxy;
 pub mod runner;

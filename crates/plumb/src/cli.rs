@@ -1,6 +1,7 @@
 //! Flags and subcommands.
 
 mod endpointslices;
+mod explain;
 mod lab;
 mod proxy;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use endpointslices::*;
+pub use explain::*;
 pub use lab::*;
 use plumb_doctor::messages::Lang;
 pub use proxy::*;
@@ -44,6 +46,7 @@ Examples:
   plumb snapshot -o node-1.plumb    all that the kernel holds, in a file
   plumb snapshot show node-1.plumb  what is in it, and what could not be read
   plumb proxy --manifests dir/      Services and EndpointSlices to nftables, kept up to date
+  plumb explain svc/default/web     what implements a Service in the kernel, and what is missing
   plumb endpointslices --manifests DIR    the endpoints that Services in files have
   plumb lab up                      a cluster out of namespaces, to try things on
 
@@ -64,6 +67,8 @@ pub enum Command {
     Lab(LabArgs),
     /// The Service proxy of a node: what kube-proxy does
     Proxy(Box<ProxyArgs>),
+    /// What implements a Service on a node: sets, chains, endpoints, field of the manifest by field
+    Explain(Box<ServiceArgs>),
     /// The EndpointSlices that follow from Services and Pods in files
     Endpointslices(EndpointslicesArgs),
     /// A completion script for a shell

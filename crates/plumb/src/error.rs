@@ -108,6 +108,24 @@ pub enum Error {
         /// Each with file, line and column.
         problems: Vec<String>,
     },
+    /// A table of nftables may not be read.
+    #[error("cannot read table {table}: {capability} is missing")]
+    #[diagnostic(help("run it as root (sudo)"))]
+    Unreadable {
+        /// `ip plumb`
+        table: String,
+        /// `CAP_NET_ADMIN`
+        capability: String,
+    },
+    /// The API did not tell the objects.
+    #[error("{}", problems.join("\n"))]
+    #[diagnostic(help(
+        "--kubeconfig FILE or --master URL name an API, --manifests DIR takes the objects from files"
+    ))]
+    NoObjects {
+        /// What it said.
+        problems: Vec<String>,
+    },
     /// No proxy tells its state.
     #[error("no proxy answers at {}", path.display())]
     #[diagnostic(help(
@@ -143,7 +161,11 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::Kernel(_) | Self::Proxy(_) | Self::NoProxy { .. } => Status::CannotTell,
+            Self::Kernel(_)
+            | Self::Proxy(_)
+            | Self::NoProxy { .. }
+            | Self::Unreadable { .. }
+            | Self::NoObjects { .. } => Status::CannotTell,
             _ => Status::Usage,
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct Chosen {
 /// The endpoints that the slices of a Service tell for one of its ports, by address and port.
 ///
 /// Where two tell the same one, the later slice (by name) wins unless what it tells is terminating.
-fn gather<'a>(
+pub(super) fn gather<'a>(
     slices: impl Iterator<Item = &'a SliceView>,
     port: &PortView,
 ) -> BTreeMap<(IpAddr, u16), &'a SliceEndpoint> {
@@ -42,6 +42,17 @@ fn gather<'a>(
     all
 }
 
+/// Whether the port's traffic uses endpoints of any node, and whether it uses those of this node alone.
+pub(super) fn uses(service: &ServiceView, port: &PortView) -> (bool, bool) {
+    let external = service.is_external(port);
+    (!service.internal_local || external, service.internal_local || (service.external_local && external))
+}
+
+/// Taken where nothing is ready: it still answers while it ends.
+pub(super) fn is_last_resort(endpoint: &SliceEndpoint) -> bool {
+    endpoint.serving && endpoint.terminating
+}
+
 /// Chooses for one port of a Service. `slices` come in the order of their names.
 pub(super) fn choose<'a>(
     service: &ServiceView,
@@ -50,10 +61,8 @@ pub(super) fn choose<'a>(
     node: &NodeContext,
 ) -> Chosen {
     let all = gather(slices, port);
-    let external = service.is_external(port);
-    let uses_cluster = !service.internal_local || external;
-    let uses_local = service.internal_local || (service.external_local && external);
-    let fallback = |e: &SliceEndpoint| e.serving && e.terminating;
+    let (uses_cluster, uses_local) = uses(service, port);
+    let fallback = is_last_resort;
 
     let list = |keep: &dyn Fn(&SliceEndpoint) -> bool| -> Arc<[Endpoint]> {
         all.iter()
@@ -79,14 +88,18 @@ pub(super) fn choose<'a>(
 }
 
 /// Which hints are followed: those of the ready endpoints, all or none.
-enum Hint {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Those that name nodes: all bear one, and one names this node.
     Node,
+    /// Those that name zones: all bear one, and one names this node's zone.
     Zone,
+    /// None.
     Ignored,
 }
 
 impl Hint {
-    fn of<'a>(ready: impl Iterator<Item = &'a SliceEndpoint> + Clone, node: &NodeContext) -> Self {
+    pub(super) fn of<'a>(ready: impl Iterator<Item = &'a SliceEndpoint> + Clone, node: &NodeContext) -> Self {
         let all_have = |kind: fn(&super::slice::Hints) -> &[Box<str>]| {
             ready.clone().all(|e| e.hints.as_ref().is_some_and(|h| !kind(h).is_empty()))
         };
@@ -99,7 +112,7 @@ impl Hint {
         }
     }
 
-    fn allows(&self, endpoint: &SliceEndpoint, node: &NodeContext) -> bool {
+    pub(super) fn allows(&self, endpoint: &SliceEndpoint, node: &NodeContext) -> bool {
         match self {
             Self::Node => names_node(endpoint, node),
             Self::Zone => names_zone(endpoint, node),

@@ -8,6 +8,7 @@ mod ranges;
 mod slice;
 mod state;
 mod view;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,12 @@ use std::sync::Arc;
 
 use plumb_api::{NamespacedName, Protocol};
 
+pub use choose::Hint;
 pub use decide::{Decision, NodePorts, Packet, Sender, Surroundings, decide, masquerades};
 pub use frontend::{Class, Frontend, FrontendKey, Origin, Refusal};
 pub use ranges::merged;
 pub use state::{Delta, FrontendChange, Hairpin, Services};
+pub use why::{Considered, PortEndpoints, Why};
 
 use view::ServiceView;
 

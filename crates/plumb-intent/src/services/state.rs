@@ -152,6 +152,19 @@ impl Services {
         self.count == 0
     }
 
+    /// What was told of a Service, in the order of its slices' names.
+    pub(super) fn told(
+        &self,
+        name: &NamespacedName,
+    ) -> Option<(&ServiceView, &BTreeMap<Box<str>, SliceView>)> {
+        let entry = self.entries.get(name)?;
+        Some((entry.service.as_ref()?, &entry.slices))
+    }
+
+    pub(super) fn node(&self) -> &NodeContext {
+        &self.node
+    }
+
     /// Something was told since the intent was last taken.
     #[must_use]
     pub fn is_pending(&self) -> bool {

@@ -118,9 +118,11 @@ pub enum ProxyCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  plumb proxy status
-  plumb proxy status --hostname-override node-1
-  plumb proxy status -o json")]
+  plumb proxy status                               the proxy of this node
+  plumb proxy status --hostname-override node-1    one that was started under another name
+  plumb proxy status -o json | jq .behind_ms
+
+Exit status: 0 all is in force, 1 it is not, 3 no proxy answers.")]
 pub struct ProxyStatusArgs {
     /// Node of the proxy; else the host's name
     #[arg(long, value_name = "NAME")]

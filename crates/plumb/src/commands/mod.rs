@@ -3,6 +3,7 @@
 mod completion;
 mod diagnose;
 mod endpointslices;
+mod explain;
 mod flow;
 mod lab;
 mod ns;
@@ -52,6 +53,7 @@ pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
         Command::Snapshot(args) => snapshot::run(args, context),
         Command::Lab(args) => lab::run(args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Explain(args) => explain::run(args, context),
         Command::Endpointslices(args) => endpointslices::run(args, context),
         Command::Completion(args) => completion::run(args),
         Command::Man(args) => completion::man(args),

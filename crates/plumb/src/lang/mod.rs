@@ -1,6 +1,7 @@
 //! What the command says, apart from what it does: a module a language.
 
 mod en;
+pub mod explain;
 mod zh;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};

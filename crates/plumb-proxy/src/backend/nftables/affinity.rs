@@ -30,7 +30,7 @@ pub(super) struct Affinity {
 }
 
 /// The beginning of the names of all that a port has: `affinity/NAMESPACE/SERVICE/PROTOCOL/PORT`.
-fn stem(name: &PortName) -> String {
+pub(super) fn stem(name: &PortName) -> String {
     let service = &name.service;
     format!("affinity/{}/{}/{}/{}", service.namespace, service.name, name.protocol.lower(), name.port)
 }

@@ -101,7 +101,7 @@ fn same_chain(a: &Chain, b: &Chain) -> bool {
         && a.rules.iter().zip(&b.rules).all(|(a, b)| same_rule(a, b))
 }
 
-fn same_rule(a: &Rule, b: &Rule) -> bool {
+pub(super) fn same_rule(a: &Rule, b: &Rule) -> bool {
     let plain = |e: &Expr| match e {
         Expr::Lookup { set, sreg, dreg, inverted, .. } => {
             Expr::Lookup { set: set.clone(), set_id: None, sreg: *sreg, dreg: *dreg, inverted: *inverted }
@@ -120,9 +120,9 @@ fn same_set(a: &Set, b: &Set) -> bool {
 pub(super) type Named = (Op, Option<Arc<PortName>>);
 
 /// What an element is, order of endpoints aside: key, end, value.
-type Plain = (Vec<u8>, Option<Vec<u8>>, bool, Option<Vec<u8>>);
+pub(super) type Plain = (Vec<u8>, Option<Vec<u8>>, bool, Option<Vec<u8>>);
 
-fn wanted_element(op: &Op) -> Plain {
+pub(super) fn wanted_element(op: &Op) -> Plain {
     let value = match &op.value {
         Value::None => None,
         Value::Endpoint(key) => Some(key.bytes().to_vec()),
@@ -131,7 +131,7 @@ fn wanted_element(op: &Op) -> Plain {
     (op.key.bytes().to_vec(), op.end.as_ref().map(|e| e.bytes().to_vec()), op.interval_end, value)
 }
 
-fn held_element(element: &Element) -> Plain {
+pub(super) fn held_element(element: &Element) -> Plain {
     let value = match &element.data {
         Some(Data::Value(bytes)) => Some(bytes.to_vec()),
         Some(Data::Verdict(Verdict::Goto(ChainRef::Name(name)))) => Some(name.as_bytes().to_vec()),
@@ -191,7 +191,7 @@ pub(super) fn elements(wanted: &[Named], table: &Table) -> Vec<Difference> {
 }
 
 /// The end before the first interval, which the kernel keeps for itself (`nft` does not print it either).
-fn is_opening(set: &Set, element: &Element) -> bool {
+pub(super) fn is_opening(set: &Set, element: &Element) -> bool {
     set.has(Set::INTERVAL)
         && !set.has(Set::CONCAT)
         && element.is_interval_end()
@@ -211,7 +211,8 @@ fn bare(set: &Set) -> Set {
     }
 }
 
-fn print(set: &Set, (key, end, interval_end, value): &Plain, slot: bool) -> String {
+/// As `nft` prints it between braces, without comment. With `slot` the key lacks its slot, and the first one is shown.
+pub(super) fn print(set: &Set, (key, end, interval_end, value): &Plain, slot: bool) -> String {
     let mut key = key.clone();
     if slot {
         key.extend_from_slice(&[0; 4]);

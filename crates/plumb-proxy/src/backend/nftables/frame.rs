@@ -296,15 +296,15 @@ fn prefix(via: Via, side: Side) -> String {
     format!("{via}{side}")
 }
 
-fn pick_name(via: Via, side: Side, index: u8) -> String {
+pub(super) fn pick_name(via: Via, side: Side, index: u8) -> String {
     format!("{}pick-{}", prefix(via, side), SIZES.get(usize::from(index)).copied().unwrap_or(1))
 }
 
-fn choose_name(via: Via, side: Side) -> String {
+pub(super) fn choose_name(via: Via, side: Side) -> String {
     format!("{}choose", prefix(via, side))
 }
 
-fn class_name(via: Via, class: Class) -> String {
+pub(super) fn class_name(via: Via, class: Class) -> String {
     let class = match class {
         Class::Internal => "cluster-ip",
         Class::External => "external",

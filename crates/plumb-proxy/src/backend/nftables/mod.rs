@@ -15,6 +15,7 @@
 //! | `commit` | units to the kernel, and what it refuses |
 //! | `sync` | first sync, changes, verification |
 //! | `compare` | what the kernel holds against what it should |
+//! | `held` | what it holds of one Service, for people |
 //! | `build`, `userdata` | rules and what `nft` keeps beside them |
 
 mod affinity;
@@ -23,6 +24,7 @@ mod commit;
 mod compare;
 mod elements;
 mod frame;
+mod held;
 mod sets;
 mod slots;
 mod sync;
@@ -32,4 +34,5 @@ mod userdata;
 
 pub use compare::Difference;
 pub use frame::{FrameConfig, LocalDetector, TABLE, table_key};
+pub(crate) use held::Kernel;
 pub use sync::{NftError, Nftables, Refused, Settings, Synced};

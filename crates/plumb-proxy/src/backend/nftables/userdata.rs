@@ -51,6 +51,19 @@ pub(super) fn comment(text: &str) -> Vec<u8> {
     out
 }
 
+/// The comment of an element.
+pub(super) fn comment_of(bytes: &[u8]) -> Option<&str> {
+    let mut rest = bytes;
+    while let [kind, len, after @ ..] = rest {
+        let (value, next) = after.split_at_checked(usize::from(*len))?;
+        if *kind == COMMENT {
+            return std::str::from_utf8(value.strip_suffix(&[0]).unwrap_or(value)).ok();
+        }
+        rest = next;
+    }
+    None
+}
+
 fn expression(kind: u32, body: &[(u8, u32)]) -> Vec<u8> {
     let mut inner = Vec::new();
     for (k, v) in body {
@@ -155,6 +168,7 @@ mod tests {
         let cut = comment(&long);
         assert_eq!(cut.len(), 2 + 126 + 1);
         assert_eq!(cut.last(), Some(&0));
-        assert!(std::str::from_utf8(&cut[2..cut.len() - 1]).is_ok());
+        assert_eq!(comment_of(&cut), Some(&*"ü".repeat(63)));
+        assert_eq!(comment_of(&cut[..9]), None);
     }
 }

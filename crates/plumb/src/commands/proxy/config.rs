@@ -10,13 +10,19 @@ use crate::error::Error;
 
 /// The configuration that the flags say.
 pub(super) fn of(args: &ProxyArgs) -> Result<Config, Error> {
-    let node = &args.node;
     if args.min_sync_period > args.sync_period {
         return Err(usage(
             "--min-sync-period is longer than --sync-period",
             "the shortest time between syncs cannot be longer than the longest",
         ));
     }
+    let intervals =
+        Intervals { minimum: args.min_sync_period, maximum: args.sync_period, ..Intervals::default() };
+    Ok(Config { intervals, ..of_node(&args.node)? })
+}
+
+/// What the flags say about the node.
+pub(in crate::commands) fn of_node(node: &NodeArgs) -> Result<Config, Error> {
     one_a_family("--cluster-cidr", node.cluster_cidr.iter().map(|c| c.family()))?;
     one_a_family("--node-ip", node.node_ip.iter().map(|ip| IpFamily::of(*ip)))?;
     Ok(Config {
@@ -29,11 +35,7 @@ pub(super) fn of(args: &ProxyArgs) -> Result<Config, Error> {
         service_cidrs: node.service_cidr.clone(),
         node_ips: node.node_ip.clone(),
         node_zone: node.node_zone.clone(),
-        intervals: Intervals {
-            minimum: args.min_sync_period,
-            maximum: args.sync_period,
-            ..Intervals::default()
-        },
+        intervals: Intervals::default(),
     })
 }
 

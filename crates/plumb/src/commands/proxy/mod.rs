@@ -5,6 +5,7 @@ mod once;
 mod run;
 mod status;
 
+pub(super) use config::of_node;
 use plumb_kube::{Access, ApiSource, Event, FolderSource, Interest, Running};
 
 use crate::cli::{ProxyArgs, ProxyCommand};
