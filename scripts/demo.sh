@@ -103,6 +103,10 @@ step R02 pod:default/redis-1 "netns:$lab-default-client-0" 10.244.2.4:6379
 
 say "4. A Service, and somebody who deletes the rules of a node's proxy"
 probe works "netns:$lab-default-client-0" 10.97.0.10:80 --connections 12
+show "ip netns exec $lab-node-1 plumb explain svc/default/my-service --master http://127.0.0.1:6443 --hostname-override node-1"
+ip netns exec "$lab-node-1" plumb explain svc/default/my-service --master http://127.0.0.1:6443 --hostname-override node-1 |
+    sed -n '1,/^spec.clusterIPs/p' | sed '$d'
+echo "(left out here: the other fields)"
 table="ip netns exec $lab-node-1 nft list table ip plumb"
 show "ip netns exec $lab-node-1 nft delete table ip plumb"
 ip netns exec "$lab-node-1" nft delete table ip plumb
