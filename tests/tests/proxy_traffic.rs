@@ -84,11 +84,20 @@ fn serve(bed: &Bed) -> Result<()> {
 struct Gone(Vec<(u8, Instant, Option<Instant>)>);
 
 impl Gone {
-    fn forbids(&self, index: u8, sent: Instant) -> bool {
-        self.0
-            .iter()
-            .any(|(i, from, until)| *i == index && *from < sent && until.is_none_or(|until| sent < until))
+    /// Whether the endpoint was gone all the time in which the connection's first packet may have been sent.
+    fn forbids(&self, answer: &Answer) -> bool {
+        self.0.iter().any(|(index, from, until)| {
+            *index == answer.index && *from < answer.before && until.is_none_or(|until| answer.after < until)
+        })
     }
+}
+
+/// Which endpoint answered, and between which moments the connection's first packet was sent.
+#[derive(Debug)]
+struct Answer {
+    index: u8,
+    before: Instant,
+    after: Instant,
 }
 
 /// What the client saw.
@@ -97,7 +106,7 @@ struct Seen {
     connections: u32,
     lost: u32,
     refused: Vec<String>,
-    answers: Vec<(u8, Instant)>,
+    answers: Vec<Answer>,
 }
 
 fn flood(bed: &Bed, stop: &Arc<AtomicBool>) -> Result<Seen> {
@@ -110,10 +119,15 @@ fn flood(bed: &Bed, stop: &Arc<AtomicBool>) -> Result<Seen> {
             seen.connections += 1;
             match TcpStream::connect_timeout(&to, Duration::from_secs(5)) {
                 Ok(mut stream) => {
-                    seen.lost += u32::from(sent.elapsed() > LOST);
-                    let mut byte = [0];
-                    if stream.read_exact(&mut byte).is_ok() {
-                        seen.answers.push((byte[0], sent));
+                    let after = Instant::now();
+                    seen.lost += u32::from(after - sent > LOST);
+                    // To the end: the server closes first, so that the kernel gives up the connection's entry when the port is
+                    // used again (`nf_conntrack_tcp_packet`), and each connection is a new choice.
+                    let mut said = Vec::new();
+                    if stream.read_to_end(&mut said).is_ok()
+                        && let [index] = said[..]
+                    {
+                        seen.answers.push(Answer { index, before: sent, after });
                     }
                 }
                 Err(error) => seen.refused.push(error.to_string()),
@@ -179,7 +193,7 @@ fn no_first_packet_is_lost_while_endpoints_change() -> Result<()> {
 
     println!("{} connections, {changes} changes", seen.connections);
     let gone = gone.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let wrong: Vec<_> = seen.answers.iter().filter(|(index, sent)| gone.forbids(*index, *sent)).collect();
+    let wrong: Vec<_> = seen.answers.iter().filter(|answer| gone.forbids(answer)).collect();
     assert!(seen.connections > 100 && changes > 100, "too little happened to tell anything");
     assert_eq!(seen.refused, Vec::<String>::new());
     assert_eq!(seen.lost, 0, "SYNs were lost");
