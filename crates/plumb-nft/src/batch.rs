@@ -117,6 +117,12 @@ impl Batch {
     /// the transaction was taken.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
+        self.seal();
+        self.bytes
+    }
+
+    /// As [`Self::finish`], for whoever asks for subjects afterwards. Nothing may be added any more.
+    pub fn seal(&mut self) -> &[u8] {
         if let Some(flags) = self.bytes.get_mut(self.last_at + 6..self.last_at + 8) {
             let wanted = match *flags {
                 [a, b] => u16::from_ne_bytes([a, b]) | NLM_F_ACK,
@@ -125,7 +131,7 @@ impl Batch {
             flags.copy_from_slice(&wanted.to_ne_bytes());
         }
         self.push(BATCH_END, 0, &nfgenmsg(0, SUBSYSTEM), "end".to_owned());
-        self.bytes
+        &self.bytes
     }
 
     /// Adds a table (nothing happens when it is there).

@@ -17,4 +17,4 @@ pub mod runner;
 
 pub use config::{Config, DetectLocalMode, NodePortAddresses};
 pub use proxy::{Proxy, ProxyError, Report};
-pub use runner::{Intervals, Reason, Runner, Status};
+pub use runner::{Intervals, Reason, Runner, SourceEnded, Status};

@@ -50,6 +50,8 @@ struct Family {
     backend: Nftables,
     facts: FamilyFacts,
     loaded: bool,
+    /// The table was loaded anew since something was refused: that did not help, or not yet.
+    reloaded: bool,
 }
 
 /// What a sync did, of both families together.
@@ -118,6 +120,7 @@ impl Proxy {
                 backend: Nftables::new(NamespaceWriter::new(handle)?, facts.frame.clone()),
                 facts,
                 loaded: false,
+                reloaded: false,
             });
         }
         Ok(proxy)
@@ -229,6 +232,7 @@ impl Proxy {
                     tracing::warn!("{problem}");
                 }
             }
+            let loads = !family.loaded;
             let result = if family.loaded {
                 family.backend.apply(&delta)
             } else {
@@ -237,7 +241,10 @@ impl Proxy {
             };
             match result {
                 Ok(synced) => {
-                    family.loaded = true;
+                    // Something refused may be somebody else's work in the table: the next run writes it whole, once.
+                    let refused = !synced.refused.is_empty();
+                    family.loaded = !refused || family.reloaded || loads;
+                    family.reloaded = refused;
                     report.add(synced);
                 }
                 Err(source) => {

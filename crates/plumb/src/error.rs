@@ -98,6 +98,9 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(help("programming nftables takes CAP_NET_ADMIN in the node's network namespace"))]
     Proxy(#[from] plumb_proxy::ProxyError),
+    /// The source of objects ended.
+    #[error(transparent)]
+    SourceEnded(#[from] plumb_proxy::SourceEnded),
     /// Objects could not be read.
     #[error(transparent)]
     Source(#[from] plumb_kube::SourceError),
@@ -161,7 +164,8 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::Kernel(_)
+            Self::SourceEnded(_)
+            | Self::Kernel(_)
             | Self::Proxy(_)
             | Self::NoProxy { .. }
             | Self::Unreadable { .. }

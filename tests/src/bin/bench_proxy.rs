@@ -298,7 +298,9 @@ impl Working {
             ApiSource::new(access, Interest::proxy("here")).channel().map_err(failed("starting a source"))?;
         let until = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            runner.run(&events, &until);
+            if let Err(ended) = runner.run(&events, &until) {
+                eprintln!("{ended}");
+            }
             drop(running);
         });
         Ok(Self { status, stop, thread: Some(thread) })

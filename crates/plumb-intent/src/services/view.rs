@@ -4,15 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use plumb_api::address::{Cidr, IpFamily, parse_cidr, parse_ip};
+use plumb_api::defaults::AFFINITY_SECONDS;
 use plumb_api::{
     ExternalTrafficPolicy, InternalTrafficPolicy, IpMode, NamespacedName, Protocol, Service, ServiceType,
     SessionAffinity, label,
 };
 
 use super::Problem;
-
-/// Seconds that a client stays with an endpoint where the object does not say (`DefaultClientIPServiceAffinitySeconds`).
-const DEFAULT_AFFINITY_SECONDS: u32 = 10_800;
 
 /// What a Service asks for, in one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +70,7 @@ impl ServiceView {
         let may_be_local = type_is_external || !spec.external_ips.is_empty();
         let affinity = (spec.session_affinity == SessionAffinity::ClientIP).then(|| {
             let config = spec.session_affinity_config.as_ref().and_then(|c| c.client_ip.as_ref());
-            config.and_then(|c| c.timeout_seconds).unwrap_or(DEFAULT_AFFINITY_SECONDS)
+            config.and_then(|c| c.timeout_seconds).unwrap_or(AFFINITY_SECONDS)
         });
         Some(Self {
             name: Arc::new(service.metadata.full_name()),
@@ -141,8 +139,7 @@ impl Reader<'_> {
     /// `clusterIPs[i]` where `ipFamilies[i]` is the family; the families of objects that hold none are those of the addresses.
     fn cluster_ip(&mut self) -> Option<IpAddr> {
         let spec = &self.service.spec;
-        if matches!(&*spec.cluster_ip, "None") || (spec.cluster_ip.is_empty() && spec.cluster_ips.is_empty())
-        {
+        if spec.is_headless() || (spec.cluster_ip.is_empty() && spec.cluster_ips.is_empty()) {
             return None;
         }
         if spec.ip_families.is_empty() {

@@ -12,11 +12,10 @@ const ACK: u16 = 4;
 
 impl NamespaceWriter {
     /// Sends a transaction: all of it is done or nothing. The error is the first one, with what it is about.
-    pub fn nftables(&mut self, batch: Batch) -> Result<()> {
-        let subjects = batch.clone();
-        let errors = self.nftables_bytes(&batch.finish())?;
+    pub fn nftables(&mut self, mut batch: Batch) -> Result<()> {
+        let errors = self.nftables_bytes(batch.seal())?;
         let Some((sequence, error)) = errors.into_iter().next() else { return Ok(()) };
-        let subject = subjects.subject(sequence).unwrap_or("the transaction");
+        let subject = batch.subject(sequence).unwrap_or("the transaction");
         Err(error.within(subject))
     }
 

@@ -24,6 +24,11 @@ const DEEP: usize = 5_000;
 /// How often that, at most.
 const DEEP_EVERY: Duration = Duration::from_secs(10);
 
+/// The source of objects ended although nobody asked it to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the source of objects ended; the rules stay as they are, start the proxy again")]
+pub struct SourceEnded;
+
 /// Runs a proxy on the events of a source.
 pub struct Runner {
     proxy: Proxy,
@@ -60,8 +65,11 @@ impl Runner {
         Arc::clone(&self.status)
     }
 
-    /// Works until `stop` is set or the source ends.
-    pub fn run(&mut self, events: &Receiver<Vec<Event>>, stop: &AtomicBool) {
+    /// Works until `stop` is set.
+    ///
+    /// # Errors
+    /// When the source ends before that: what it would have told is not known.
+    pub fn run(&mut self, events: &Receiver<Vec<Event>>, stop: &AtomicBool) -> Result<(), SourceEnded> {
         while !stop.load(Ordering::Relaxed) {
             let now = Instant::now();
             let due = self.frequency.next().filter(|_| self.proxy.is_ready());
@@ -80,7 +88,7 @@ impl Runner {
                     self.request();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return Err(SourceEnded),
             }
             if self.last_watch.elapsed() >= WATCH {
                 self.last_watch = Instant::now();
@@ -88,6 +96,7 @@ impl Runner {
             }
             self.tell();
         }
+        Ok(())
     }
 
     fn request(&mut self) {

@@ -34,15 +34,15 @@ impl Nftables {
         let mut synced = Synced::default();
         let mut apart: BTreeSet<SetId> = BTreeSet::new();
         for _ in 0..ROUNDS {
-            let compiled = compile(&self.key, &start, &units, &apart)?;
-            let subjects = compiled.batch.clone();
-            let bytes = compiled.batch.clone().finish();
+            let mut compiled = compile(&self.key, &start, &units, &apart)?;
+            let bytes = compiled.batch.seal();
+            let size = bytes.len();
             let began = Instant::now();
-            let errors = self.kernel.nftables_bytes(&bytes)?;
+            let errors = self.kernel.nftables_bytes(bytes)?;
             synced.kernel_time += began.elapsed();
             if errors.is_empty() {
                 synced.transactions += 1;
-                synced.bytes += bytes.len();
+                synced.bytes += size;
                 self.generation = self.kernel.nftables_generation()?;
                 self.settle(units, &mut synced);
                 return Ok(synced);
@@ -56,7 +56,8 @@ impl Nftables {
                         blamed.entry(*only).or_insert_with(|| error.to_string());
                     }
                     ([], _) | (_, None) => {
-                        let subject = subjects.subject(sequence).unwrap_or("the transaction").to_owned();
+                        let subject =
+                            compiled.batch.subject(sequence).unwrap_or("the transaction").to_owned();
                         other.get_or_insert((subject, error));
                     }
                     (_, Some(set)) => {
@@ -72,6 +73,14 @@ impl Nftables {
                     Some((subject, error)) => error.within(&subject).into(),
                     None => NftError::Lost(self.key.name.clone()),
                 });
+            }
+            // What all Services share is no single object's fault: the table is not as it was left.
+            let common = |i: &usize| {
+                units.get(*i).is_some_and(|u| matches!(u.subject, Subject::Shared | Subject::Settings))
+            };
+            if let Some((_, error)) = blamed.iter().find(|(i, _)| common(i)) {
+                tracing::warn!(%error, "the kernel refuses what all Services share");
+                return Err(NftError::Lost(self.key.name.clone()));
             }
             units = self.leave_out(units, &blamed);
         }

@@ -81,7 +81,7 @@ pub struct Nftables {
     pub(super) installed: Map<FrontendKey, Installed>,
     /// What is in force of each port with affinity, and the frontends that it has.
     pub(super) affinity: BTreeMap<Arc<PortName>, Affinity>,
-    pub(super) affine: BTreeMap<Arc<PortName>, BTreeSet<FrontendKey>>,
+    pub(super) affine: BTreeMap<Arc<PortName>, BTreeMap<FrontendKey, Arc<Frontend>>>,
     /// What the kernel refused; tried again with whatever comes next.
     pub(super) refused: BTreeMap<Subject, (Option<Arc<Frontend>>, String)>,
     pub(super) shared: Shared,
@@ -142,7 +142,7 @@ impl Nftables {
         }
         let ports: Vec<_> = self.affine.keys().cloned().collect();
         for port in ports {
-            units.push(self.affinity_unit(&port, |key| services.frontend(key).cloned()));
+            units.push(self.affinity_unit(&port));
         }
         let start = if fits {
             self.old_affinity(existing.as_ref(), &mut units);
@@ -178,25 +178,14 @@ impl Nftables {
                 _ => {}
             }
         }
-        let mut latest: Map<FrontendKey, Option<Arc<Frontend>>> = Map::default();
         for change in &delta.frontends {
             units.push(self.frontend_unit(change.key, change.after.as_ref()));
             let names = [&change.before, &change.after].into_iter().flatten();
-            let affine = names.filter(|f| f.affinity.is_some()).map(|f| Arc::clone(&f.name));
-            let before = ports.len();
-            ports.extend(affine);
-            if ports.len() > before || change.after.as_ref().is_some_and(|f| f.affinity.is_some()) {
-                latest.insert(change.key, change.after.clone());
-            }
+            ports.extend(names.filter(|f| f.affinity.is_some()).map(|f| Arc::clone(&f.name)));
             self.note_affinity(change.key, change.before.as_ref(), change.after.as_ref());
         }
         for port in ports {
-            let installed = &self.installed;
-            let current = |key: &FrontendKey| match latest.get(key) {
-                Some(told) => told.clone(),
-                None => installed.get(key).map(|i| Arc::clone(&i.frontend)),
-            };
-            units.push(self.affinity_unit(&port, current));
+            units.push(self.affinity_unit(&port));
         }
         units.retain(|u| !u.ops.is_empty() || !u.before.is_empty() || !matches!(u.then, Then::Nothing));
         if units.is_empty() {

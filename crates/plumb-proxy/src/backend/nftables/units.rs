@@ -12,7 +12,7 @@ use super::affinity::{self, Affinity, dispatch_rules};
 use super::compare::Difference;
 use super::elements::{self, Op, Value};
 use super::frame::{FrameConfig, LocalDetector};
-use super::sets::{Key, SetId, Side, Via, affinity_set};
+use super::sets::{Key, MOST_ENDPOINTS, SetId, Side, Via, affinity_set};
 use super::sync::{Nftables, Settings};
 use super::transaction::{Structure, Subject, Then, Unit};
 
@@ -21,6 +21,13 @@ impl Nftables {
     pub(super) fn frontend_unit(&self, key: FrontendKey, after: Option<&Arc<Frontend>>) -> Unit {
         let before = self.installed.get(&key);
         let (ops, installed) = elements::change(&key, before, after);
+        if let Some(frontend) = after.filter(|f| f.cluster.len().max(f.local.len()) > MOST_ENDPOINTS) {
+            tracing::warn!(
+                "{key} of {} has {} endpoints: only the first {MOST_ENDPOINTS} are used",
+                frontend.name,
+                frontend.cluster.len().max(frontend.local.len())
+            );
+        }
         let name = after.map(|f| Arc::clone(&f.name));
         let then = Then::Frontend(key, installed);
         Unit { subject: Subject::Frontend(key), name, before: Vec::new(), ops, after: Vec::new(), then }
@@ -85,25 +92,13 @@ impl Nftables {
             }
         }
         if let Some(after) = after.filter(|f| f.affinity.is_some()) {
-            self.affine.entry(Arc::clone(&after.name)).or_default().insert(key);
+            self.affine.entry(Arc::clone(&after.name)).or_default().insert(key, Arc::clone(after));
         }
     }
 
     /// What a port with affinity needs, where it has some.
-    pub(super) fn affinity_unit(
-        &self,
-        port: &Arc<PortName>,
-        frontend: impl Fn(&FrontendKey) -> Option<Arc<Frontend>>,
-    ) -> Unit {
-        let frontends: Vec<(FrontendKey, Arc<Frontend>)> = self
-            .affine
-            .get(port)
-            .into_iter()
-            .flatten()
-            .filter_map(|key| Some((*key, frontend(key)?)))
-            .filter(|(_, f)| f.name == *port)
-            .collect();
-        let wanted = Affinity::wanted(frontends.iter().map(|(k, f)| (k, f)));
+    pub(super) fn affinity_unit(&self, port: &Arc<PortName>) -> Unit {
+        let wanted = Affinity::wanted(self.affine.get(port).into_iter().flatten());
         let none = Affinity::default();
         let is = self.affinity.get(port).unwrap_or(&none);
         let family = self.config.family;

@@ -1,5 +1,6 @@
 //! `plumb proxy --once`, `--dry-run`, `--cleanup`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use plumb_kernel::NamespaceHandle;
@@ -17,19 +18,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Takes all that the source lists first. A manifest that makes no sense ends it: nothing is written from half a view.
 fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy) -> Result<(), Error> {
     let (events, running) = source(args, &config.node_name)?;
-    let mut problems = Vec::new();
+    let mut open = BTreeMap::new();
     while !proxy.is_ready() {
         let Ok(batch) = events.recv_timeout(PATIENCE) else { break };
         for event in batch {
             match event {
                 Event::Change(change) => proxy.observe(change),
-                Event::Problem(problem) => problems.push(problem.to_string()),
-                Event::Recovered(_) => problems.clear(),
+                Event::Problem(problem) => {
+                    open.insert(problem.subject.clone(), problem.to_string());
+                }
+                Event::Recovered(subject) => {
+                    open.remove(&subject);
+                }
                 Event::Notice(notice) => output::warn(&notice.to_string()),
             }
         }
     }
     drop(running);
+    let mut problems: Vec<String> = open.into_values().collect();
     if problems.is_empty() && proxy.is_ready() {
         return Ok(());
     }

@@ -23,9 +23,10 @@ pub(super) fn run(args: &ProxyArgs, config: Config) -> Result<Status, Error> {
     let server = Server::start(&path, runner.status()).map_err(Error::file("listen at", &path))?;
     let (events, running) = source(args, &config.node_name)?;
     tracing::info!(node = config.node_name, status = %path.display(), "proxy started");
-    runner.run(&events, &stop);
+    let ended = runner.run(&events, &stop);
     drop(running);
     drop(server);
+    ended?;
     tracing::info!("proxy ends; its rules stay");
     Ok(Status::Good)
 }
