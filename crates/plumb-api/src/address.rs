@@ -149,6 +149,15 @@ impl<'de> Deserialize<'de> for Cidr {
     }
 }
 
+/// The address after this one; `None` after the last.
+#[must_use]
+pub fn next(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(a) => a.to_bits().checked_add(1).map(|b| Ipv4Addr::from_bits(b).into()),
+        IpAddr::V6(a) => a.to_bits().checked_add(1).map(|b| Ipv6Addr::from_bits(b).into()),
+    }
+}
+
 /// Text that is no address or range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use plumb_api::address::{Cidr, IpFamily, parse_cidr, parse_ip};
 use plumb_api::{Node, ServiceCidr, label};
+use plumb_intent::Problem;
 
 use crate::backend::nftables::{FrameConfig, LocalDetector, Settings};
 use crate::config::{Config, DetectLocalMode, NodePortAddresses};
@@ -120,4 +121,39 @@ fn service_cidrs(config: &Config, sources: &Sources<'_>, family: IpFamily) -> Ve
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// What in the Node and ServiceCIDRs cannot be read, and is therefore left out of the facts.
+#[must_use]
+pub fn unreadable(sources: &Sources<'_>) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if let Some(node) = sources.node {
+        let object = format!("Node {}", node.metadata.name);
+        for (i, address) in node.status.addresses.iter().enumerate() {
+            if matches!(&*address.kind, "InternalIP" | "ExternalIP") && parse_ip(&address.address).is_none() {
+                found.push(Problem::Address {
+                    object: object.clone(),
+                    field: format!("status.addresses[{i}].address"),
+                    value: address.address.to_string(),
+                });
+            }
+        }
+        found.extend(unreadable_ranges(&object, "spec.podCIDRs", &node.spec.pod_cidrs));
+    }
+    for range in &sources.service_cidrs {
+        let object = format!("ServiceCIDR {}", range.metadata.name);
+        found.extend(unreadable_ranges(&object, "spec.cidrs", &range.spec.cidrs));
+    }
+    found
+}
+
+fn unreadable_ranges(object: &str, field: &str, texts: &[Box<str>]) -> Vec<Problem> {
+    let wrong = texts.iter().enumerate().filter(|(_, text)| parse_cidr(text).is_none());
+    wrong
+        .map(|(i, text)| Problem::Range {
+            object: object.to_owned(),
+            field: format!("{field}[{i}]"),
+            value: text.to_string(),
+        })
+        .collect()
 }

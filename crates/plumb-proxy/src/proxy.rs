@@ -5,13 +5,16 @@ use std::net::IpAddr;
 
 use plumb_api::address::IpFamily;
 use plumb_api::{Change, Kind, NamespacedName, Node, Object, ServiceCidr};
-use plumb_intent::{NodeContext, Services};
+use plumb_intent::{NodeContext, Problem, Services};
 use plumb_kernel::{KernelError, NamespaceHandle, NamespaceWriter};
 use plumb_model::Read;
 
 use crate::backend::nftables::{Difference, NftError, Nftables, Synced};
 use crate::config::Config;
-use crate::node::{FamilyFacts, Sources, facts};
+use crate::node::{FamilyFacts, Sources, facts, unreadable};
+
+/// Problems that are remembered, so that each is logged once.
+const MOST_TOLD: usize = 10_000;
 
 /// Why the proxy cannot do its work.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +88,19 @@ impl Report {
     }
 }
 
+/// Logs what was not logged yet.
+fn tell(told: &mut BTreeSet<String>, problems: &[Problem]) {
+    // Objects that keep on changing their faults are not remembered for ever.
+    if told.len() > MOST_TOLD {
+        told.clear();
+    }
+    for problem in problems {
+        if told.insert(problem.to_string()) {
+            tracing::warn!("{problem}");
+        }
+    }
+}
+
 /// Whether this machine speaks the family (`include/net/if_inet6.h`: the file is there when IPv6 is).
 fn speaks(family: IpFamily) -> bool {
     family == IpFamily::V4 || std::path::Path::new("/proc/net/if_inet6").exists()
@@ -107,7 +123,11 @@ impl Proxy {
             config,
         };
         let addresses = proxy.local_addresses()?;
-        for family in IpFamily::ALL.into_iter().filter(|f| speaks(*f)) {
+        for family in IpFamily::ALL {
+            if !speaks(family) {
+                tracing::warn!("this machine has no {family}: Services have none here");
+                continue;
+            }
             let facts = facts(&proxy.config, &proxy.sources(&addresses), family);
             let context = NodeContext {
                 name: proxy.config.node_name.as_str().into(),
@@ -181,10 +201,10 @@ impl Proxy {
         }
     }
 
-    /// Services and their endpoints have been listed: nothing is written before.
+    /// Services, their endpoints and the Node have been listed: nothing is written before, since half a view would cut traffic.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        [Kind::Service, Kind::EndpointSlice].iter().all(|kind| self.listed.contains(kind))
+        [Kind::Service, Kind::EndpointSlice, Kind::Node].iter().all(|kind| self.listed.contains(kind))
     }
 
     /// Something was told that is not in the kernel yet.
@@ -227,11 +247,7 @@ impl Proxy {
             let delta = family.services.take();
             report.services += delta.services;
             report.frontends += delta.frontends.len();
-            for problem in &delta.problems {
-                if self.told.insert(problem.to_string()) {
-                    tracing::warn!("{problem}");
-                }
-            }
+            tell(&mut self.told, &delta.problems);
             let loads = !family.loaded;
             let result = if family.loaded {
                 family.backend.apply(&delta)
@@ -264,6 +280,8 @@ impl Proxy {
         let addresses = self.local_addresses()?;
         let all: Vec<FamilyFacts> =
             self.families.iter().map(|f| facts(&self.config, &self.sources(&addresses), f.family)).collect();
+        let problems = unreadable(&self.sources(&addresses));
+        tell(&mut self.told, &problems);
         for (family, facts) in self.families.iter_mut().zip(all) {
             if family.facts == facts {
                 continue;

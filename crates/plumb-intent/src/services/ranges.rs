@@ -1,8 +1,8 @@
 //! Source ranges as disjoint intervals.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use plumb_api::address::Cidr;
+use plumb_api::address::{Cidr, next};
 
 /// The ranges as disjoint intervals (first and last address), in order; contained and adjacent ones become one. All are of one
 /// family. The kernel's interval sets take no overlapping elements.
@@ -18,12 +18,4 @@ pub fn merged(ranges: &[Cidr]) -> Vec<(IpAddr, IpAddr)> {
         }
     }
     out
-}
-
-/// The address after this one; `None` after the last.
-fn next(address: IpAddr) -> Option<IpAddr> {
-    match address {
-        IpAddr::V4(a) => a.to_bits().checked_add(1).map(|b| Ipv4Addr::from_bits(b).into()),
-        IpAddr::V6(a) => a.to_bits().checked_add(1).map(|b| Ipv6Addr::from_bits(b).into()),
-    }
 }

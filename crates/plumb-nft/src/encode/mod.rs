@@ -183,30 +183,8 @@ pub fn set(key: &TableKey, set: &Set, id: Option<u32>) -> Result<Vec<u8>, Encode
 
 /// Elements of a set, in as many messages as they need.
 pub fn elements(key: &TableKey, set: &str, elements: &[Element]) -> Result<Vec<Vec<u8>>, EncodeError> {
-    let mut messages = Vec::new();
-    let mut rest = elements.iter().peekable();
-    while rest.peek().is_some() {
-        let mut w = start(key.family);
-        w.text(u::elem_list::TABLE, &key.name);
-        w.text(u::elem_list::SET, set);
-        let list = w.open(u::elem_list::ELEMENTS);
-        let begin = w.len();
-        while let Some(next) = rest.peek() {
-            let mut one = Writer::new();
-            element(&mut one, next);
-            if one.overflowed() {
-                return Err(EncodeError::TooLong { what: format!("an element of {set}") });
-            }
-            if w.len() > begin && w.len() - begin + one.len() > MAX_ELEMENTS {
-                break;
-            }
-            w.raw(&one.into_bytes());
-            rest.next();
-        }
-        w.close(list);
-        messages.push(finish(w, || format!("elements of {set}"))?);
-    }
-    Ok(messages)
+    let messages = in_messages(key, set, elements, usize::MAX, element)?;
+    Ok(messages.into_iter().map(|(payload, _)| payload).collect())
 }
 
 /// Elements by reference, in as many messages as they need, each with the number of elements in it.
@@ -216,37 +194,43 @@ pub fn element_refs<'a>(
     elements: impl IntoIterator<Item = ElementRef<'a>>,
     at_most: usize,
 ) -> Result<Vec<(Vec<u8>, usize)>, EncodeError> {
+    in_messages(key, set, elements, at_most, |w, e| element_ref(w, &e))
+}
+
+/// Fills messages: each takes as many elements as go into it, at most `at_most` and at least one.
+fn in_messages<T>(
+    key: &TableKey,
+    set: &str,
+    elements: impl IntoIterator<Item = T>,
+    at_most: usize,
+    write: impl Fn(&mut Writer, T),
+) -> Result<Vec<(Vec<u8>, usize)>, EncodeError> {
     let mut messages = Vec::new();
-    let mut rest = elements.into_iter().peekable();
-    while rest.peek().is_some() {
+    let mut rest = elements.into_iter();
+    let mut one = Writer::new();
+    let mut waiting = rest.next().map(|e| write(&mut one, e));
+    while waiting.is_some() {
         let mut w = start(key.family);
         w.text(u::elem_list::TABLE, &key.name);
         w.text(u::elem_list::SET, set);
         let list = w.open(u::elem_list::ELEMENTS);
         let begin = w.len();
         let mut count = 0;
-        while count < at_most.max(1)
-            && let Some(next) =
-                rest.next_if(|next| w.len() == begin || w.len() - begin + element_bound(next) <= MAX_ELEMENTS)
+        while waiting.is_some()
+            && (count == 0 || (count < at_most && w.len() - begin + one.len() <= MAX_ELEMENTS))
         {
-            element_ref(&mut w, &next);
+            if one.overflowed() {
+                return Err(EncodeError::TooLong { what: format!("an element of {set}") });
+            }
+            w.raw(one.bytes());
             count += 1;
+            one.clear();
+            waiting = rest.next().map(|e| write(&mut one, e));
         }
         w.close(list);
         messages.push((finish(w, || format!("elements of {set}"))?, count));
     }
     Ok(messages)
-}
-
-/// At most so many bytes does an element take.
-fn element_bound(e: &ElementRef<'_>) -> usize {
-    const ATTRIBUTES: usize = 96;
-    ATTRIBUTES
-        + e.key.len()
-        + e.key_end.map_or(0, <[u8]>::len)
-        + e.data.map_or(0, <[u8]>::len)
-        + e.goto.map_or(0, str::len)
-        + e.userdata.len()
 }
 
 fn element_ref(w: &mut Writer, element: &ElementRef<'_>) {

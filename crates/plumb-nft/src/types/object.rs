@@ -100,7 +100,7 @@ pub struct Rule {
 }
 
 /// A set or map (`NFTA_SET_*`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Set {
     /// Name; anonymous sets are called `__set0`, `__map1` …
     pub name: String,

@@ -19,9 +19,9 @@ pub struct Status {
     pub pid: u32,
     /// When it began.
     pub started_at: f64,
-    /// Services and their endpoints were listed.
+    /// Services, their endpoints and the Node were listed.
     pub ready: bool,
-    /// Services with a cluster IP; frontends in force.
+    /// Services with a cluster IP.
     pub services: usize,
     /// Frontends in force.
     pub frontends: usize,
@@ -48,9 +48,9 @@ pub struct Run {
     pub at: f64,
     /// Why.
     pub reason: Reason,
-    /// How long it took, and how much of that in the kernel.
+    /// How long it took.
     pub duration_ms: f64,
-    /// In the kernel.
+    /// How much of that in the kernel.
     pub kernel_ms: f64,
     /// From the oldest change it carried until it was in the kernel.
     pub latency_ms: f64,

@@ -154,21 +154,14 @@ impl SetId {
         }
         Set {
             name: self.to_string(),
-            handle: 0,
             flags,
             key_type,
             key_len,
             data_type,
             data_len,
-            object_type: None,
-            policy: None,
-            size: None,
             field_lens,
-            timeout_ms: None,
-            gc_interval_ms: None,
             userdata: userdata::set(family, &fields, self.leads()),
-            exprs: Vec::new(),
-            elements: Vec::new(),
+            ..Set::default()
         }
     }
 }
@@ -178,22 +171,12 @@ pub(super) fn affinity_set(family: IpFamily, name: &str) -> Set {
     let (key_type, key_len) = type_of(family, &[Field::Saddr]);
     Set {
         name: name.to_owned(),
-        handle: 0,
         // Without a size: one of 65,535 would take 2 MB at once. The kernel counts to that by itself (nft_dynset_init).
         flags: Set::TIMEOUT | Set::EVAL,
         key_type,
         key_len,
-        data_type: None,
-        data_len: None,
-        object_type: None,
-        policy: None,
-        size: None,
-        field_lens: Vec::new(),
-        timeout_ms: None,
-        gc_interval_ms: None,
         userdata: userdata::set(family, &[Field::Saddr], Leads::Nowhere),
-        exprs: Vec::new(),
-        elements: Vec::new(),
+        ..Set::default()
     }
 }
 

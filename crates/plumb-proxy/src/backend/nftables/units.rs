@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use plumb_api::address::Cidr;
+use plumb_api::address::{Cidr, next};
 use plumb_intent::{Delta, Frontend, FrontendKey, PortName, merged};
 use plumb_nft::{Element, Table};
 
@@ -257,11 +257,7 @@ fn interval_ops(set: SetId, add: bool, ranges: &[Cidr]) -> Vec<Op> {
     for (first, last) in merged(ranges) {
         ops.push(Op::new(set, add, Key::new().address(first)));
         // The last address of all has none after it: the interval is open.
-        let after: Option<IpAddr> = match last {
-            IpAddr::V4(a) => a.to_bits().checked_add(1).map(|b| std::net::Ipv4Addr::from_bits(b).into()),
-            IpAddr::V6(a) => a.to_bits().checked_add(1).map(|b| std::net::Ipv6Addr::from_bits(b).into()),
-        };
-        if let Some(after) = after {
+        if let Some(after) = next(last) {
             ops.push(Op { interval_end: true, ..Op::new(set, add, Key::new().address(after)) });
         }
     }

@@ -40,7 +40,8 @@ fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy) -> Result<(), Er
         return Ok(());
     }
     if problems.is_empty() {
-        problems.push("the source listed no Services and EndpointSlices within a minute".to_owned());
+        problems
+            .push("the source did not list Services, EndpointSlices and the Node within a minute".to_owned());
     }
     Err(Error::Manifests { problems })
 }

@@ -32,7 +32,7 @@ fn text(s: &ProxyStatus, now: f64) -> String {
     let _ = writeln!(out, "runs        {}, {} failed", s.runs, s.failed_runs);
     match &s.last {
         None if s.ready => out.push_str("last run    none yet\n"),
-        None => out.push_str("last run    none yet: Services and EndpointSlices were not listed\n"),
+        None => out.push_str("last run    none yet: Services, EndpointSlices and the Node were not listed\n"),
         Some(r) => {
             let whole = if r.whole { ", tables written whole" } else { "" };
             let _ = writeln!(
