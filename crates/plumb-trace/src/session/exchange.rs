@@ -104,8 +104,8 @@ impl Walker<'_, '_> {
         let share = request.state.share;
         let finish = |reaction, response: Option<Response>, share, world: &World| {
             let mut world = world.clone();
-            if world.conntrack.has_unconfirmed() {
-                world.conntrack.forget_unconfirmed();
+            if world.conntrack.has_passing() {
+                world.conntrack.forget_passing();
             }
             Exchange { share, reaction, request: request.clone(), response, world }
         };
