@@ -81,8 +81,8 @@ pub trait Lookups {
     /// Whether a socket of this machine would take the packet (`socket` matches): a listener or connection with
     /// this tuple. `None`: not known.
     fn has_socket(&self, ns: NsIndex, tuple: &plumb_model::Tuple) -> Option<bool>;
-    /// Whether a live connection already has this tuple (`nf_nat_used_tuple`).
-    fn tuple_in_use(&self, ns: NsIndex, zone: u16, tuple: &plumb_model::Tuple) -> bool;
+    /// Index of the snapshot's connection that already has this tuple (`nf_nat_used_tuple`).
+    fn tuple_holder(&self, ns: NsIndex, zone: u16, tuple: &plumb_model::Tuple) -> Option<u32>;
     /// Address that `masquerade` takes for a packet that leaves by this device.
     fn masquerade_source(
         &self,

@@ -185,10 +185,13 @@ impl Network {
         }
     }
 
-    /// Replaces the ruleset of a place by this one, through Plumb's own encoder.
+    /// Replaces the ruleset of a place by this one, through Plumb's own encoder. The old one goes in a transaction of
+    /// its own: in the same, its nat chains would keep the nat hooks, behind all that is new at their priority.
     pub fn load_encoded(&mut self, place: Place, ruleset: &Ruleset) -> Result<()> {
         let mut batch = Batch::new(1, None);
         batch.flush();
+        self.writers[place.index()].nftables(batch).map_err(failed("flush a ruleset"))?;
+        let mut batch = Batch::new(1, None);
         for table in &ruleset.tables {
             batch.add_all(table).map_err(failed("encode a table"))?;
         }

@@ -97,8 +97,9 @@ pub struct Leeway {
     /// An echo socket takes every answer with its identifier, whoever sent it (`ping_lookup`); a raw one that is
     /// connected does not.
     pub reply_from_any: bool,
-    /// A machine that rejects its own packet tells itself so, which its rules see, and so does one that gets an answer
-    /// it does not wait for; the walk ends before.
+    /// A machine that rejects its own packet tells its socket so too; the call's own error says it first.
+    pub told_twice: bool,
+    /// A machine that gets an answer it does not wait for says so, which its rules see; the walk ends before.
     pub counts_more: bool,
     /// Rules drew, and the walk joins branches that lead to the same.
     pub counts_unsure: bool,
@@ -112,7 +113,7 @@ pub const COUNTED: &str = "rule";
 pub fn differences(walk: &Observation, kernel: &Observation, leeway: Leeway) -> Vec<String> {
     let mut out = Vec::new();
     // Where the call's own error is lost, what the machine tells itself of its reject comes to be seen.
-    let told = leeway.error_may_be_lost && leeway.counts_more && matches!(kernel.seen, Seen::Error(_));
+    let told = leeway.error_may_be_lost && leeway.told_twice && matches!(kernel.seen, Seen::Error(_));
     let lenient = told
         || kernel.seen == Seen::Nothing && (leeway.error_may_wait || leeway.error_may_be_lost)
         || kernel.seen == Seen::Reply && leeway.reply_from_any;

@@ -135,7 +135,8 @@ fn leeway(flow: &Flow, e: &Exchange) -> Leeway {
         reply_from_any: flow.transport == Transport::Icmp && foreign_echo(e),
         counts_unsure: drawn(&e.request.state.history)
             || e.response.as_ref().is_some_and(|r| drawn(&r.end.state.history)),
-        counts_more: own && matches!(e.request.stop, Stop::Rejected { .. }) || astray(flow, e),
+        told_twice: own && matches!(e.request.stop, Stop::Rejected { .. }),
+        counts_more: astray(flow, e),
     }
 }
 

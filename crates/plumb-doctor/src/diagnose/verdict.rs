@@ -2,7 +2,7 @@
 
 use plumb_trace::Network;
 use plumb_trace::event::{Event, Stop};
-use plumb_trace::session::{Errno, Exchange, Outcome, Stage};
+use plumb_trace::session::{Errno, Exchange, Outcome, Reaction, Stage};
 
 use super::{Question, Walked};
 use crate::messages;
@@ -23,7 +23,9 @@ pub(crate) struct Verdict {
 fn met(e: &Exchange) -> Vec<u32> {
     let mut list: Vec<u32> = e.world.unknowns.to_vec();
     let events = e.request.state.history.events();
-    let response = e.response.iter().flat_map(|r| r.end.state.history.events());
+    // A call that failed with EPERM had its answer before any other came.
+    let answered = !matches!(e.reaction, Reaction::Error(Errno::Eperm));
+    let response = e.response.iter().filter(|_| answered).flat_map(|r| r.end.state.history.events());
     for event in events.into_iter().chain(response) {
         if let Event::Unknown { unknown } = event
             && !list.contains(unknown)

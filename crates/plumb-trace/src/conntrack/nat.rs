@@ -73,7 +73,10 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
     let used = |t: &Tuple| {
         let reply = inverse(t);
         s.world.conntrack.find(env.ns, c.zone_reply, &reply).is_some()
-            || env.lookups.tuple_in_use(env.ns, c.zone_reply, &reply)
+            || env
+                .lookups
+                .tuple_holder(env.ns, c.zone_reply, &reply)
+                .is_some_and(|entry| !s.world.conntrack.killed(env.ns, entry))
     };
     let new = unique_tuple(env, &current, request, c.zone_original, &used)?;
     let (ns, rule) = (env.ns, request.rule);

@@ -14,6 +14,7 @@ pub(crate) mod status {
     pub(crate) const DST_NAT: u32 = 1 << 5;
     pub(crate) const SRC_NAT_DONE: u32 = 1 << 7;
     pub(crate) const DST_NAT_DONE: u32 = 1 << 8;
+    pub(crate) const DYING: u32 = 1 << 9;
 }
 
 /// A connection of the walk.
@@ -81,6 +82,17 @@ impl Connection {
         }
     }
 
+    /// Whether it was taken out of the table: only the packet that it ended with still has it (`nf_ct_kill`).
+    pub(crate) fn is_killed(&self) -> bool {
+        self.status & status::DYING != 0
+    }
+
+    /// Whether it outlives its packet. What the walk took from the snapshot and killed is kept, so that it is not taken
+    /// from there again.
+    fn stays(&self) -> bool {
+        self.confirmed && (!self.is_killed() || self.entry.is_some())
+    }
+
     /// The tuple of a direction.
     #[must_use]
     pub fn tuple(&self, reply: bool) -> &Tuple {
@@ -111,7 +123,8 @@ impl CtTable {
 
     /// The confirmed connection that a tuple belongs to, and whether in the reply direction.
     pub(crate) fn find(&self, ns: NsIndex, zone: u16, t: &Tuple) -> Option<(u32, bool)> {
-        self.0.iter().enumerate().filter(|(_, c)| c.ns == ns && c.confirmed).find_map(|(i, c)| {
+        let live = |c: &Connection| c.ns == ns && c.confirmed && !c.is_killed();
+        self.0.iter().enumerate().filter(|(_, c)| live(c)).find_map(|(i, c)| {
             let i = u32::try_from(i).ok()?;
             if c.original == *t && c.zone_original == zone {
                 Some((i, false))
@@ -123,14 +136,19 @@ impl CtTable {
         })
     }
 
-    /// Whether there is a connection that goes with its packet.
-    pub(crate) fn has_unconfirmed(&self) -> bool {
-        self.0.iter().any(|c| !c.confirmed)
+    /// Whether the walk killed this entry of the snapshot.
+    pub(crate) fn killed(&self, ns: NsIndex, entry: u32) -> bool {
+        self.0.iter().any(|c| c.ns == ns && c.entry == Some(entry) && c.is_killed())
     }
 
-    /// Forgets what was not confirmed: its packet is gone.
-    pub(crate) fn forget_unconfirmed(&mut self) {
-        self.0.retain(|c| c.confirmed);
+    /// Whether there is a connection that goes with its packet.
+    pub(crate) fn has_passing(&self) -> bool {
+        self.0.iter().any(|c| !c.stays())
+    }
+
+    /// Forgets what was not confirmed, or was killed: its packet is gone.
+    pub(crate) fn forget_passing(&mut self) {
+        self.0.retain(|c| c.stays());
     }
 }
 

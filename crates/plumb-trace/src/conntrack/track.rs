@@ -67,13 +67,19 @@ fn find(net: &Network, ns: NsIndex, s: &mut State, tuple: &plumb_model::Tuple) -
         return Some(found);
     }
     let (index, reply) = net.ns[ns].conntrack.find(original, tuple)?;
+    if s.world.conntrack.killed(ns, index) {
+        return None;
+    }
     let entry = net.namespace(ns).conntrack.value()?.entries.get(index as usize)?;
+    let mut connection = Connection::from_entry(ns, index, entry);
     let syn = s.packet.protocol == Protocol::TCP
         && s.packet.tcp_flags & (tcp_flags::SYN | tcp_flags::ACK) == tcp_flags::SYN;
     if syn && entry.tcp_state.is_some_and(|t| t >= TCP_TIME_WAIT) {
+        connection.status |= status::DYING;
+        s.world.conntrack.add(connection);
         return None;
     }
-    Some((s.world.conntrack.add(Connection::from_entry(ns, index, entry)), reply))
+    Some((s.world.conntrack.add(connection), reply))
 }
 
 fn connection(net: &Network, ns: NsIndex, s: &mut State) -> Result<Option<CtInfo>, Stop> {
@@ -81,11 +87,10 @@ fn connection(net: &Network, ns: NsIndex, s: &mut State) -> Result<Option<CtInfo
     if let Some((entry, reply)) = find(net, ns, s, &tuple) {
         let Some(c) = s.world.conntrack.get(entry) else { return Ok(None) };
         let seen = c.status & status::SEEN_REPLY != 0;
-        if reply
-            && !seen
-            && let Some(c) = s.world.conntrack.get_mut(entry)
-        {
-            c.status |= status::SEEN_REPLY;
+        // A connection of which nothing but a RST comes back was none and goes at once (`nf_conntrack_tcp_packet`).
+        let refused = s.packet.protocol == Protocol::TCP && s.packet.tcp_flags & tcp_flags::RST != 0;
+        if !seen && let Some(c) = s.world.conntrack.get_mut(entry) {
+            c.status |= if reply { status::SEEN_REPLY } else { 0 } | if refused { status::DYING } else { 0 };
         }
         let state = if reply || seen { CtState::Established } else { CtState::New };
         let info = CtInfo { state, reply };

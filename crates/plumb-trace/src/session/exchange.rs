@@ -114,7 +114,7 @@ impl Walker<'_, '_> {
         }
         let mut ends = self.set_out(origin, packet, world, share);
         for end in &mut ends {
-            end.state.world.conntrack.forget_unconfirmed();
+            end.state.world.conntrack.forget_passing();
         }
         ends
     }
@@ -131,11 +131,12 @@ impl Walker<'_, '_> {
         let share = request.state.share;
         let finish = |reaction, response: Option<Response>, share, world: &World| {
             let mut world = world.clone();
-            if world.conntrack.has_unconfirmed() {
-                world.conntrack.forget_unconfirmed();
+            if world.conntrack.has_passing() {
+                world.conntrack.forget_passing();
             }
             Exchange { share, reaction, request: request.clone(), response, world }
         };
+        let mut own = None;
         let (reply, kind) = match &request.stop {
             Stop::Delivered { ns, socket } => {
                 let reply = server_reply(self.net, flow.transport, *ns, *socket, &request.state.packet);
@@ -145,11 +146,14 @@ impl Walker<'_, '_> {
                 return vec![finish(Reaction::Unknown, None, share, &request.state.world)];
             }
             stop => {
-                if let Some(errno) = local_error(self, flow, &request) {
-                    return vec![finish(Reaction::Error(errno), None, share, &request.state.world)];
-                }
-                let Some(reply) = error_for(self.net, stop, &request.state.packet) else {
-                    return vec![finish(Reaction::Silence, None, share, &request.state.world)];
+                own = local_error(self, flow, &request);
+                // What a rule answers to its own machine passes that machine's hooks before the call of the sender
+                // returns (`nf_send_unreach`), and leaves its marks there.
+                let answers = own.is_none() || matches!(stop, Stop::Rejected { .. });
+                let reply = if answers { error_for(self.net, stop, &request.state.packet) } else { None };
+                let Some(reply) = reply else {
+                    let reaction = own.map_or(Reaction::Silence, Reaction::Error);
+                    return vec![finish(reaction, None, share, &request.state.world)];
                 };
                 let kind = match reply.packet.icmp {
                     Some(i) => ResponseKind::IcmpError { kind: i.kind, code: i.code },
@@ -162,8 +166,12 @@ impl Walker<'_, '_> {
         self.respond(flow, sport, &request.state, reply, kind)
             .into_iter()
             .map(|end| {
-                let reaction = reaction(flow, kind, &end);
-                let (share, world) = (end.state.share, end.state.world.clone());
+                let reaction = own.map_or_else(|| reaction(flow, kind, &end), Reaction::Error);
+                let (share, mut world) = (end.state.share, end.state.world.clone());
+                if own.is_some() {
+                    // What the answer met that is not known cannot change what the call returns.
+                    world.unknowns.clone_from(&request.state.world.unknowns);
+                }
                 finish(reaction, Some(Response { kind, from, end }), share, &world)
             })
             .collect()

@@ -75,8 +75,8 @@ impl Lookups for Network<'_> {
         Some(sockets.iter().any(taken))
     }
 
-    fn tuple_in_use(&self, ns: NsIndex, zone: u16, t: &Tuple) -> bool {
-        self.ns[ns].conntrack.find(zone, t).is_some()
+    fn tuple_holder(&self, ns: NsIndex, zone: u16, t: &Tuple) -> Option<u32> {
+        self.ns[ns].conntrack.find(zone, t).map(|(entry, _)| entry)
     }
 
     fn masquerade_source(

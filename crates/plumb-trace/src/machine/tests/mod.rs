@@ -38,8 +38,8 @@ impl Lookups for NoLookups {
     fn has_socket(&self, _: NsIndex, _: &Tuple) -> Option<bool> {
         None
     }
-    fn tuple_in_use(&self, _: NsIndex, _: u16, _: &Tuple) -> bool {
-        false
+    fn tuple_holder(&self, _: NsIndex, _: u16, _: &Tuple) -> Option<u32> {
+        None
     }
     fn masquerade_source(&self, _: NsIndex, _: u32, _: IpAddr, _: Option<IpAddr>) -> Option<IpAddr> {
         None
