@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use crate::conntrack::CtTable;
 use crate::event::Event;
 use crate::packet::Packet;
+use crate::routing::OutputRoute;
 use crate::share::Share;
 
 /// Index of a namespace in the snapshot.
@@ -123,6 +124,19 @@ pub struct Known {
     pub dynamic: SmallVec<[(NsIndex, u32, u32, plumb_nft::Bytes); 1]>,
 }
 
+/// What became of the route of a packet in the output hook of the machine that made it: chains of type route and
+/// translations look it up again (`nf_route_table_hook4`, `nf_nat_ipv4_local_fn`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Rerouted {
+    /// It stayed.
+    #[default]
+    No,
+    /// The last look-up found this way.
+    To(Box<OutputRoute>),
+    /// A look-up found none, and the packet ended.
+    Failed,
+}
+
 /// A branch.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -132,9 +146,8 @@ pub struct State {
     pub packet: Packet,
     /// What was learnt and drawn.
     pub world: World,
-    /// A chain of type route, or a translation, changed what the route of this packet depends on, so that it was
-    /// looked up a second time after the output hook.
-    pub rerouted: bool,
+    /// Whether its route was looked up once more in the output hook.
+    pub(crate) rerouted: Rerouted,
     /// How it got here; empty where the walk does not record.
     pub history: History,
 }
@@ -147,7 +160,7 @@ impl State {
             share: Share::ONE,
             packet,
             world: World::default(),
-            rerouted: false,
+            rerouted: Rerouted::No,
             history: History::default(),
         }
     }
@@ -158,6 +171,12 @@ impl State {
         self.packet.eth_src = src;
         self.packet.eth_dst = dst;
         self
+    }
+
+    /// Whether its route was looked up once more in the output hook of the machine that made it.
+    #[must_use]
+    pub fn is_rerouted(&self) -> bool {
+        self.rerouted != Rerouted::No
     }
 
     /// Whether two branches go on alike.

@@ -129,7 +129,7 @@ fn leeway(flow: &Flow, e: &Exchange) -> Leeway {
     let own = matches!(e.reaction, Reaction::Error(plumb_trace::session::Errno::Eperm));
     Leeway {
         error_may_wait: error && flow.transport == Transport::Tcp,
-        error_may_be_lost: (own || error && e.request.state.rerouted)
+        error_may_be_lost: (own || error && e.request.state.is_rerouted())
             && flow.transport == Transport::Icmp
             && flow.to.is_ipv6(),
         reply_from_any: flow.transport == Transport::Icmp && foreign_echo(e),

@@ -280,6 +280,13 @@ pub(crate) fn null_binding(env: &Env, s: &mut State, kind: NatKind) -> Result<()
     setup(env, s, &NatRequest { kind, addrs: Some((addr, addr)), ports: None, flags: 0, rule: None })
 }
 
+/// Whether the connection of this packet leads it elsewhere than its sender wrote (`nf_nat_ipv4_local_fn`).
+pub(crate) fn redirects(s: &State) -> bool {
+    let Tracking::Entry { entry, info } = s.packet.tracking else { return false };
+    let connection = s.world.conntrack.get(entry);
+    connection.is_some_and(|c| c.tuple(info.reply).dst != c.tuple(!info.reply).src)
+}
+
 /// Changes the packet as its connection says (`nf_nat_packet`, `nf_nat_icmp_reply_translation`).
 pub(crate) fn apply(ns: NsIndex, s: &mut State, kind: NatKind, record: bool) {
     let Tracking::Entry { entry, info } = s.packet.tracking else { return };

@@ -8,7 +8,7 @@ use crate::event::{Decider, Stop};
 use crate::network::inverse;
 use crate::packet::{Packet, PacketType, SocketOwner, tcp_flags};
 use crate::share::Share;
-use crate::state::{History, NsIndex, State, World};
+use crate::state::{History, NsIndex, Rerouted, State, World};
 use crate::walk::{Arrived, End, Goal, Walker};
 
 /// What the client notices of one packet.
@@ -78,8 +78,13 @@ impl Walker<'_, '_> {
     fn set_out(&self, origin: &Origin, packet: Packet, world: &World, share: Share) -> Vec<End> {
         let mut ends = Vec::with_capacity(1);
         let family = packet.family;
-        let state =
-            State { share, packet, world: world.clone(), rerouted: false, history: History::default() };
+        let state = State {
+            share,
+            packet,
+            world: world.clone(),
+            rerouted: Rerouted::No,
+            history: History::default(),
+        };
         match *origin {
             Origin::Process { ns, source } => {
                 if let Some(addr) = source
@@ -196,7 +201,7 @@ impl Walker<'_, '_> {
             share: request.share,
             packet: reply.packet,
             world: request.world.clone(),
-            rerouted: false,
+            rerouted: Rerouted::No,
             history: History::default(),
         };
         let mut ends = Vec::with_capacity(1);
@@ -275,8 +280,8 @@ fn local_error(walker: &Walker, flow: &Flow, request: &End) -> Option<Errno> {
     let Origin::Process { ns: client, .. } = flow.origin else { return None };
     let net = walker.net;
     let tcp = flow.transport == Transport::Tcp;
-    // A look-up that failed after the output hook is an error of the send, which TCP ignores.
-    let hidden = tcp && request.state.rerouted;
+    // A look-up that failed in the output hook is an error of the send, which TCP ignores.
+    let hidden = tcp && request.state.rerouted == Rerouted::Failed;
     let error = |e: Errno| (!hidden).then_some(e);
     match &request.stop {
         Stop::NoRoute { local: true, ns, .. } if *ns == client => error(Errno::Enetunreach),

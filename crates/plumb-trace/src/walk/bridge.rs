@@ -94,7 +94,7 @@ impl Walker<'_, '_> {
         }
         at.prerouted = true;
         let before = s.packet.dst;
-        let hook_at = At { ns, iif: Some(bridge.index), physin: Some(index), depth };
+        let hook_at = At { ns, iif: Some(bridge.index), physin: Some(index), bound: None, depth };
         let mut stopped = Vec::new();
         let passed = self.hook(hook_at, Hook::Prerouting, None, None, None, s, &mut stopped);
         out.extend(stopped.into_iter().map(|(s, stop)| (s, Err(stop))));
@@ -125,7 +125,7 @@ impl Walker<'_, '_> {
         match on_bridge {
             Some(way) => {
                 let hop = Out { device: bridge, next_hop: way.next_hop, made_here: false };
-                let from = At { ns, iif: Some(bridge), physin: at.port, depth: at.depth };
+                let from = At { ns, iif: Some(bridge), physin: at.port, bound: None, depth: at.depth };
                 match self.neighbour(from, hop, &mut s) {
                     Ok(lladdr) => {
                         s.packet.eth_dst = lladdr;
@@ -280,7 +280,7 @@ impl Walker<'_, '_> {
         if at.prerouted {
             for hook in [Hook::Forward, Hook::Postrouting] {
                 let iif = (hook == Hook::Forward).then_some(bridge);
-                let hook_at = At { ns, iif, physin: at.port, depth: at.depth };
+                let hook_at = At { ns, iif, physin: at.port, bound: None, depth: at.depth };
                 let mut next = super::hooks::Passed::new();
                 let mut stopped = Vec::new();
                 for s in states {

@@ -12,7 +12,7 @@ use crate::env::Env;
 use crate::event::{Event, NatKind, Stop, Unknown};
 use crate::machine::{BaseChain, ChainEnd, Netfilter, Path};
 use crate::packet::{Packet, Tracking};
-use crate::state::State;
+use crate::state::{Rerouted, State};
 
 const HOOKS: [Hook; 5] = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting];
 /// `NF_IP_PRI_CONNTRACK`
@@ -182,7 +182,11 @@ impl Walker<'_, '_> {
         for step in steps {
             let mut next = Passed::new();
             for state in states {
-                self.step(&env, &ns.netfilter, step, state, ns.hooks.tracked[f], &mut next, ends);
+                let env = match &state.rerouted {
+                    Rerouted::To(way) if hook == Hook::Output => Env { next_hop: Some(way.next_hop), ..env },
+                    _ => env,
+                };
+                self.step(at, &env, &ns.netfilter, step, state, ns.hooks.tracked[f], &mut next, ends);
             }
             merge(&mut next);
             states = next;
@@ -196,6 +200,7 @@ impl Walker<'_, '_> {
     #[allow(clippy::too_many_arguments, reason = "one step of one hook needs all of it")]
     fn step(
         &self,
+        at: At,
         env: &Env,
         netfilter: &Netfilter,
         step: &Step,
@@ -208,9 +213,11 @@ impl Walker<'_, '_> {
             Step::Chain(chain) => {
                 let before = routing_key(&s.packet);
                 let reroutes = chain.kind == ChainType::Route && env.hook == Hook::Output;
-                for (mut state, end) in netfilter.run(env, chain, s) {
-                    state.rerouted |= reroutes && before != routing_key(&state.packet);
+                for (state, end) in netfilter.run(env, chain, s) {
                     match end {
+                        ChainEnd::Accept if reroutes && before != routing_key(&state.packet) => {
+                            self.route_again(at, env.oif, state, next, ends);
+                        }
                         ChainEnd::Accept => next.push(state),
                         ChainEnd::Stop(stop) => ends.push((state, stop)),
                     }
@@ -233,13 +240,14 @@ impl Walker<'_, '_> {
                 self.assume(&mut s, Unknown { ns: env.ns, rule: None, device: None, what: what.clone() });
                 next.push(s);
             }
-            Step::Nat(kind, chains) => self.nat(env, netfilter, *kind, chains, s, tracked, next, ends),
+            Step::Nat(kind, chains) => self.nat(at, env, netfilter, *kind, chains, s, tracked, next, ends),
         }
     }
 
     #[allow(clippy::too_many_arguments, reason = "one step of one hook needs all of it")]
     fn nat(
         &self,
+        at: At,
         env: &Env,
         netfilter: &Netfilter,
         kind: NatKind,
@@ -284,7 +292,11 @@ impl Walker<'_, '_> {
                 continue;
             }
             nat::apply(env.ns, &mut state, kind, self.record);
-            next.push(state);
+            if env.hook == Hook::Output && nat::redirects(&state) {
+                self.route_again(at, env.oif, state, next, ends);
+            } else {
+                next.push(state);
+            }
         }
     }
 }
@@ -311,7 +323,8 @@ pub(crate) fn merge(states: &mut Passed) {
     }
 }
 
-/// What makes a chain of type route look up the route again (`nf_route_table_hook4`).
-fn routing_key(p: &Packet) -> (IpAddr, IpAddr, u32, u8) {
-    (p.dst, p.src, p.mark, p.tos)
+/// What makes a chain of type route look up the route again (`nf_route_table_hook4`, `nf_route_table_hook6`).
+fn routing_key(p: &Packet) -> (IpAddr, IpAddr, u32, u8, u8) {
+    let hop_limit = if p.family == IpFamily::V6 { p.ttl } else { 0 };
+    (p.dst, p.src, p.mark, p.tos, hop_limit)
 }

@@ -76,6 +76,8 @@ pub(crate) struct At {
     pub(crate) ns: NsIndex,
     pub(crate) iif: Option<u32>,
     pub(crate) physin: Option<u32>,
+    /// Device that the socket of a packet made here is bound to.
+    pub(crate) bound: Option<u32>,
     pub(crate) depth: u32,
 }
 

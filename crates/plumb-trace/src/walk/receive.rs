@@ -69,7 +69,7 @@ impl Walker<'_, '_> {
         if a.prerouted {
             s.packet.packet_type = PacketType::Host;
         }
-        let at = At { ns, iif: Some(device), physin: a.physin, depth: a.depth };
+        let at = At { ns, iif: Some(device), physin: a.physin, bound: None, depth: a.depth };
         let mut stopped = Vec::new();
         let passed = if a.prerouted {
             smallvec::smallvec![s]

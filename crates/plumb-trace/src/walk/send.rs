@@ -1,5 +1,7 @@
 //! A packet that this machine makes: route, source, output hook, and out (`ip_queue_xmit`, `ip_route_me_harder`).
 
+use std::net::IpAddr;
+
 use plumb_nft::Hook;
 use smallvec::SmallVec;
 
@@ -8,7 +10,7 @@ use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
 use crate::routing::{OutputRoute, Ways};
 use crate::share::Share;
-use crate::state::{NsIndex, State};
+use crate::state::{NsIndex, Rerouted, State};
 
 impl Walker<'_, '_> {
     /// Sends a packet from a namespace and follows it to all its ends.
@@ -56,7 +58,7 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// The output hook, the second look-up where that changed the packet, and out.
+    /// The output hook, and out by the way that it leaves the packet with.
     fn output(
         &self,
         ns: NsIndex,
@@ -66,32 +68,51 @@ impl Walker<'_, '_> {
         goal: &Goal,
         ends: &mut Vec<End>,
     ) {
-        let at = At { ns, iif: None, physin: None, depth: 0 };
-        let before = s.packet.dst;
+        let at = At { ns, iif: None, physin: None, bound: oif, depth: 0 };
         let mut stopped = Vec::new();
         let passed = self.hook(at, Hook::Output, Some(way.device), Some(way.next_hop), None, s, &mut stopped);
         ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
-        for mut s in passed {
-            if before != s.packet.dst {
-                s.rerouted = true;
-            }
-            if !s.rerouted {
-                self.leave(at, s, way, true, goal, ends);
-                continue;
-            }
-            let ways = match self.net.route_output(ns, &s.packet, oif) {
-                Ok(ways) => ways,
-                Err(stop) => {
-                    ends.push(End { state: s, stop });
-                    continue;
+        for s in passed {
+            match &s.rerouted {
+                Rerouted::To(other) => {
+                    let other = other.clone();
+                    self.leave(at, s, &other, true, goal, ends);
                 }
-            };
-            let kept = self.chosen_way(&s, ns, &ways);
-            for way in &ways {
-                let Some(mut s) = self.branch(&s, ns, way, kept, ways.len()) else { continue };
-                self.note(&mut s, || Event::Route { purpose: RouteUse::Output, found: way.route });
-                self.leave(at, s, way, true, goal, ends);
+                _ => self.leave(at, s, way, true, goal, ends),
             }
+        }
+    }
+
+    /// Looks up the route once more in the output hook, as the packet is by now (`ip_route_me_harder`,
+    /// `ip6_route_me_harder`); `out` is the device that it was to leave by so far.
+    pub(super) fn route_again(
+        &self,
+        at: At,
+        out: Option<u32>,
+        s: State,
+        next: &mut Passed,
+        ends: &mut Vec<(State, Stop)>,
+    ) {
+        let so_far = match &s.rerouted {
+            Rerouted::To(way) => Some(way.device),
+            _ => out,
+        };
+        let keeps_link =
+            matches!(s.packet.dst, IpAddr::V6(a) if a.is_multicast() || a.is_unicast_link_local());
+        let oif = at.bound.or(so_far.filter(|_| keeps_link));
+        let ways = match self.net.route_output(at.ns, &s.packet, oif) {
+            Ok(ways) => ways,
+            Err(stop) => {
+                let state = State { rerouted: Rerouted::Failed, ..s };
+                return ends.push((state, stop));
+            }
+        };
+        let kept = self.chosen_way(&s, at.ns, &ways);
+        for way in &ways {
+            let Some(mut s) = self.branch(&s, at.ns, way, kept, ways.len()) else { continue };
+            self.note(&mut s, || Event::Route { purpose: RouteUse::Output, found: way.route });
+            s.rerouted = Rerouted::To(Box::new(way.clone()));
+            next.push(s);
         }
     }
 

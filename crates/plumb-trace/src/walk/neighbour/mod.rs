@@ -13,7 +13,7 @@ use super::{At, Out, Walker};
 use crate::event::{Event, NeighbourHow, NoAnswer, PortRefusal, Stop};
 use crate::packet::{Packet, PacketType, Tracking};
 use crate::share::Share;
-use crate::state::{History, NsIndex, State, World};
+use crate::state::{History, NsIndex, Rerouted, State, World};
 
 /// Who asks: the device and its addresses.
 struct Asker<'a> {
@@ -133,7 +133,7 @@ impl Walker<'_, '_> {
             share: Share::ONE,
             packet,
             world: world.clone(),
-            rerouted: false,
+            rerouted: Rerouted::No,
             history: History::default(),
         }
         .with_eth(asker.link.mac, None)
@@ -197,13 +197,13 @@ impl Walker<'_, '_> {
 
     /// Output and postrouting hooks of a message that the stack sends on a device.
     fn own_hooks(&self, ns: NsIndex, device: u32, to: IpAddr, s: State) -> Result<State, Stop> {
-        let at = At { ns, iif: None, physin: None, depth: 0 };
+        let at = At { ns, iif: None, physin: None, bound: None, depth: 0 };
         self.hooks_in_turn(at, &[Hook::Output, Hook::Postrouting], Some(device), Some(to), s)
     }
 
     /// Prerouting and input hooks of a message that came in.
     fn in_hooks(&self, a: &Arrived, s: State) -> Result<(), Stop> {
-        let at = At { ns: a.ns, iif: Some(a.device), physin: a.physin, depth: a.depth };
+        let at = At { ns: a.ns, iif: Some(a.device), physin: a.physin, bound: None, depth: a.depth };
         let hooks: &[Hook] = if a.prerouted { &[Hook::Input] } else { &[Hook::Prerouting, Hook::Input] };
         self.hooks_in_turn(at, hooks, None, None, s).map(|_| ())
     }
