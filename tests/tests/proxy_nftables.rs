@@ -120,6 +120,31 @@ fn change(bed: &mut Bed, dice: &mut Dice) -> Result<()> {
 }
 
 #[test]
+fn a_large_new_table_is_filled_in_steps_and_is_whole() -> Result<()> {
+    let mut bed = Bed::new()?;
+    for number in 0..1200 {
+        // Sizes, affinity, node ports and ranges of all kinds among them.
+        let spec = match number % 60 {
+            0 => json!({"sessionAffinity": "ClientIP"}),
+            1 => {
+                json!({"type": "NodePort", "externalIPs": [format!("198.51.{}.{}", number / 250, number % 250)]})
+            }
+            _ => json!({}),
+        };
+        bed.services.apply_service(&service(number, spec)?);
+        bed.services.apply_slice(&slice(number, &endpoints(number, number % 20))?);
+    }
+    bed.services.take();
+    let synced = bed.backend.load(&bed.services, &settings()).map_err(failed("loading"))?;
+    assert!(synced.transactions > 10 && synced.refused.is_empty(), "{synced:?}");
+    bed.is_true()?;
+    // A table that lacks a chain is replaced, whatever is in it.
+    bed.nft("delete chain ip plumb nat-postrouting")?;
+    bed.restarted(frame())?;
+    bed.is_true()
+}
+
+#[test]
 fn any_sequence_of_changes_ends_as_a_fresh_start() -> Result<()> {
     for seed in 0..12 {
         let mut bed = Bed::new()?;

@@ -12,7 +12,11 @@ use super::userdata;
 pub const TABLE: &str = "plumb";
 
 /// Goes up when the frame of another version would not do.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
+
+/// How often a slot is drawn while those drawn are empty, in sizes above 4: at least half of the slots are filled, so that slot 0
+/// gets less than 2⁻¹⁶ beyond its share.
+const DRAWS: usize = 16;
 
 /// How the node tells pods from others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -93,8 +97,9 @@ impl FrameConfig {
         build.mark(self.masquerade_mark).rule()
     }
 
-    /// One chain a size and list: draws a slot, again where it is empty, and at last slot 0, which never is.
-    fn pick(&self, via: Via, side: Side, index: u8, size: u32) -> Chain {
+    /// One chain a size and list: draws a slot, again where it is empty, and at last slot 0, which never is. A draw that is made
+    /// often has a chain of its own: with each new element of a map the kernel goes through all rules that look the map up.
+    fn pick(&self, via: Via, side: Side, index: u8, size: u32) -> Vec<Chain> {
         let endpoints = SetId::Endpoints(via, side);
         let draw = |modulus: u32| {
             let mut fields = endpoints.fields();
@@ -103,13 +108,18 @@ impl FrameConfig {
             }
             self.rule().dnat_map(&fields, &endpoints.to_string())
         };
-        let draws = match size {
-            1 => 0,
-            2..=4 => 1,
-            _ => 16,
-        };
-        let rules = std::iter::repeat_with(|| draw(size)).take(draws).chain([draw(1)]).collect();
-        chain(pick_name(via, side, index), rules)
+        let name = pick_name(via, side, index);
+        let first = self.rule().goto(&pick_name(via, side, 0));
+        match size {
+            1 => vec![chain(name, vec![draw(1)])],
+            2..=4 => vec![chain(name, vec![draw(size), first])],
+            _ => {
+                let again = draw_name(via, side, index);
+                let mut rules = vec![self.rule().jump(&again); DRAWS];
+                rules.push(first);
+                vec![chain(again, vec![draw(size)]), chain(name, rules)]
+            }
+        }
     }
 
     /// To the chain of the frontend's size. A packet that met a transaction half-way, one size gone and the other not yet seen,
@@ -248,7 +258,7 @@ impl FrameConfig {
         let mut chains = Vec::new();
         for via in VIAS {
             for side in SIDES {
-                chains.extend((0u8..).zip(SIZES).map(|(i, size)| self.pick(via, side, i, size)));
+                chains.extend((0u8..).zip(SIZES).flat_map(|(i, size)| self.pick(via, side, i, size)));
                 chains.push(self.choose(via, side));
             }
         }
@@ -298,6 +308,11 @@ fn prefix(via: Via, side: Side) -> String {
 
 pub(super) fn pick_name(via: Via, side: Side, index: u8) -> String {
     format!("{}pick-{}", prefix(via, side), SIZES.get(usize::from(index)).copied().unwrap_or(1))
+}
+
+/// The chain of one draw among so many slots, where that is made more than once.
+pub(super) fn draw_name(via: Via, side: Side, index: u8) -> String {
+    format!("{}draw-{}", prefix(via, side), SIZES.get(usize::from(index)).copied().unwrap_or(1))
 }
 
 pub(super) fn choose_name(via: Via, side: Side) -> String {

@@ -12,6 +12,7 @@
 //! | `affinity` | chains and sets of Services whose clients come back |
 //! | `transaction` | units of work to one transaction, errors back to units |
 //! | `units` | what is to be done, by the smallest thing that can be left out |
+//! | `fill` | a new table, step by step |
 //! | `commit` | units to the kernel, and what it refuses |
 //! | `sync` | first sync, changes, verification |
 //! | `compare` | what the kernel holds against what it should |
@@ -23,6 +24,7 @@ mod build;
 mod commit;
 mod compare;
 mod elements;
+mod fill;
 mod frame;
 mod held;
 mod sets;

@@ -16,6 +16,7 @@ use super::affinity::{self, Affinity};
 use super::commit::name_of;
 use super::compare::{self, Difference};
 use super::elements::{self, Installed};
+use super::fill::MANY;
 use super::frame::{FrameConfig, table_key};
 use super::transaction::{Start, Subject, Then};
 use super::units::{carry_clients, detector_ops, settings_ops};
@@ -70,6 +71,17 @@ pub struct Synced {
     pub refused: Vec<Refused>,
 }
 
+impl Synced {
+    /// This, and then that.
+    pub(super) fn and(&mut self, next: Self) {
+        self.bytes += next.bytes;
+        self.elements += next.elements;
+        self.transactions += next.transactions;
+        self.kernel_time += next.kernel_time;
+        self.refused = next.refused;
+    }
+}
+
 pub(super) type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// The table of one family.
@@ -118,8 +130,9 @@ impl Nftables {
         }
     }
 
-    /// The first sync, and the one after somebody else changed the table: whatever is there becomes what the intent says, in one
-    /// transaction, so that no packet meets anything in between. Clients that Services with affinity know stay known.
+    /// The first sync, and the one after somebody else changed the table: whatever is there becomes what the intent says. A table
+    /// that packets meet does in one transaction, so that none meets anything in between; clients that Services with affinity
+    /// know stay known.
     pub fn load(&mut self, services: &Services, settings: &Settings) -> Result<Synced, NftError> {
         let frame = self.config.table();
         let existing = match self.kernel.nftables_table(&self.key, &affinity::is_ours)? {
@@ -135,23 +148,27 @@ impl Nftables {
         self.shared =
             Shared { cluster_ips: services.cluster_ips().collect(), hairpins: services.hairpins().collect() };
         let fits = existing.as_ref().is_some_and(|table| compare::frame(&frame, table).is_empty());
-        let mut units = vec![self.settings_unit(&Settings::default()), self.shared_unit()];
-        units.extend(services.frontends().map(|(key, frontend)| self.frontend_unit(*key, Some(frontend))));
         for (key, frontend) in services.frontends() {
             self.note_affinity(*key, None, Some(frontend));
         }
-        let ports: Vec<_> = self.affine.keys().cloned().collect();
-        for port in ports {
-            units.push(self.affinity_unit(&port));
-        }
-        let start = if fits {
-            self.old_affinity(existing.as_ref(), &mut units);
-            Start::Refill
+        let mut affine: Vec<_> = self.affine.keys().map(|port| self.affinity_unit(port)).collect();
+        let in_use = existing.as_ref().is_some_and(|t| t.chains.iter().any(|c| c.base.is_some()));
+        let few = services.frontends().take(MANY).count() < MANY;
+        let mut synced = if fits || in_use || few {
+            let mut units = vec![self.settings_unit(&Settings::default()), self.shared_unit()];
+            units.extend(services.frontends().map(|(key, f)| self.frontend_unit(*key, Some(f))));
+            units.append(&mut affine);
+            let start = if fits {
+                self.old_affinity(existing.as_ref(), &mut units);
+                Start::Refill
+            } else {
+                carry_clients(existing.as_ref(), &mut units);
+                Start::Make { frame: Box::new(frame), replaces: existing.is_some() }
+            };
+            self.commit(start, units)?
         } else {
-            carry_clients(existing.as_ref(), &mut units);
-            Start::Make { frame: Box::new(frame), replaces: existing.is_some() }
+            self.build(frame, existing.is_some(), services, affine)?
         };
-        let mut synced = self.commit(start, units)?;
         self.sweep(&mut synced)?;
         self.handle = self.read_handle()?.unwrap_or_default();
         Ok(synced)

@@ -65,9 +65,9 @@ pub(super) enum Start {
     Keep,
     /// It is there; its sets are emptied.
     Refill,
-    /// It comes anew; one that is there goes in the same transaction.
+    /// It comes anew, or what it lacks; one that is there goes in the same transaction.
     Make {
-        /// The table, its sets empty.
+        /// The table, its sets empty, or what it lacks of that.
         frame: Box<Table>,
         /// One is there.
         replaces: bool,

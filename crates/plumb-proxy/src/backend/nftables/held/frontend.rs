@@ -5,16 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use plumb_intent::{Class, Endpoint, Frontend, FrontendKey, Refusal};
-use plumb_nft::{Data, Element, Expr};
+use plumb_nft::{ChainRef, Data, Element, Expr, Verdict};
 
 use super::super::affinity::Affinity;
 use super::super::compare::{Plain, held_element, wanted_element};
 use super::super::elements::{self, Op, Value};
-use super::super::frame::{choose_name, class_name, pick_name};
+use super::super::frame::{choose_name, class_name, draw_name, pick_name};
 use super::super::sets::{Key, SIDES, SIZES, SetId, Side, Via};
 use super::draw::draw;
 use super::index::{Kernel, ip};
 use crate::explain::{EndpointState, FrontendState, Item, List, Refused, Rest, Senders, Share};
+
+/// `NFT_JUMP_STACK_SIZE`
+const MOST_JUMPS: u32 = 16;
 
 /// The classes in the order in which packets meet their sets.
 const CLASSES: [Class; 3] = [Class::Internal, Class::External, Class::ExternalLocal];
@@ -112,7 +115,7 @@ impl Kernel<'_> {
             (None, Some(lead)) => {
                 let endpoints = self.dispatched(&lead.to, told);
                 (
-                    lead.to,
+                    vec![lead.to],
                     List { senders, hooks: Vec::new(), way: Vec::new(), slots: None, endpoints, rest: None },
                 )
             }
@@ -122,14 +125,17 @@ impl Kernel<'_> {
                 let pick = pick_name(via, side, size);
                 let (endpoints, rest) = self.drawn(key, SetId::Endpoints(via, side), &pick, told);
                 let slots = SIZES.get(usize::from(size)).copied();
-                (pick, List { senders, hooks: Vec::new(), way: Vec::new(), slots, endpoints, rest })
+                let again = Some(draw_name(via, side, size)).filter(|draw| self.chain(draw).is_some());
+                let last = std::iter::once(pick).chain(again).collect();
+                (last, List { senders, hooks: Vec::new(), way: Vec::new(), slots, endpoints, rest })
             }
         };
         if let Some(class) = class {
             let class =
                 if via == Via::NodePort && class == Class::Internal { Class::External } else { class };
             list.hooks = self.hooks("services");
-            list.way = vec!["services".to_owned(), class_name(via, class), choose_name(via, side), last];
+            list.way = vec!["services".to_owned(), class_name(via, class), choose_name(via, side)];
+            list.way.extend(last);
         }
         list
     }
@@ -164,14 +170,27 @@ impl Kernel<'_> {
         (endpoints, rest)
     }
 
-    /// How a chain draws: the modulus of each of its rules.
+    /// How a chain draws: the modulus of each of its rules, and of the chains that they jump or go to, in order.
     fn moduli(&self, pick: &str) -> Vec<u32> {
-        let rules = self.chain(pick).map_or(&[][..], |c| &c.rules);
-        let modulus = |e: &Expr| match e {
-            Expr::Numgen { modulus, .. } => Some(*modulus),
-            _ => None,
-        };
-        rules.iter().filter_map(|r| r.exprs.iter().find_map(modulus)).collect()
+        self.moduli_within(pick, MOST_JUMPS)
+    }
+
+    fn moduli_within(&self, chain: &str, jumps: u32) -> Vec<u32> {
+        let mut moduli = Vec::new();
+        for rule in self.chain(chain).map_or(&[][..], |c| &c.rules) {
+            for expr in &rule.exprs {
+                match expr {
+                    Expr::Numgen { modulus, .. } => moduli.push(*modulus),
+                    Expr::Immediate {
+                        data:
+                            Data::Verdict(Verdict::Jump(ChainRef::Name(to)) | Verdict::Goto(ChainRef::Name(to))),
+                        ..
+                    } if jumps > 0 => moduli.extend(self.moduli_within(to, jumps - 1)),
+                    _ => {}
+                }
+            }
+        }
+        moduli
     }
 
     /// What is in the slots of a frontend.

@@ -166,7 +166,7 @@ fn shares_are_those_of_the_rules() {
     assert_eq!(outside, ["10.244.0.1:8080 1/2", "10.244.0.2:8080 1/2"]);
     assert_eq!(shares("spec.ports[0].nodePort", 1).len(), 5);
     let list = &field("spec.clusterIP").frontends[0].lists[0];
-    assert_eq!(list.way, ["services", "cluster-ip", "choose", "pick-8"]);
+    assert_eq!(list.way, ["services", "cluster-ip", "choose", "pick-8", "draw-8"]);
     assert_eq!(list.hooks, ["nat-prerouting", "nat-output"]);
     assert_eq!(list.rest.as_ref().and_then(|r| r.to.as_deref()), Some("10.244.0.1:8080"));
 }
