@@ -275,6 +275,10 @@ impl Build {
         self.verdict(Verdict::Jump(ChainRef::Name(chain.to_owned())))
     }
 
+    pub(super) fn accept(self) -> Rule {
+        self.verdict(Verdict::Accept)
+    }
+
     pub(super) fn drop(self) -> Rule {
         self.verdict(Verdict::Drop)
     }

@@ -202,6 +202,8 @@ impl FrameConfig {
 
     fn base_chains(&self) -> Vec<Chain> {
         let new = |to: &str| self.rule().ct_new().jump(to);
+        // What goes to an endpoint goes to no frontend any more: four look-ups less on the way of each first packet.
+        let translated = || self.rule().ct_dnat().accept();
         let mark = self.masquerade_mark;
         let hairpin = SetId::Hairpin;
         let postrouting = vec![
@@ -232,21 +234,21 @@ impl FrameConfig {
                 ChainType::Filter,
                 Hook::Input,
                 0,
-                vec![new("np-no-endpoints"), new("no-endpoints")],
+                vec![translated(), new("np-no-endpoints"), new("no-endpoints")],
             ),
             base(
                 "filter-forward",
                 ChainType::Filter,
                 Hook::Forward,
                 0,
-                vec![new("no-endpoints"), new("unknown-cluster-ip")],
+                vec![translated(), new("no-endpoints"), new("unknown-cluster-ip")],
             ),
             base(
                 "filter-output",
                 ChainType::Filter,
                 Hook::Output,
                 0,
-                vec![new("no-endpoints"), new("unknown-cluster-ip")],
+                vec![translated(), new("no-endpoints"), new("unknown-cluster-ip")],
             ),
             base("nat-postrouting", ChainType::Nat, Hook::Postrouting, 100, postrouting),
         ]
