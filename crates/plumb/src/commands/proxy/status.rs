@@ -20,6 +20,7 @@ pub(super) fn run(args: &ProxyStatusArgs) -> Result<Status, Error> {
     }
     let well = status.ready
         && status.refused.is_empty()
+        && status.problems.is_empty()
         && status.last.as_ref().is_some_and(|r| r.errors.is_empty());
     Ok(if well { Status::Good } else { Status::No })
 }
