@@ -32,6 +32,9 @@ fn lost(bed: &Bed, proxy: &Proxy) -> Result<()> {
     let (code, text) = bed.ask_status(&["--lang", "en"])?;
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("cannot read: API server http://127.0.0.1:6443/: no answer"), "{text}");
+    let (code, text) = bed.ask_status(&["--lang", "zh"])?;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("无法读取：API server http://127.0.0.1:6443/"), "{text}");
     let log = proxy.log()?;
     let lines: Vec<&str> = log.lines().filter(|l| l.contains("no answer")).collect();
     assert_eq!(lines.len(), 1, "one line, not one a try: {log}");

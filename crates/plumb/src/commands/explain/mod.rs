@@ -17,7 +17,7 @@ use crate::output;
 pub(super) fn run(args: &ServiceArgs, context: &Context) -> Result<Status, Error> {
     let config = of_node(&args.node)?;
     let handle = namespace(args, context)?;
-    let objects = objects::read(args, &config.node_name)?;
+    let objects = objects::read(args, &config.node_name, context)?;
     let explanation = live(&handle, &config, &objects, &args.service).map_err(error)?;
     match args.output {
         TextOrJson::Json => output::print_json(&json::of(&explanation, context.lang())?)?,
