@@ -34,6 +34,7 @@ test: lint build
 	$(CARGO) test --locked --workspace
 
 test-long: test
+	$(CARGO) test --locked -p plumb-tests --test proxy_faults -- --ignored
 	$(MAKE) fuzz-kernel N=2000
 
 # Cases of another file than those under conformance/ where FILE is given.

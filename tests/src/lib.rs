@@ -22,6 +22,7 @@ pub mod cases;
 pub mod conformance;
 pub mod error;
 pub mod fuzz;
+pub mod hosts;
 pub mod lab;
 pub mod library;
 pub mod netns;

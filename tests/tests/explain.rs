@@ -179,6 +179,37 @@ fn what_somebody_took_is_missing_and_what_somebody_added_is_stale() -> Result<()
 }
 
 #[test]
+fn what_no_service_accounts_for_is_stale_and_a_namespace_that_cannot_be_entered_is_said() -> Result<()> {
+    let mut bed = Bed::new()?;
+    bed.add(service(1, json!({}))?, Some(slice(1, &endpoints(1, 3))?))?;
+    bed.load()?;
+    bed.nft("add element ip plumb cluster-ips '{ 10.96.9.9 }'")?;
+    bed.nft("add element ip plumb hairpin '{ 10.9.9.9 . 10.9.9.9 . tcp . 80 }'")?;
+    bed.nft(&format!("delete element ip plumb cluster-ips '{{ {} }}'", cluster_ip(1)))?;
+    let (status, text) = bed.explain("svc/bench/svc-1", &["--lang", "en"])?;
+    assert_eq!(status, Some(1), "{text}");
+    let lost = format!("missing  cluster-ips {{ {} }}", cluster_ip(1));
+    let strays = ["stale  cluster-ips { 10.96.9.9 }", "stale  hairpin { 10.9.9.9 . 10.9.9.9 . tcp . 80 }"];
+    says(&text, &["not in force, 1 missing, 2 stale", &lost, strays[0], strays[1]]);
+    // Not entered: what was asked for could not be done. No such name: wrong usage.
+    let folder = bed.folder.path().display().to_string();
+    let ordinary = bed.folder.path().join("svc-1.json").display().to_string();
+    for (netns, wanted) in
+        [("/nowhere/at-all", 3), ("/proc/self/ns/mnt", 3), (ordinary.as_str(), 3), ("nobody", 2)]
+    {
+        let output =
+            bed.plumb.run_plain(&["explain", "svc/bench/svc-1", "--manifests", &folder, "--netns", netns])?;
+        assert_eq!(output.status, Some(wanted), "{netns}: {}", output.stderr);
+        assert!(
+            output.stderr.contains(netns.trim_end_matches(".json")) || netns == ordinary,
+            "{}",
+            output.stderr
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn clients_that_come_back_are_counted_and_lost_chains_named() -> Result<()> {
     let mut bed = Bed::new()?;
     bed.add(service(1, json!({"sessionAffinity": "ClientIP"}))?, Some(slice(1, &endpoints(1, 3))?))?;

@@ -138,6 +138,16 @@ fn a_wrong_manifest_is_named_and_the_last_good_state_stays() -> Result<()> {
     let bed = Bed::new()?;
     bed.write("web.json", &manifest(0, 3)?)?;
     assert_eq!(bed.run(bed.proxy(&["--dry-run"]))?.0, Some(1));
+    let odd = manifest(0, 3)?.replace("\"clusterIP\"", "\"healthCheckNodePort\":30009,\"clusterIP\"");
+    bed.write("web.json", &odd)?;
+    for (lang, words) in [("en", "only for type LoadBalancer"), ("zh", "仅用于 LoadBalancer 类型")] {
+        let (code, text) = bed.run(bed.proxy(&["--dry-run", "--lang", lang]))?;
+        assert!(
+            code == Some(1) && text.contains(words) && text.contains("spec.healthCheckNodePort"),
+            "{text}"
+        );
+    }
+    bed.write("web.json", &manifest(0, 3)?)?;
     let _running = bed.start()?;
     bed.wait("the first sync", || bed.has_endpoints(3))?;
     bed.write("web.json", "{\"apiVersion\": \"v1\",\n  \"kind\": }")?;

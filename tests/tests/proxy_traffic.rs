@@ -1,83 +1,22 @@
 //! First packets while endpoints change at full speed: none is lost, none refused, and none goes to an endpoint whose removal
 //! the kernel had acknowledged before the packet was sent.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::io::Read as _;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use plumb_kernel::in_namespace;
-use plumb_tests::netns::{self, Namespace};
+use plumb_tests::hosts::{ENDPOINTS, Hosts, endpoint, path};
 use plumb_tests::services::{backend, cluster_ip, failed, frame, service, settings, slice, view};
-use plumb_tests::{Failure, Result, shell};
+use plumb_tests::{Failure, Result};
 use serde_json::json;
 
-/// Endpoints that the servers answer for.
-const ENDPOINTS: u8 = 6;
 /// How long the flood lasts.
 const LASTS: Duration = Duration::from_secs(4);
 /// A lost SYN is sent again after a second at the earliest (`TCP_TIMEOUT_INIT`).
 const LOST: Duration = Duration::from_millis(900);
-
-fn endpoint(index: u8) -> IpAddr {
-    IpAddr::from([10, 1, 0, index + 1])
-}
-
-/// A client, a node that forwards, and a namespace with all endpoints.
-struct Bed {
-    client: Namespace,
-    node: Namespace,
-    servers: Namespace,
-}
-
-impl Bed {
-    fn new() -> Result<Self> {
-        netns::need_root()?;
-        let prefix = netns::unique_prefix();
-        let [client, node, servers] =
-            ["client", "node", "servers"].map(|n| Namespace::create(format!("{prefix}{n}")));
-        let bed = Self { client: client?, node: node?, servers: servers? };
-        let script = r#"
-            ip link add eth0 netns "$client" type veth peer name c0 netns "$node"
-            ip link add eth0 netns "$servers" type veth peer name s0 netns "$node"
-            ip -n "$client" addr add 10.244.0.2/24 dev eth0; ip -n "$client" link set eth0 up
-            ip -n "$node" addr add 10.244.0.1/24 dev c0; ip -n "$node" link set c0 up
-            ip -n "$node" addr add 10.1.0.254/24 dev s0; ip -n "$node" link set s0 up
-            for i in $(seq "$count"); do ip -n "$servers" addr add 10.1.0.$i/24 dev eth0; done
-            ip -n "$servers" link set eth0 up
-            ip -n "$client" route add default via 10.244.0.1
-            ip -n "$servers" route add default via 10.1.0.254
-            ip netns exec "$node" sysctl -qw net.ipv4.ip_forward=1
-            ip netns exec "$client" sysctl -qw net.ipv4.ip_local_port_range="1024 65535" net.ipv4.tcp_tw_reuse=1"#;
-        let names = [("client", &bed.client), ("node", &bed.node), ("servers", &bed.servers)];
-        let mut variables: Vec<_> =
-            names.iter().map(|(k, n)| ((*k).to_owned(), n.name().to_owned())).collect();
-        variables.push(("count".into(), ENDPOINTS.to_string()));
-        shell::run("building the network", script, &variables)?;
-        Ok(bed)
-    }
-}
-
-fn path(namespace: &Namespace) -> String {
-    format!("/run/netns/{}", namespace.name())
-}
-
-/// Answers each connection to an endpoint with the endpoint's index.
-fn serve(bed: &Bed) -> Result<()> {
-    for index in 0..ENDPOINTS {
-        let address = SocketAddr::new(endpoint(index), 8080);
-        let bound = in_namespace(path(&bed.servers), move || TcpListener::bind(address));
-        let listener = bound.map_err(failed("entering"))?.map_err(Failure::io("listening"))?;
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { return };
-                let _ = stream.write_all(&[index]);
-            }
-        });
-    }
-    Ok(())
-}
 
 /// When each endpoint was surely not in force: from the acknowledgement of its removal until its return was asked for.
 #[derive(Default)]
@@ -109,7 +48,7 @@ struct Seen {
     answers: Vec<Answer>,
 }
 
-fn flood(bed: &Bed, stop: &Arc<AtomicBool>) -> Result<Seen> {
+fn flood(bed: &Hosts, stop: &Arc<AtomicBool>) -> Result<Seen> {
     let (namespace, stop) = (path(&bed.client), Arc::clone(stop));
     let to = SocketAddr::new(cluster_ip(1).into(), 80);
     in_namespace(namespace, move || {
@@ -140,8 +79,7 @@ fn flood(bed: &Bed, stop: &Arc<AtomicBool>) -> Result<Seen> {
 
 #[test]
 fn no_first_packet_is_lost_while_endpoints_change() -> Result<()> {
-    let bed = Bed::new()?;
-    serve(&bed)?;
+    let bed = Hosts::new()?;
     let mut services = view();
     let mut kernel = backend(bed.node.name(), frame())?;
     services.apply_service(&service(1, json!({}))?);
@@ -204,8 +142,7 @@ fn no_first_packet_is_lost_while_endpoints_change() -> Result<()> {
 /// A first sync over the rules of a former run, whole or refilled, while connections come in.
 #[test]
 fn no_first_packet_is_lost_while_the_table_is_taken_over() -> Result<()> {
-    let bed = Bed::new()?;
-    serve(&bed)?;
+    let bed = Hosts::new()?;
     let mut services = view();
     services.apply_service(&service(1, json!({}))?);
     services.apply_slice(&slice(1, &(0..ENDPOINTS).map(endpoint).collect::<Vec<_>>())?);

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod readiness;
 mod support;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ fn main() {
         Trial::test("rules_read_back_as_planned", rules_read_back_as_planned),
         Trial::test("faults_of_one_family", faults_of_one_family),
         Trial::test("a_missing_listener_has_a_command", a_missing_listener_has_a_command),
+        Trial::test("readiness_follows_the_port", readiness::readiness_follows_the_port),
     ];
     trials.extend(
         faults::all()

@@ -43,6 +43,10 @@ pub enum Error {
     /// The kernel could not be read, for another reason than rights.
     #[error(transparent)]
     Kernel(KernelError),
+    /// The network namespace that an answer is asked of could not be entered, whatever kept it back.
+    #[error(transparent)]
+    #[diagnostic(help("entering another namespace takes CAP_SYS_ADMIN, and a path that leads to one"))]
+    NotEntered(KernelError),
     /// A snapshot file could not be read or written.
     #[error("{}", name(path))]
     SnapshotFile {
@@ -166,6 +170,8 @@ impl Error {
         match self {
             Self::SourceEnded(_)
             | Self::Kernel(_)
+            | Self::NotEntered(_)
+            | Self::NoPath { .. }
             | Self::Proxy(_)
             | Self::NoProxy { .. }
             | Self::Unreadable { .. }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use plumb_api::manifest::{self, Manifest, ManifestError};
+use plumb_doctor::messages::Lang;
 
 use crate::error::Error;
-use crate::output;
+use crate::{lang, output};
 
 /// What is wrong with a manifest, with the text around it.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -48,12 +49,13 @@ pub fn read(paths: &[PathBuf]) -> Result<Manifest, Error> {
 }
 
 /// Says on stderr what there is to say.
-pub fn tell(manifest: &Manifest) {
+pub fn tell(manifest: &Manifest, lang: Lang) {
     for warning in &manifest.warnings {
+        let text = lang::notice::warning(lang, warning);
         if warning.is_note() {
-            anstream::eprintln!("  {warning}");
+            anstream::eprintln!("  {text}");
         } else {
-            output::warn(&warning.to_string());
+            output::warn(&text);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Findings, Problem};
+use super::{Findings, Problem, Special};
 use crate::address::{IpFamily, parse_cidr, parse_ip};
 use crate::field::FieldPath;
 
@@ -25,19 +25,19 @@ pub(super) fn reachable_ip(text: &str, path: FieldPath, found: &mut Findings) ->
     Some(address)
 }
 
-fn special(address: IpAddr) -> Option<&'static str> {
+fn special(address: IpAddr) -> Option<Special> {
     let (link_local, link_local_multicast) = match address {
         IpAddr::V4(a) => (a.is_link_local(), a.octets()[..3] == [224, 0, 0]),
         IpAddr::V6(a) => (a.segments()[0] & 0xffc0 == 0xfe80, a.segments()[0] & 0xff0f == 0xff02),
     };
     if address.is_unspecified() {
-        Some("the unspecified address")
+        Some(Special::Unspecified)
     } else if address.is_loopback() {
-        Some("a loopback address")
+        Some(Special::Loopback)
     } else if link_local {
-        Some("a link-local address")
+        Some(Special::LinkLocal)
     } else if link_local_multicast {
-        Some("a link-local multicast address")
+        Some(Special::LinkLocalMulticast)
     } else {
         None
     }

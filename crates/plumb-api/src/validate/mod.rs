@@ -14,7 +14,7 @@ use crate::field::FieldPath;
 use crate::objects::{Kind, Node, Object, ObjectMeta, Pod, ServiceCidr};
 
 pub use name::NameForm;
-pub use problem::{Problem, Violation};
+pub use problem::{Missing, Problem, Special, Violation};
 
 /// Everything that is wrong with the object, in the order of its fields.
 #[must_use]
@@ -108,7 +108,7 @@ fn check_node(node: &Node, found: &mut Findings) {
 fn check_service_cidr(cidr: &ServiceCidr, found: &mut Findings) {
     let path = FieldPath::of(&["spec", "cidrs"]);
     if cidr.spec.cidrs.is_empty() {
-        found.add(path.clone(), Problem::Required { why: "a ServiceCIDR is its ranges" });
+        found.add(path.clone(), Problem::Required { why: Missing::Ranges });
     }
     cidrs(&cidr.spec.cidrs, &path, found);
 }

@@ -40,11 +40,11 @@ pub enum Problem {
     /// No cluster IP where the type needs one.
     Headless { kind: ServiceType },
     /// Something has to be there.
-    Required { why: &'static str },
+    Required { why: Missing },
     /// Text that is no address.
     NotAnIp { text: Box<str> },
     /// An address that no endpoint or frontend can have.
-    SpecialIp { text: Box<str>, what: &'static str },
+    SpecialIp { text: Box<str>, what: Special },
     /// Text that is no range.
     NotACidr { text: Box<str> },
     /// An address of the other family than its place says.
@@ -81,6 +81,60 @@ pub enum Problem {
     NoLoadBalancer,
     /// `ipMode` without an address.
     IpModeWithoutIp,
+}
+
+/// What has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// Addresses of an endpoint.
+    EndpointAddress,
+    /// Addresses of a subset of Endpoints.
+    SubsetAddresses,
+    /// The name of one of several ports.
+    PortName,
+    /// The ranges of a ServiceCIDR.
+    Ranges,
+    /// The ports of a Service.
+    Ports,
+    /// `externalName`
+    ExternalName,
+}
+
+impl Missing {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::EndpointAddress => "an endpoint has at least one address",
+            Self::SubsetAddresses => "addresses or notReadyAddresses",
+            Self::PortName => "each of several ports has a name",
+            Self::Ranges => "a ServiceCIDR is its ranges",
+            Self::Ports => "only a headless Service may have no ports",
+            Self::ExternalName => "an ExternalName Service is that name",
+        }
+    }
+}
+
+/// An address that is no endpoint's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Special {
+    /// `0.0.0.0`, `::`
+    Unspecified,
+    /// `127.0.0.0/8`, `::1`
+    Loopback,
+    /// `169.254.0.0/16`, `fe80::/10`
+    LinkLocal,
+    /// `224.0.0.0/24`, `ff02::/16` and the like
+    LinkLocalMulticast,
+}
+
+impl Special {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Unspecified => "the unspecified address",
+            Self::Loopback => "a loopback address",
+            Self::LinkLocal => "a link-local address",
+            Self::LinkLocalMulticast => "a link-local multicast address",
+        }
+    }
 }
 
 impl Problem {
@@ -137,9 +191,9 @@ impl fmt::Display for Problem {
             Self::Headless { kind } => {
                 write!(f, "a Service of type {kind:?} needs a cluster IP; leave `None` out, or make it a ClusterIP Service")
             }
-            Self::Required { why } => write!(f, "missing: {why}"),
+            Self::Required { why } => write!(f, "missing: {}", why.describe()),
             Self::NotAnIp { text } => write!(f, "{text:?} is no IP address; write 10.0.0.1 or fd00::1"),
-            Self::SpecialIp { text, what } => write!(f, "{text} is {what}; no Service can lead there"),
+            Self::SpecialIp { text, what } => write!(f, "{text} is {}; no Service can lead there", what.describe()),
             Self::NotACidr { text } => {
                 write!(f, "{text:?} is no range; write one in CIDR notation: 10.0.0.0/16 or fd00::/64")
             }

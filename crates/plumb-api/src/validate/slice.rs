@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Findings, NameForm, Problem, address, name};
+use super::{Findings, Missing, NameForm, Problem, address, name};
 use crate::address::IpFamily;
 use crate::field::FieldPath;
 use crate::objects::{AddressType, EndpointSlice, Endpoints, label};
@@ -27,7 +27,7 @@ pub(super) fn check(slice: &EndpointSlice, found: &mut Findings) {
         let path = endpoints.index(i);
         let addresses = path.field("addresses");
         if endpoint.addresses.is_empty() {
-            found.add(addresses.clone(), Problem::Required { why: "an endpoint has at least one address" });
+            found.add(addresses.clone(), Problem::Required { why: Missing::EndpointAddress });
         } else if endpoint.addresses.len() > MAX_ADDRESSES {
             let count = endpoint.addresses.len();
             found.add(addresses.clone(), Problem::TooMany { count, max: MAX_ADDRESSES });
@@ -80,7 +80,7 @@ pub(super) fn endpoints(endpoints: &Endpoints, found: &mut Findings) {
     for (i, subset) in endpoints.subsets.iter().enumerate() {
         let path = subsets.index(i);
         if subset.addresses.is_empty() && subset.not_ready_addresses.is_empty() {
-            found.add(path.clone(), Problem::Required { why: "addresses or notReadyAddresses" });
+            found.add(path.clone(), Problem::Required { why: Missing::SubsetAddresses });
         }
         let lists = [("addresses", &subset.addresses), ("notReadyAddresses", &subset.not_ready_addresses)];
         for (field, list) in lists {
@@ -98,7 +98,7 @@ pub(super) fn endpoints(endpoints: &Endpoints, found: &mut Findings) {
             if !port.name.is_empty() {
                 name::check(&port.name, NameForm::Dns1123Label, path.field("name"), found);
             } else if subset.ports.len() > 1 {
-                found.add(path.field("name"), Problem::Required { why: "each of several ports has a name" });
+                found.add(path.field("name"), Problem::Required { why: Missing::PortName });
             }
             if !port.name.is_empty() && !names.insert(&port.name) {
                 found.add(path.field("name"), Problem::Duplicate { value: port.name.clone() });

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::decode::{self, Watched};
 use super::machine::{Failure, Input, Machine};
 use super::outlet::Outlet;
+use super::reason;
 use super::request::{Request, WATCH_SECONDS};
 use crate::Interest;
 
@@ -25,7 +26,7 @@ pub(crate) async fn drive(client: Client, interest: Interest, outlet: Arc<Outlet
     let mut machine = Machine::new(interest);
     loop {
         let pause = match machine.request() {
-            Request::List { .. } => {
+            Request::List { .. } | Request::Check { .. } => {
                 let input = list(&client, &machine).await.map_or_else(Input::Failed, Input::Page);
                 tell(&mut machine, &outlet, input).1
             }
@@ -100,23 +101,8 @@ fn get(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
 fn failure(error: kube::Error) -> Failure {
     match error {
         kube::Error::Api(status) => Failure::answer(status.code, status.message, true),
-        other => Failure::Unreachable(chain(&other)),
+        other => Failure::Unreachable(reason::of(&other)),
     }
-}
-
-/// An error with its causes, each once: some texts hold that of their cause.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// Lines out of chunks.

@@ -1,10 +1,11 @@
 //! List and watch of one kind as a state machine: what came in → events, and what to ask next. No I/O and no clock.
 //!
 //! ```text
-//!            last page                    410, garbled, version from the future
-//!  List ───────────────► Watch(version) ─────────────────────────────────────► List (newest)
-//!   ▲ │ next page          │ ▲ events, bookmarks: version moves on; ended, cut off: opened again
-//!   └─┘                    └─┘
+//!            last page                    410, garbled
+//!  List ───────────────► Watch(version) ──────────────────────────────────────► List (newest)
+//!   ▲ │ next page          │ ▲ │ ▲ reached                                       ▲
+//!   └─┘  events, bookmarks:└─┘ ▼ │                                               │
+//!        version moves on    Check(version): ended, cut off ─────────────────────┘ not reached, other objects
 //! ```
 
 use std::time::{Duration, SystemTime};
@@ -88,6 +89,8 @@ pub(crate) struct Machine {
     interest: Interest,
     request: Request,
     view: View,
+    /// Version up to which all is known.
+    reached: String,
     listed: bool,
     absent: bool,
     fields: bool,
@@ -106,6 +109,7 @@ impl Machine {
             view: View::new(interest.clone()),
             request: Request::List { cached: true, continue_token: String::new() },
             interest,
+            reached: String::new(),
             listed: false,
             absent: false,
             fields: true,
@@ -146,6 +150,7 @@ impl Machine {
                 self.watched(events, &mut step);
             }
             Input::Ended => {
+                self.check();
                 if self.quiet_end {
                     step.pause = self.endings.next();
                 }
@@ -157,7 +162,24 @@ impl Machine {
 
     fn page(&mut self, page: Page, step: &mut Step) {
         self.serves(step);
+        match &self.request {
+            Request::Check { version }
+                if is_before(&page.version, version) || !self.view.agrees(&page.items) =>
+            {
+                return self.relist(false);
+            }
+            Request::Check { version } => {
+                self.request = Request::Watch { version: version.clone() };
+                return;
+            }
+            _ => {}
+        }
         self.absent = false;
+        if is_before(&page.version, &self.reached) {
+            // Another history: what it calls by a version that was seen may be something else.
+            self.view.forget_versions();
+        }
+        self.reached.clone_from(&page.version);
         for item in page.items {
             self.view.apply(item, &mut step.events);
         }
@@ -197,6 +219,7 @@ impl Machine {
             self.quiet_end = false;
             self.endings.reset();
             if let (Request::Watch { version: at }, false) = (&mut self.request, version.is_empty()) {
+                self.reached.clone_from(&version);
                 *at = version;
             }
         }
@@ -228,14 +251,23 @@ impl Machine {
                 self.relist(true);
             }
             Failure::Answer { code, message } if code == 429 || code >= 500 => {
+                self.check();
                 step.pause = self.failures.next();
                 step.server = Some(Err(Trouble::Unavailable { code, message }));
             }
             Failure::Answer { code, message } => self.refuse(code, message, step),
             Failure::Unreachable(error) => {
+                self.check();
                 step.pause = self.failures.next();
                 step.server = Some(Err(Trouble::Unreachable(error)));
             }
+        }
+    }
+
+    /// Before a watch is opened again: whether the server is what it was, by its version and by the identity of its first object.
+    fn check(&mut self) {
+        if let Request::Watch { version } = &mut self.request {
+            self.request = Request::Check { version: std::mem::take(version) };
         }
     }
 
@@ -263,6 +295,11 @@ impl Machine {
             step.events.push(Event::Recovered(Subject::Kind(self.kind())));
         }
     }
+}
+
+/// Whether a version is before another. Versions are numbers (KEP-5504); of any other text nothing is known.
+fn is_before(version: &str, other: &str) -> bool {
+    matches!((version.parse::<u64>(), other.parse::<u64>()), (Ok(a), Ok(b)) if a < b)
 }
 
 /// The key of an object of this kind.

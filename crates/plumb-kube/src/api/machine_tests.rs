@@ -51,6 +51,9 @@ fn pages_then_changes_then_a_new_list() {
     assert_eq!((told(&step).as_str(), step.go_on), ("+a -b", true));
     m.step(Input::Watched(vec![Watched::Bookmark("20".to_owned())]));
     assert_eq!(m.step(Input::Ended).pause, Duration::ZERO);
+    assert_eq!(*m.request(), Request::Check { version: "20".to_owned() });
+    // The first object comes along; that it may have changed is for the watch to tell.
+    assert_eq!(told(&m.step(page("21", "more", vec![service("a", "21")]))), "");
     assert_eq!(*m.request(), Request::Watch { version: "20".to_owned() });
 
     let step = m.step(Input::Watched(vec![Watched::Failed(Failure::Gone)]));
@@ -140,4 +143,27 @@ fn pauses_grow_while_watches_end_at_once() {
     assert!(pauses[5] > pauses[0] * 8, "{pauses:?}");
     m.step(Input::Watched(vec![Watched::Bookmark("6".to_owned())]));
     assert_eq!(m.step(Input::Ended).pause, Duration::ZERO);
+}
+
+#[test]
+fn a_server_that_counts_anew() {
+    let mut m = machine();
+    m.step(page("7", "", vec![service("a", "3"), service("b", "4")]));
+    let lost = || Input::Failed(Failure::Unreachable("reset".to_owned()));
+    m.step(lost());
+    m.step(lost());
+    assert_eq!(*m.request(), Request::Check { version: "7".to_owned() });
+    m.step(Input::Failed(Failure::answer(504, "Too large resource version: 7, current: 5".to_owned(), true)));
+    assert_eq!(*m.request(), Request::List { cached: false, continue_token: String::new() });
+    // Another `a` may have the version of the old one.
+    assert_eq!(told(&m.step(page("5", "", vec![service("a", "3")]))), "+a -b");
+    // One that tells its version although it was asked for a later one; one that has come further, with another `a`, and without.
+    let json = json!({"metadata": {"name": "a", "namespace": "n", "resourceVersion": "3", "uid": "other"}});
+    let other = Decoded::Object(Box::new(Object::of_kind(Kind::Service, json).expect("a Service")));
+    for first in [page("4", "", vec![service("a", "3")]), page("9", "", vec![other]), page("9", "", vec![])] {
+        m.step(Input::Ended);
+        assert_eq!(told(&m.step(first)), "");
+        assert_eq!(*m.request(), Request::List { cached: false, continue_token: String::new() });
+        m.step(page("5", "", vec![service("a", "3")]));
+    }
 }

@@ -6,6 +6,7 @@ mod decode;
 mod driver;
 mod machine;
 mod outlet;
+mod reason;
 mod request;
 mod view;
 

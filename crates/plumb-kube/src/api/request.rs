@@ -27,6 +27,12 @@ pub(crate) enum Request {
         /// Where the page begins; empty: the first.
         continue_token: String,
     },
+    /// The first object, from a server that has come as far as this version. One that was set up anew, or from an old copy of its
+    /// store, has not; a watch may wait there for ever (Kubernetes API concepts: "Unavailable resource versions").
+    Check {
+        /// `resourceVersion`
+        version: String,
+    },
     /// Changes after this version.
     Watch {
         /// `resourceVersion`
@@ -48,6 +54,10 @@ impl Request {
                 } else if *cached {
                     path.push_str("&resourceVersion=0");
                 }
+            }
+            Self::Check { version } => {
+                let version = encode(version);
+                let _ = write!(path, "limit=1&resourceVersion={version}&resourceVersionMatch=NotOlderThan");
             }
             Self::Watch { version } => {
                 let _ = write!(
@@ -109,6 +119,11 @@ mod tests {
                  &fieldSelector=metadata.name%3Dn1",
                 *WATCH_FOR
             )
+        );
+        let check = Request::Check { version: "7".to_owned() };
+        assert_eq!(
+            check.path(&Interest::all(Kind::Pod), true),
+            "/api/v1/pods?limit=1&resourceVersion=7&resourceVersionMatch=NotOlderThan"
         );
         let newest = Request::List { cached: false, continue_token: String::new() };
         assert_eq!(newest.path(&Interest::all(Kind::Pod), false), "/api/v1/pods?limit=1000");

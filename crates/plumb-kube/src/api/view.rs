@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
-use plumb_api::{Change, NamespacedName};
+use plumb_api::{Change, NamespacedName, ObjectMeta};
 
 use super::decode::Decoded;
 use super::machine::key;
@@ -13,20 +13,26 @@ use crate::{Event, Interest, Problem, Subject, Trouble};
 #[derive(Debug)]
 pub(crate) struct View {
     interest: Interest,
-    known: HashMap<NamespacedName, Version>,
+    known: HashMap<NamespacedName, Known>,
     bad: HashMap<NamespacedName, String>,
     /// Names in the list that is being read, where others were known before it.
     seen: Option<HashSet<NamespacedName>>,
 }
 
-/// `resourceVersion`. The API server's are numbers (KEP-5504); any other text is kept by its hash.
+/// `uid` and `resourceVersion` by their hashes: an object that was created anew, on a server that counts anew, may have the version
+/// of the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version(u64);
+struct Known {
+    uid: u64,
+    /// `None`: of a server that is no more, so that any version is news.
+    version: Option<u64>,
+}
 
-impl Version {
-    fn of(text: &str) -> Self {
+impl Known {
+    fn of(metadata: &ObjectMeta) -> Self {
         use std::hash::BuildHasher as _;
-        Self(text.parse().unwrap_or_else(|_| foldhash::fast::FixedState::default().hash_one(text)))
+        let hash = |text: &Option<Box<str>>| foldhash::fast::FixedState::default().hash_one(text);
+        Self { uid: hash(&metadata.uid), version: Some(hash(&metadata.resource_version)) }
     }
 }
 
@@ -40,6 +46,26 @@ impl View {
     pub(crate) fn begin_list(&mut self) {
         let nothing = self.known.is_empty() && self.bad.is_empty();
         self.seen = (!nothing).then(HashSet::new);
+    }
+
+    /// Versions count anew: whatever is listed next is news.
+    pub(crate) fn forget_versions(&mut self) {
+        self.known.values_mut().for_each(|known| known.version = None);
+    }
+
+    /// Whether the first objects of a server, if any, are those that are known. Where they are not, it may be another server; or they
+    /// are new, which is nothing worse.
+    pub(crate) fn agrees(&self, first: &[Decoded]) -> bool {
+        let known = |decoded: &Decoded| match decoded {
+            Decoded::Bad { name, .. } => self.bad.contains_key(name),
+            Decoded::Object(object) => {
+                let metadata = object.metadata();
+                let known = self.known.get(&metadata.full_name());
+                known.map_or(!self.interest.wants(object), |k| k.uid == Known::of(metadata).uid)
+            }
+        };
+        let nothing = self.known.is_empty() && self.bad.is_empty();
+        first.iter().all(known) && (nothing || !first.is_empty())
     }
 
     /// The list has been read: what is not in it is gone.
@@ -80,10 +106,10 @@ impl View {
                 if let Some(seen) = &mut self.seen {
                     seen.insert(name.clone());
                 }
-                let version = Version::of(object.metadata().resource_version.as_deref().unwrap_or_default());
+                let known = Known::of(object.metadata());
                 let recovered = self.recovered(&name);
-                if self.known.get(&name) != Some(&version) {
-                    self.known.insert(name, version);
+                if self.known.get(&name) != Some(&known) {
+                    self.known.insert(name, known);
                     events.push(Event::Change(Change::Applied(object)));
                 }
                 events.extend(recovered);

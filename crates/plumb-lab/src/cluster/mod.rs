@@ -3,12 +3,14 @@
 //!
 //! ```text
 //!  topology ──► objects ──► api ◄──► controller (Services + Pods → EndpointSlices)
-//!                            └──► 127.0.0.1:6443 on each node ──► plumb proxy ──► the node's nftables
+//!                            ▲ └──► 127.0.0.1:6443 on each node ──► plumb proxy ──► the node's nftables
+//!                            └─── readiness probes inside pods
 //! ```
 
 mod controller;
 mod objects;
 mod proxies;
+mod readiness;
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ pub(crate) struct Cluster {
     proxies: proxies::Proxies,
     _controller: controller::Running,
     _servers: Vec<ApiServer>,
+    _probes: readiness::Probes,
 }
 
 impl Cluster {
@@ -61,6 +64,7 @@ impl Cluster {
                 }
             })?;
         }
+        let probes = readiness::Probes::start(topology, &api)?;
         let controller = controller::start(Arc::clone(&api)).map_err(LabError::io("start the controller"))?;
         let mut servers = Vec::with_capacity(topology.nodes.len());
         for node in &topology.nodes {
@@ -72,7 +76,7 @@ impl Cluster {
             servers.push(ApiServer::start(listener, Arc::clone(&api)).map_err(LabError::io(what()))?);
         }
         let proxies = proxies::Proxies::start(topology)?;
-        Ok(Some(Self { proxies, _controller: controller, _servers: servers }))
+        Ok(Some(Self { proxies, _controller: controller, _servers: servers, _probes: probes }))
     }
 
     /// How the proxies are.

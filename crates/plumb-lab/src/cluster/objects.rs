@@ -4,7 +4,7 @@ use plumb_api::{Kind, Object};
 use serde_json::{Value, json};
 
 use crate::error::{LabError, Result};
-use crate::topology::{Pod, PortProtocol, Topology};
+use crate::topology::{Pod, PortProtocol, Ready, Topology};
 
 /// An object to create: what it is called in errors, kind, namespace, JSON.
 pub(super) type ToCreate = (String, Kind, String, Value);
@@ -57,7 +57,7 @@ pub(super) fn of(topology: &Topology) -> Result<Vec<ToCreate>> {
     Ok(all)
 }
 
-/// A running pod: its process serves as long as the lab stands.
+/// A running pod: its process serves as long as the lab stands. One whose readiness follows a port is not ready until it was probed.
 fn pod_object(topology: &Topology, pod: &Pod) -> Value {
     let ports: Vec<Value> = pod
         .ports
@@ -68,9 +68,10 @@ fn pod_object(topology: &Topology, pod: &Pod) -> Value {
         })
         .collect();
     let ips: Vec<String> = topology.pod_addresses(pod).iter().map(ToString::to_string).collect();
+    let ready = if pod.ready == Ready::Always { "True" } else { "False" };
     let pod_ips: Vec<Value> = ips.iter().map(|ip| json!({"ip": ip})).collect();
     json!({"metadata": {"name": pod.name, "namespace": pod.namespace, "labels": pod.labels},
         "spec": {"nodeName": pod.node, "containers": [{"name": "server", "ports": ports}]},
         "status": {"phase": "Running", "podIP": ips.first(), "podIPs": pod_ips,
-            "conditions": [{"type": "Ready", "status": "True"}]}})
+            "conditions": [{"type": "Ready", "status": ready}]}})
 }

@@ -10,7 +10,7 @@ use plumb_model::{IpFamily, Prefix};
 use serde_saphyr::{Location, Spanned};
 
 use super::error::Found;
-use super::{Network, Node, Outside, Pod, Port, PortProtocol, Topology, file, ranges};
+use super::{Network, Node, Outside, Pod, Port, PortProtocol, Ready, Topology, file, ranges};
 
 type Checked<T> = Result<T, Found>;
 
@@ -325,9 +325,22 @@ fn pods(file: Vec<file::Pod>, nodes: &[Node]) -> Checked<Vec<Pod>> {
             );
         }
         let ports = ports(pod.ports, &format!("pod `{namespace}/{name}`"))?;
-        out.push(Pod { namespace, name, node: pod.node.value, labels: pod.labels, ports });
+        let ready = ready(pod.ready.as_ref(), pod.readiness.as_ref())?;
+        out.push(Pod { namespace, name, node: pod.node.value, labels: pod.labels, ports, ready });
     }
     Ok(out)
+}
+
+fn ready(always: Option<&Spanned<bool>>, port: Option<&Spanned<u16>>) -> Checked<Ready> {
+    match (always, port) {
+        (Some(_), Some(port)) => {
+            flaw(port.referenced, "`ready` and `readiness` both say when the pod is ready; leave one out")
+        }
+        (_, Some(port)) if port.value == 0 => flaw(port.referenced, "0 is not a port"),
+        (_, Some(port)) => Ok(Ready::Port(port.value)),
+        (Some(ready), None) if !ready.value => Ok(Ready::Never),
+        _ => Ok(Ready::Always),
+    }
 }
 
 fn outside(file: file::Outside) -> Checked<Outside> {

@@ -70,6 +70,15 @@ pub(super) struct Pod {
     /// What it serves.
     #[serde(default)]
     pub(super) ports: Vec<Port>,
+    /// Whether the Pod object is ready. Default: true. Matters where there are manifests.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(super) ready: Option<Spanned<bool>>,
+    /// TCP port that tells whether the Pod object is ready, in place of `ready`: once a second a connection to it is tried inside the
+    /// pod, as a kubelet does with a `readinessProbe`.
+    #[serde(default)]
+    #[schemars(with = "Option<u16>", range(min = 1))]
+    pub(super) readiness: Option<Spanned<u16>>,
 }
 
 fn default_namespace_text() -> String {

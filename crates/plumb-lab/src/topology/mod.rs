@@ -63,6 +63,22 @@ pub struct Pod {
     pub labels: BTreeMap<String, String>,
     /// What it serves.
     pub ports: Vec<Port>,
+    /// When its Pod object is ready.
+    #[serde(default)]
+    pub ready: Ready,
+}
+
+/// When a Pod object is ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ready {
+    /// As long as the lab stands, whatever its server does: a kubelet without a probe.
+    #[default]
+    Always,
+    /// Never.
+    Never,
+    /// While this TCP port takes connections inside the pod.
+    Port(u16),
 }
 
 impl Pod {

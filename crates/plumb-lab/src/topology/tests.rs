@@ -127,3 +127,19 @@ fn the_examples_are_sound() {
         assert!(!crate::Plan::of(&lab).namespaces.is_empty());
     }
 }
+
+#[test]
+fn when_a_pod_is_ready() {
+    let lab = |pod: &str| format!("name: a\nnodes: [{{name: n}}]\npods: [{{name: p, node: n{pod}}}]\n");
+    for (pod, wanted) in [
+        ("", Ready::Always),
+        (", ready: true", Ready::Always),
+        (", ready: false", Ready::Never),
+        (", readiness: 8080", Ready::Port(8080)),
+    ] {
+        assert_eq!(Topology::parse("x", &lab(pod)).unwrap().pods[0].ready, wanted, "{pod}");
+    }
+    assert!(wrong(&lab(", readiness: 0")).contains("not a port"));
+    let both = wrong(&lab(", ready: false, readiness: 80"));
+    assert!(both.contains("leave one out") && both.starts_with("lab.yaml:3:"), "{both}");
+}

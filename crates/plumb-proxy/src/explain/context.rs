@@ -111,11 +111,12 @@ impl<'a> Context<'a> {
 impl FamilyContext<'_> {
     fn table(&self) -> TableState {
         let table = table_name(self.family);
-        let (missing, stale) = if self.found {
+        let (missing, mut stale) = if self.found {
             self.kernel.frame()
         } else {
             (vec![Item::Table { name: table.clone() }], Vec::new())
         };
+        stale.extend(self.kernel.strays(self.services));
         TableState {
             family: self.family,
             found: self.found,

@@ -59,7 +59,7 @@ pub struct TableState {
     pub detector: Detector,
     /// Chains, rules and sets that are not there or not as they were written.
     pub missing: Vec<Item>,
-    /// Chains and sets that nobody wrote.
+    /// Chains and sets that nobody wrote; cluster IPs and endpoints that may reach themselves of no Service.
     pub stale: Vec<Item>,
 }
 

@@ -122,7 +122,7 @@ Examples:
   plumb proxy status --hostname-override node-1    one that was started under another name
   plumb proxy status -o json | jq .behind_ms
 
-Exit status: 0 all is in force, 1 it is not, 3 no proxy answers.")]
+Exit status: 0 all is in force, 1 it is not, or the source cannot be read, 3 no proxy answers.")]
 pub struct ProxyStatusArgs {
     /// Node of the proxy; else the host's name
     #[arg(long, value_name = "NAME")]

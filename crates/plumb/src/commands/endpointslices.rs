@@ -13,7 +13,7 @@ use crate::{manifests, output};
 
 pub(super) fn run(args: &EndpointslicesArgs, context: &Context) -> Result<Status, Error> {
     let manifest = manifests::read(&args.manifests)?;
-    manifests::tell(&manifest);
+    manifests::tell(&manifest, context.lang());
     let plan = plan(manifest);
     for note in &plan.notes {
         output::warn(&note.to_string());

@@ -2,6 +2,8 @@
 
 mod en;
 pub mod explain;
+pub mod notice;
+pub mod proxy;
 mod zh;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};

@@ -3,7 +3,7 @@
 use crate::address::IpFamily;
 use crate::field::FieldPath;
 use crate::objects::{Service, ServiceType};
-use crate::validate::{Findings, NameForm, Problem, address, name};
+use crate::validate::{Findings, Missing, NameForm, Problem, address, name};
 
 pub(super) fn check(service: &Service, found: &mut Findings) {
     let spec = FieldPath::of(&["spec"]);
@@ -92,7 +92,7 @@ fn external_name(service: &Service, spec: &FieldPath, found: &mut Findings) {
     let text = service.spec.external_name.as_deref().unwrap_or_default();
     let path = spec.field("externalName");
     match text.strip_suffix('.').unwrap_or(text) {
-        "" => found.add(path, Problem::Required { why: "an ExternalName Service is that name" }),
+        "" => found.add(path, Problem::Required { why: Missing::ExternalName }),
         text => name::check(text, NameForm::Dns1123Subdomain, path, found),
     }
 }

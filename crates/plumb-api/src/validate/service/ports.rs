@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::field::FieldPath;
 use crate::objects::{IntOrString, Service, ServiceType};
-use crate::validate::{Findings, NameForm, Problem, name};
+use crate::validate::{Findings, Missing, NameForm, Problem, name};
 
 pub(super) fn check(service: &Service, found: &mut Findings) {
     let spec = &service.spec;
     let ports = FieldPath::of(&["spec", "ports"]);
     if spec.ports.is_empty() && !spec.is_headless() && spec.kind != ServiceType::ExternalName {
-        found.add(ports.clone(), Problem::Required { why: "only a headless Service may have no ports" });
+        found.add(ports.clone(), Problem::Required { why: Missing::Ports });
     }
     let mut names = BTreeSet::new();
     let mut numbers = BTreeSet::new();
@@ -23,7 +23,7 @@ pub(super) fn check(service: &Service, found: &mut Findings) {
                 found.add(path.field("name"), Problem::Duplicate { value: port.name.clone() });
             }
         } else if spec.ports.len() > 1 {
-            found.add(path.field("name"), Problem::Required { why: "each of several ports has a name" });
+            found.add(path.field("name"), Problem::Required { why: Missing::PortName });
         }
         if port.port == 0 {
             found.add(path.field("port"), Problem::Port { value: 0 });

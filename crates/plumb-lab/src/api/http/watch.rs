@@ -39,7 +39,8 @@ struct Watch {
 /// Answers a watch.
 ///
 /// # Errors
-/// 400 for options that are none; 410 and 504 for versions that are past or not reached, as the first event of the stream.
+/// 400 for options that are none; 410 for versions that are past, as the first event of the stream. A version that is not reached is
+/// waited for, for as long as the watch lasts, as the API server does ("Unavailable resource versions"); a streaming list gets 504.
 pub(super) fn watch(api: Arc<Api>, target: &Target, query: &Query) -> Result<Response, Status> {
     let options = query.list_options(target)?;
     let timeout =
@@ -108,10 +109,12 @@ impl Watch {
             self.news.mark_unchanged();
             let (found, at) = {
                 let store = self.api.store();
-                (
-                    store.events_since(self.kind, self.version, &self.namespace, &self.selector),
-                    store.version(),
-                )
+                if store.version() < self.version {
+                    (Ok(Vec::new()), self.version)
+                } else {
+                    let found = store.events_since(self.kind, self.version, &self.namespace, &self.selector);
+                    (found, store.version())
+                }
             };
             match found {
                 Err(status) => {

@@ -4,7 +4,7 @@ mod json;
 mod objects;
 mod render;
 
-use plumb_kernel::{NamespaceHandle, Parts};
+use plumb_kernel::{KernelError, NamespaceHandle, Parts};
 use plumb_proxy::explain::{ExplainError, Verdict, live};
 
 use super::Context;
@@ -17,7 +17,7 @@ use crate::output;
 pub(super) fn run(args: &ServiceArgs, context: &Context) -> Result<Status, Error> {
     let config = of_node(&args.node)?;
     let handle = namespace(args, context)?;
-    let objects = objects::read(args, &config.node_name)?;
+    let objects = objects::read(args, &config.node_name, context)?;
     let explanation = live(&handle, &config, &objects, &args.service).map_err(error)?;
     match args.output {
         TextOrJson::Json => output::print_json(&json::of(&explanation, context.lang())?)?,
@@ -33,7 +33,7 @@ pub(super) fn run(args: &ServiceArgs, context: &Context) -> Result<Status, Error
 fn namespace(args: &ServiceArgs, context: &Context) -> Result<NamespaceHandle, Error> {
     let Some(name) = &args.netns else { return Ok(NamespaceHandle::current()?) };
     if name.starts_with('/') {
-        return Ok(NamespaceHandle::open(name)?);
+        return NamespaceHandle::open(name).map_err(Error::NotEntered);
     }
     let snapshot = source::live(context, None, Parts { sockets: false, ..OVERVIEW })?;
     source::handle(source::find(&snapshot, name)?)
@@ -52,6 +52,7 @@ fn error(error: ExplainError) -> Error {
             Error::Usage { problem: format!("there is no Service {name}"), help }
         }
         // What is asked for is the kernel's answer: without it nothing can be told, whatever kept it back.
+        ExplainError::Kernel(error @ KernelError::Enter { .. }) => Error::NotEntered(error),
         ExplainError::Kernel(error) => Error::Kernel(error),
         ExplainError::Denied { table, capability } => Error::Unreadable { table, capability },
     }

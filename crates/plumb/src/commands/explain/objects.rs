@@ -7,23 +7,24 @@ use plumb_api::{Change, Kind, Object, ObjectKey};
 use plumb_kube::{Access, ApiSource, Event, Interest};
 
 use crate::cli::ServiceArgs;
+use crate::commands::Context;
 use crate::error::Error;
-use crate::{manifests, output};
+use crate::{lang, manifests, output};
 
 /// An API that does not answer for so long is an error.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) fn read(args: &ServiceArgs, node: &str) -> Result<Vec<Object>, Error> {
+pub(super) fn read(args: &ServiceArgs, node: &str, context: &Context) -> Result<Vec<Object>, Error> {
     if args.manifests.is_empty() {
-        return from_api(args, node);
+        return from_api(args, node, context);
     }
     let manifest = manifests::read(&args.manifests)?;
-    manifests::tell(&manifest);
+    manifests::tell(&manifest, context.lang());
     Ok(manifest.objects.into_iter().map(|o| o.value).collect())
 }
 
 /// Lists once. Unlike a proxy it asks for all Services: also those that no proxy serves can be explained.
-fn from_api(args: &ServiceArgs, node: &str) -> Result<Vec<Object>, Error> {
+fn from_api(args: &ServiceArgs, node: &str, context: &Context) -> Result<Vec<Object>, Error> {
     let kinds = [Kind::Service, Kind::EndpointSlice, Kind::Node];
     let interests = kinds.map(|kind| match kind {
         Kind::Node => Interest { name: Some(node.into()), ..Interest::all(kind) },
@@ -44,7 +45,7 @@ fn from_api(args: &ServiceArgs, node: &str) -> Result<Vec<Object>, Error> {
                 Event::Change(Change::Listed(kind)) => open.retain(|k| *k != kind),
                 Event::Problem(problem) => problems.push(problem.to_string()),
                 Event::Recovered(_) => problems.clear(),
-                Event::Notice(notice) => output::warn(&notice.to_string()),
+                Event::Notice(notice) => output::warn(&lang::notice::notice(context.lang(), &notice)),
             }
         }
     }

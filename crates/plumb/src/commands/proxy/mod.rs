@@ -8,20 +8,21 @@ mod status;
 pub(super) use config::of_node;
 use plumb_kube::{Access, ApiSource, Event, FolderSource, Interest, Running};
 
+use super::Context;
 use crate::cli::{ProxyArgs, ProxyCommand};
 use crate::error::{Error, Status};
 
-pub(super) fn run(args: &ProxyArgs) -> Result<Status, Error> {
+pub(super) fn run(args: &ProxyArgs, context: &Context) -> Result<Status, Error> {
     if let Some(ProxyCommand::Status(args)) = &args.command {
-        return status::run(args);
+        return status::run(args, context);
     }
     let config = config::of(args)?;
     log_to_stderr(args.log_level);
     if args.cleanup {
-        return once::cleanup(config);
+        return once::cleanup(config, context);
     }
     if args.once || args.dry_run {
-        return once::run(args, config);
+        return once::run(args, config, context);
     }
     run::run(args, config)
 }

@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use plumb_doctor::messages::Lang;
 use plumb_kernel::NamespaceHandle;
 use plumb_kube::Event;
 use plumb_proxy::{Config, Proxy};
 
+use super::super::Context;
 use super::source;
 use crate::cli::ProxyArgs;
 use crate::error::{Error, Status};
-use crate::output;
+use crate::lang::proxy::{Line, line};
+use crate::{lang, output};
 
 /// An API that does not answer for so long is an error for a run that should end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Takes all that the source lists first. A manifest that makes no sense ends it: nothing is written from half a view.
-fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy) -> Result<(), Error> {
+fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy, lang: Lang) -> Result<(), Error> {
     let (events, running) = source(args, &config.node_name)?;
     let mut open = BTreeMap::new();
     while !proxy.is_ready() {
@@ -30,7 +33,7 @@ fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy) -> Result<(), Er
                 Event::Recovered(subject) => {
                     open.remove(&subject);
                 }
-                Event::Notice(notice) => output::warn(&notice.to_string()),
+                Event::Notice(notice) => output::warn(&lang::notice::notice(lang, &notice)),
             }
         }
     }
@@ -46,9 +49,9 @@ fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy) -> Result<(), Er
     Err(Error::Manifests { problems })
 }
 
-pub(super) fn run(args: &ProxyArgs, config: Config) -> Result<Status, Error> {
+pub(super) fn run(args: &ProxyArgs, config: Config, context: &Context) -> Result<Status, Error> {
     let mut proxy = Proxy::new(&NamespaceHandle::current()?, config.clone())?;
-    listed(args, &config, &mut proxy)?;
+    listed(args, &config, &mut proxy, context.lang())?;
     if args.dry_run {
         let differences = proxy.differences()?;
         for (family, difference) in &differences {
@@ -63,15 +66,17 @@ pub(super) fn run(args: &ProxyArgs, config: Config) -> Result<Status, Error> {
         return Err(error.into());
     }
     for refused in &report.synced.refused {
-        output::warn(&format!("{} is not in force: {}", refused.what, refused.error));
+        let what = format!("{}: {}", refused.what, refused.error);
+        output::warn(&line(context.lang(), &Line::NotInForce { what: &what }));
     }
     Ok(if report.synced.refused.is_empty() { Status::Good } else { Status::No })
 }
 
-pub(super) fn cleanup(config: Config) -> Result<Status, Error> {
+pub(super) fn cleanup(config: Config, context: &Context) -> Result<Status, Error> {
     let mut proxy = Proxy::new(&NamespaceHandle::current()?, config)?;
     for family in proxy.cleanup()? {
-        output::print(&format!("{family}: the table is gone\n"))?;
+        let gone = line(context.lang(), &Line::TableGone { family: &family.to_string() });
+        output::print(&format!("{gone}\n"))?;
     }
     Ok(Status::Good)
 }

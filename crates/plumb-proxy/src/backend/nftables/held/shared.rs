@@ -1,8 +1,9 @@
 //! What is not a frontend's: chains and rules, cluster IPs, endpoints that may reach themselves.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use plumb_intent::Hairpin;
+use plumb_intent::{Hairpin, Services};
 
 use super::super::compare::{self, Difference, held_element, wanted_element};
 use super::super::elements::{self, Op};
@@ -63,6 +64,24 @@ impl Kernel<'_> {
     /// An endpoint of this node that may reach itself.
     pub(crate) fn hairpin(&self, hairpin: Hairpin) -> Result<Held, Item> {
         self.look_for(&elements::hairpin(true, hairpin))
+    }
+
+    /// Cluster IPs and endpoints that may reach themselves which no Service accounts for. Their elements bear no name, so that they
+    /// cannot be told by Service.
+    pub(crate) fn strays(&self, services: &Services) -> Vec<Item> {
+        let ips = services.cluster_ips().map(|ip| elements::cluster_ip(true, ip));
+        let hairpins = services.hairpins().map(|hairpin| elements::hairpin(true, hairpin));
+        let mut stale = self.others(SetId::ClusterIps, ips);
+        stale.extend(self.others(SetId::Hairpin, hairpins));
+        stale
+    }
+
+    /// The elements of a set that are not among these.
+    fn others(&self, id: SetId, wanted: impl Iterator<Item = Op>) -> Vec<Item> {
+        let wanted: BTreeSet<_> = wanted.map(|op| wanted_element(&op)).collect();
+        let elements = self.table.set(&id.to_string()).map_or(&[][..], |s| &s.elements);
+        let others = elements.iter().map(held_element).filter(|e| !wanted.contains(e));
+        others.map(|e| self.item(id, &e)).collect()
     }
 
     fn look_for(&self, op: &Op) -> Result<Held, Item> {

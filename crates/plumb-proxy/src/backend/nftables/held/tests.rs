@@ -191,6 +191,27 @@ fn what_is_left_of_an_address_that_is_gone_is_stale() {
 }
 
 #[test]
+fn cluster_ips_and_hairpins_of_no_service_are_stale() {
+    let mut more = table();
+    let strays = [
+        elements::cluster_ip(true, [10, 96, 9, 9].into()),
+        elements::hairpin(true, ([10, 244, 0, 4].into(), plumb_api::Protocol::Tcp, 8080)),
+    ];
+    for op in strays {
+        let element = Element { key: op.key.bytes().to_vec().into(), ..Element::default() };
+        more.sets.iter_mut().find(|s| s.name == op.set.to_string()).unwrap().elements.push(element);
+    }
+    let explanation = explained(more);
+    let (missing, stale) = told(&explanation);
+    let element = |set: &str, element: &str| Item::Element { set: set.into(), element: element.into() };
+    let wanted =
+        [element("cluster-ips", "10.96.9.9"), element("hairpin", "10.244.0.4 . 10.244.0.4 . tcp . 8080")];
+    assert_eq!((missing.as_slice(), stale.as_slice()), (&[][..], &wanted[..]));
+    assert_eq!(explanation.tables[0].stale, wanted);
+    assert_eq!(explanation.verdict, Verdict::NotInForce { missing: 0, stale: 2 });
+}
+
+#[test]
 fn without_a_table_all_is_missing() {
     let (service, slices, families) = (service(), [slice()], [(services(), None)]);
     let explanation =
