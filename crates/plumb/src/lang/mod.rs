@@ -2,6 +2,7 @@
 
 mod en;
 pub mod explain;
+pub mod lab;
 mod zh;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
