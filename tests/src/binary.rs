@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::error::{Failure, Result};
-use crate::netns::Namespace;
 use crate::scenario::Flow;
 
 /// The `plumb` command.
@@ -70,13 +69,15 @@ impl Plumb {
         Err(Failure::Agent { what: format!("plumb at {} (by {by})", path.display()), why: why.into() })
     }
 
-    /// Asks about a flow; from a snapshot file where one is given.
-    pub fn diagnose(&self, flow: &Flow, from: &Namespace, snapshot: Option<&Path>) -> Result<Answer> {
-        self.diagnose_from(flow, from.name(), snapshot)
+    /// A search path on which this command is the first called `plumb`: printed remedies may use it.
+    #[must_use]
+    pub fn search_path(&self) -> String {
+        let own = self.path.parent().unwrap_or(Path::new(".")).display();
+        format!("{own}:{}", std::env::var("PATH").unwrap_or_default())
     }
 
-    /// The same from the namespace of this name.
-    pub fn diagnose_from(&self, flow: &Flow, from: &str, snapshot: Option<&Path>) -> Result<Answer> {
+    /// Asks about a flow from the namespace of this name; of a snapshot file where one is given.
+    pub fn diagnose(&self, flow: &Flow, from: &str, snapshot: Option<&Path>) -> Result<Answer> {
         let mut command = Command::new(&self.path);
         command.arg("diagnose").arg(format!("netns:{from}")).arg(&flow.to);
         command.args(["--protocol", &flow.protocol.to_string(), "-o", "json"]);

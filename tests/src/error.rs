@@ -52,6 +52,9 @@ pub enum Failure {
         /// What was seen instead.
         why: String,
     },
+    /// A lab, or its topology, is not as it should be.
+    #[error(transparent)]
+    Lab(#[from] plumb_lab::LabError),
     /// Something is not as the scenario says; one line for each difference.
     #[error("{what}:\n  {}", differences.join("\n  "))]
     Differs {

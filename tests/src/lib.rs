@@ -1,7 +1,7 @@
 //! Helpers shared by the tests that need root and network namespaces.
 //!
-//! A scenario is a file under `scenarios/`: a small network out of namespaces, a fault, and what a real
-//! client then sees. The test [`cases::run`]s every flow of every file three ways and requires that they agree:
+//! A scenario is a file under `scenarios/`: a small network out of namespaces or a lab ([`built`]), a fault, and
+//! what a real client then sees. The test [`cases::run`]s every flow of every file three ways and requires that they agree:
 //!
 //! | what | who says it |
 //! |---|---|
@@ -18,6 +18,7 @@
 
 pub mod agent;
 pub mod binary;
+pub mod built;
 pub mod cases;
 pub mod conformance;
 pub mod error;
@@ -32,6 +33,7 @@ pub mod scenario;
 pub mod services;
 pub mod shell;
 pub mod state;
+pub mod topology;
 pub mod verdict;
 
 pub use error::{Failure, Result};

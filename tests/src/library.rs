@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Failure, Result};
-use crate::scenario::{Network, Outcome, Scenario};
+use crate::scenario::{Cause, Network, Outcome, Scenario};
+use crate::topology;
 
 /// The directory `scenarios/` of this source tree.
 pub fn directory() -> PathBuf {
@@ -31,14 +32,11 @@ pub fn networks() -> Result<Vec<Network>> {
 
 /// One scenario, checked for what the format alone cannot say.
 fn scenario(file: &Path) -> Result<Scenario> {
-    let scenario: Scenario = read(file)?;
+    let text = text(file)?;
+    let mut scenario: Scenario = parse(file, &text)?;
     same_name(file, &scenario.name)?;
+    topology::fill_in(&mut scenario, file, &text)?;
     let refuse = |why: String| Err(Failure::File { file: file.into(), why });
-    if scenario.topology.is_some() {
-        return refuse(
-            "`topology` is reserved: this runner builds networks by `network` and `build` only".into(),
-        );
-    }
     if scenario.flows.is_empty() {
         return refuse("there is no flow to ask about".into());
     }
@@ -51,8 +49,8 @@ fn scenario(file: &Path) -> Result<Scenario> {
             return refuse(format!("flow to {}: a flow that fails has causes", flow.to));
         }
         for cause in &flow.causes {
-            if cause.heal.trim().is_empty() && !cause.heal_servers {
-                return refuse(format!("flow to {}: a cause needs `heal` or `heal_servers`", flow.to));
+            if let Some(why) = incurable(&scenario, cause) {
+                return refuse(format!("flow to {}: {why}", flow.to));
             }
             if flow.causes.len() > 1 && cause.alone.is_none() {
                 return refuse(format!(
@@ -63,6 +61,19 @@ fn scenario(file: &Path) -> Result<Scenario> {
         }
     }
     Ok(scenario)
+}
+
+/// Why nothing in the file cures a cause; `None` where something does.
+fn incurable(scenario: &Scenario, cause: &Cause) -> Option<String> {
+    match &cause.heal_fault {
+        Some(id) if scenario.breaks.iter().all(|b| b.id != *id) => {
+            Some(format!("`heal_fault` names {id}, which `break` does not make"))
+        }
+        None if cause.heal.trim().is_empty() && !cause.heal_servers => {
+            Some("a cause needs `heal`, `heal_servers` or `heal_fault`".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The namespaces and build commands that a scenario starts from.
@@ -79,8 +90,15 @@ fn same_name(file: &Path, name: &str) -> Result<()> {
 
 /// Reads one YAML file into a type.
 pub fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(file).map_err(Failure::io(format!("reading {}", file.display())))?;
-    serde_saphyr::from_str(&text).map_err(|e| Failure::File { file: file.into(), why: e.to_string() })
+    parse(file, &text(file)?)
+}
+
+fn text(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).map_err(Failure::io(format!("reading {}", file.display())))
+}
+
+fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T> {
+    serde_saphyr::from_str(text).map_err(|e| Failure::File { file: file.into(), why: e.to_string() })
 }
 
 /// The YAML files of one directory, sorted.

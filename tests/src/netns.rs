@@ -83,17 +83,25 @@ pub fn unique_prefix() -> String {
     format!("{PREFIX}{}x{}-", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Removes namespaces of earlier test processes that were ended before they could.
+/// Removes labs and namespaces of earlier test processes that were ended before they could.
 fn sweep() {
+    for lab in plumb_lab::labs().into_iter().filter(|name| left_behind(name)) {
+        if let Err(error) = plumb_lab::down(&lab) {
+            eprintln!("removing lab {lab}: {error}");
+        }
+    }
     let Ok(entries) = std::fs::read_dir("/run/netns") else { return };
     for name in entries.flatten().filter_map(|e| e.file_name().into_string().ok()) {
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('x')).map(|(pid, _)| pid);
-        let gone =
-            owner.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists());
-        if gone {
+        if left_behind(&name) {
             drop(Namespace { name });
         }
     }
+}
+
+/// Whether a name is of a test process that is gone.
+fn left_behind(name: &str) -> bool {
+    let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('x')).map(|(pid, _)| pid);
+    owner.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists())
 }
 
 /// Fails with a clear word where the process may not make namespaces.

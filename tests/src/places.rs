@@ -36,7 +36,8 @@ fn names(expected: &PlaceValue, line: &str) -> bool {
 /// What about the cause's place the kernel does not confirm.
 pub fn check(state: &State<'_>, cause: &Cause) -> Result<Vec<String>> {
     let Some(namespace) = text(cause, "namespace") else { return Ok(vec!["place without namespace".into()]) };
-    let inside = Inside { namespace: state.namespace(namespace)?.name() };
+    let real = state.namespace(namespace)?;
+    let inside = Inside { namespace: &real };
     let mut wrong = Vec::new();
     let mut need = |holds: bool, what: String| {
         if !holds {

@@ -28,19 +28,20 @@ pub fn differences(
     let wrong = |why: String| Failure::Agent { what: format!("redacting {}", file.display()), why };
     let whole = File::open(file).map_err(Failure::io("opening the snapshot"))?;
     let mut snapshot = Snapshot::read_from(whole).map_err(|e| wrong(e.to_string()))?;
-    snapshot.namespaces.retain(|ns| state.names().any(|name| name == ns.name));
+    let own = state.names();
+    snapshot.namespaces.retain(|ns| own.contains(&ns.name));
     let redacted = snapshot.redact(KEY).map_err(|e| wrong(e.to_string()))?;
     let path = file.with_extension("redacted");
     let out = File::create(&path).map_err(Failure::io("making the redacted snapshot"))?;
     redacted.snapshot.write_to(out).map_err(|e| wrong(e.to_string()))?;
 
     let new = New(&redacted.replacements);
-    let from = state.namespace(&flow.from)?.name();
-    let Some(from) = redacted.replacements.namespace(from) else {
+    let from = state.namespace(&flow.from)?;
+    let Some(from) = redacted.replacements.namespace(&from) else {
         return Ok(vec![format!("{from} has no replacement")]);
     };
     let asked = Flow { to: new.endpoint(&flow.to), ..flow.clone() };
-    let answer = plumb.diagnose_from(&asked, from, Some(&path))?;
+    let answer = plumb.diagnose(&asked, from, Some(&path))?;
     let (wanted, got) = (new.essence(&original.document), essence(&answer.document));
     let mut out = Vec::new();
     if original.status != answer.status {
@@ -76,6 +77,7 @@ impl New<'_> {
             let Some(text) = value.as_str() else { continue };
             let new = match key.as_str() {
                 "namespace" => self.0.namespace(text).map(str::to_owned),
+                "node" => self.0.node(text).map(str::to_owned),
                 "device" | "master" | "parent" => self.0.device(text).map(str::to_owned),
                 // A table of routes keeps its name.
                 "table" if nft => self.0.table(text).map(str::to_owned),

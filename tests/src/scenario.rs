@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use plumb_lab::Topology;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,18 +23,27 @@ pub struct Scenario {
     /// A file under `scenarios/networks/` (without `.yaml`) that is built first.
     #[serde(default)]
     pub network: Option<String>,
-    /// A lab topology file to bring up instead of namespaces built by shell. Reserved: the runner refuses it.
+    /// A lab that is brought up instead of namespaces built by shell: a topology as `plumb lab up` takes it. Each
+    /// lab gets a name of its own.
     #[serde(default)]
-    pub topology: Option<String>,
+    #[schemars(schema_with = "plumb_lab::topology::subschema")]
+    pub topology: Option<serde_json::Value>,
+    /// The same, checked; [`library`](crate::library) fills it in.
+    #[serde(skip)]
+    pub lab: Option<Topology>,
     /// Further namespaces. Each is made by the runner, with a name of its own for every run.
     #[serde(default)]
     pub namespaces: Vec<String>,
-    /// Shell commands that complete the working network. A namespace's real name is the variable of its name.
+    /// Shell commands that complete the working network. A namespace's real name is the variable of its name; of a
+    /// lab's, `$node_1`, `$default_web_0`, `$outside`, `$underlay`.
     #[serde(default)]
     pub build: String,
-    /// Listeners while all is well.
+    /// Listeners while all is well; in a lab, besides those of its pods.
     #[serde(default)]
     pub servers: Vec<Server>,
+    /// Faults of the lab's catalogue, made in this order and before those by shell.
+    #[serde(default, rename = "break")]
+    pub breaks: Vec<Break>,
     /// Shell commands that break it (or that look as if they did).
     #[serde(default)]
     pub fault: String,
@@ -45,6 +55,17 @@ pub struct Scenario {
     /// What looks like a cause and is none; for readers. `plumb` must name nothing of it.
     #[serde(default)]
     pub decoys: Vec<String>,
+}
+
+/// A fault of the catalogue (`plumb lab faults`), as `plumb lab break ID TARGET` makes it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Break {
+    /// Its number.
+    pub id: String,
+    /// Where: `pod:NAMESPACE/NAME` or `svc:NAME`; the first that fits where not given.
+    #[serde(default)]
+    pub target: Option<String>,
 }
 
 /// A network that several scenarios start from.
@@ -131,9 +152,10 @@ pub struct Flow {
     /// Tells several flows of one scenario apart.
     #[serde(default)]
     pub name: Option<String>,
-    /// The namespace that the client runs in.
+    /// The namespace that the client runs in; in a lab `pod:NAMESPACE/NAME`, `node:NAME` or `outside`.
     pub from: String,
-    /// As a client would dial it: `10.20.2.2:8080`, `[fd20:2::2]:8080`, or an address alone for an echo.
+    /// As a client would dial it: `10.20.2.2:8080`, `[fd20:2::2]:8080`, or an address alone for an echo. In a
+    /// lab also a name: `pod:NAMESPACE/NAME:PORT`, `node:NAME:PORT`, `outside`; its first address is taken.
     pub to: String,
     /// tcp, udp or icmp.
     #[serde(default)]
@@ -198,7 +220,7 @@ impl Flow {
 pub struct Cause {
     /// Layer of the place; a list where the report's rules leave more than one open.
     pub layer: OneOrMany,
-    /// What the answer's place must contain. `namespace` is a name of this scenario.
+    /// What the answer's place must contain. `namespace` is a name of this scenario, as in `from`.
     pub place: BTreeMap<String, PlaceValue>,
     /// Share of all attempts that this cause alone would break.
     #[serde(default = "whole")]
@@ -209,6 +231,9 @@ pub struct Cause {
     /// It is cured by starting `servers` instead of `servers_fault`.
     #[serde(default)]
     pub heal_servers: bool,
+    /// It is cured by undoing the fault of the catalogue with this number.
+    #[serde(default)]
+    pub heal_fault: Option<String>,
     /// What the client sees when every other cause is cured; only with several causes.
     #[serde(default)]
     pub alone: Option<Outcome>,

@@ -1,4 +1,4 @@
-//! A scenario's network, built for real: namespaces, commands, listeners; gone when the value goes.
+//! A scenario's network, built for real: namespaces or a lab, commands, listeners; gone when the value goes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::agent::dial::{Attempt, Plan};
 use crate::agent::{Listener, dial};
+use crate::built::Built;
 use crate::error::{Failure, Result};
 use crate::library;
-use crate::netns::{Namespace, unique_prefix};
 use crate::scenario::{Flow, Outcome, Scenario, Server, Stage};
 use crate::shell;
 
@@ -24,7 +24,7 @@ pub struct State<'a> {
     scenario: &'a Scenario,
     // Before the namespaces: processes go first.
     listeners: Vec<Listener>,
-    namespaces: BTreeMap<String, Namespace>,
+    built: Built,
 }
 
 /// What the real client saw over all its attempts.
@@ -52,12 +52,8 @@ impl<'a> State<'a> {
     /// Builds the working network with its servers.
     pub fn build(scenario: &'a Scenario) -> Result<Self> {
         let network = library::network(scenario)?;
-        let prefix = unique_prefix();
-        let mut state = Self { scenario, listeners: Vec::new(), namespaces: BTreeMap::new() };
-        let shared = network.iter().flat_map(|n| &n.namespaces);
-        for name in shared.chain(&scenario.namespaces) {
-            state.namespaces.insert(name.clone(), Namespace::create(format!("{prefix}{name}"))?);
-        }
+        let built = Built::new(scenario, network.as_ref())?;
+        let mut state = Self { scenario, listeners: Vec::new(), built };
         if let Some(network) = &network {
             state.shell(&format!("network {}", network.name), &network.build)?;
         }
@@ -73,6 +69,7 @@ impl<'a> State<'a> {
         if let Some(servers) = &scenario.servers_fault {
             state.serve(servers)?;
         }
+        state.built.break_(&scenario.breaks)?;
         state.shell("fault", &scenario.fault)?;
         state.settle(SETTLE_FAULT).ok();
         Ok(state)
@@ -84,11 +81,16 @@ impl<'a> State<'a> {
         self.serve(&scenario.servers)
     }
 
+    /// Undoes a fault of the lab's catalogue.
+    pub fn heal_fault(&mut self, id: &str) -> Result<()> {
+        self.built.heal(id)
+    }
+
     fn serve(&mut self, servers: &[Server]) -> Result<()> {
         self.listeners.clear();
         for server in servers {
             let namespace = self.namespace(&server.namespace)?;
-            let listener = Listener::start(namespace, server)?;
+            let listener = Listener::start(&namespace, server)?;
             self.listeners.push(listener);
         }
         Ok(())
@@ -96,24 +98,34 @@ impl<'a> State<'a> {
 
     /// Runs commands of the scenario, in which each namespace's real name is the variable of its name.
     pub fn shell(&self, what: &str, script: &str) -> Result<String> {
+        self.shell_with(what, script, &[])
+    }
+
+    /// The same with further variables.
+    pub fn shell_with(&self, what: &str, script: &str, more: &[(String, String)]) -> Result<String> {
         if script.trim().is_empty() {
             return Ok(String::new());
         }
-        let names = self.namespaces.iter().map(|(name, real)| (name.clone(), real.name().to_owned()));
-        shell::run(&format!("{}: {what}", self.scenario.name), script, &names.collect::<Vec<_>>())
+        let variables = [self.built.variables(), more.to_vec()].concat();
+        shell::run(&format!("{}: {what}", self.scenario.name), script, &variables)
     }
 
-    /// The namespace that the scenario calls `name`.
-    pub fn namespace(&self, name: &str) -> Result<&Namespace> {
-        self.namespaces.get(name).ok_or_else(|| Failure::Agent {
+    /// The real name of the namespace that the scenario calls `name`.
+    pub fn namespace(&self, name: &str) -> Result<String> {
+        self.built.namespace(name).ok_or_else(|| Failure::Agent {
             what: self.scenario.name.clone(),
             why: format!("it has no namespace called {name}"),
         })
     }
 
     /// The real names of its namespaces.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.namespaces.values().map(Namespace::name)
+    pub fn names(&self) -> Vec<String> {
+        self.built.variables().into_iter().map(|(_, real)| real).collect()
+    }
+
+    /// Whether it is a lab.
+    pub fn is_lab(&self) -> bool {
+        matches!(self.built, Built::Lab(_))
     }
 
     /// Makes the flow's attempts for real.
@@ -126,7 +138,7 @@ impl<'a> State<'a> {
             attempts: flow.attempts.unwrap_or(1),
             ask_name: flow.answered_by.is_some(),
         };
-        let attempts = dial(self.namespace(&flow.from)?, flow.uid, &plan)?;
+        let attempts = dial(&self.namespace(&flow.from)?, flow.uid, &plan)?;
         Ok(sum_up(&attempts))
     }
 
@@ -135,7 +147,7 @@ impl<'a> State<'a> {
     fn settle(&self, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
         loop {
-            let waiting = self.namespaces.values().map(unsettled).collect::<Result<Vec<_>>>()?.concat();
+            let waiting = self.names().iter().map(|n| unsettled(n)).collect::<Result<Vec<_>>>()?.concat();
             if waiting.is_empty() {
                 return Ok(());
             }
@@ -149,9 +161,9 @@ impl<'a> State<'a> {
 }
 
 /// What is not yet usable in one namespace.
-fn unsettled(namespace: &Namespace) -> Result<Vec<String>> {
+fn unsettled(namespace: &str) -> Result<Vec<String>> {
     let list = |arguments: &[&str]| -> Result<Vec<Value>> {
-        let all = [&["-j", "-n", namespace.name()], arguments].concat();
+        let all = [&["-j", "-n", namespace], arguments].concat();
         let text = shell::try_run("ip", &all)?.unwrap_or_default();
         Ok(serde_json::from_str(&text).unwrap_or_default())
     };
@@ -163,7 +175,7 @@ fn unsettled(namespace: &Namespace) -> Result<Vec<String>> {
         let forwards = link["linkinfo"]["info_slave_data"]["state"] == "forwarding";
         let loopback = has("LOOPBACK");
         if has("LOWER_UP") && !loopback && (link["operstate"] != "UP" || (port && !forwards)) {
-            waiting.push(format!("{device} in {}", namespace.name()));
+            waiting.push(format!("{device} in {namespace}"));
         }
     }
     // A device without carrier keeps its addresses tentative: that is for the link test above to see.
@@ -172,11 +184,7 @@ fn unsettled(namespace: &Namespace) -> Result<Vec<String>> {
             link["addr_info"].as_array().is_some_and(|a| a.iter().any(|x| x.get("local").is_some()));
         let carrier = link["flags"].as_array().is_some_and(|f| f.iter().any(|x| x == "LOWER_UP"));
         if addressed && carrier {
-            waiting.push(format!(
-                "IPv6 of {} in {}",
-                link["ifname"].as_str().unwrap_or("?"),
-                namespace.name()
-            ));
+            waiting.push(format!("IPv6 of {} in {namespace}", link["ifname"].as_str().unwrap_or("?")));
         }
     }
     Ok(waiting)

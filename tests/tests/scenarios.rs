@@ -1,4 +1,4 @@
-//! Every flow of every file under `scenarios/`: built in namespaces, tried by a real client, and asked of `plumb`.
+//! Every flow of every file under `scenarios/`: built in namespaces or as a lab, tried by a real client, and asked of `plumb`.
 //!
 //! `PLUMB_BIN` names the binary (default: the one that `cargo build -p plumb` made in the same target
 //! directory). `PLUMB_REALITY_ONLY=1` leaves it out: then only the scenarios themselves are tested.
@@ -15,6 +15,7 @@ use plumb_tests::{Result, agent, cases, library, netns};
 const THREADS: usize = 6;
 
 fn main() -> ExitCode {
+    plumb_lab::run_if_child();
     if let Some(code) = agent::run_if_asked() {
         return code;
     }

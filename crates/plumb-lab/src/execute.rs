@@ -12,13 +12,14 @@ use plumb_nft::Batch;
 use crate::error::Result;
 use crate::plan::{NamespacePlan, Plan, RoutePlan};
 use crate::state::{self, State};
+use crate::step::Step;
 
 /// `RTPROT_BOOT`: as `ip route add` writes it, and so CNI plugins.
 const BOOT: u8 = 3;
 
 /// Builds everything but the servers. `progress` is told each step and may stop it with an error.
-pub(crate) fn build(plan: &Plan, progress: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-    progress("making namespaces")?;
+pub(crate) fn build(plan: &Plan, progress: &mut dyn FnMut(Step) -> Result<()>) -> Result<()> {
+    progress(Step::Namespaces)?;
     let mut handles = BTreeMap::new();
     let mut writers = BTreeMap::new();
     for namespace in &plan.namespaces {
@@ -40,7 +41,7 @@ pub(crate) fn build(plan: &Plan, progress: &mut dyn FnMut(&str) -> Result<()>) -
             writer.add_link(&link)?;
         }
     }
-    progress("connecting them")?;
+    progress(Step::Links)?;
     for veth in &plan.veths {
         let peer = VethPeer {
             name: &veth.inner.device,
@@ -62,7 +63,7 @@ pub(crate) fn build(plan: &Plan, progress: &mut dyn FnMut(&str) -> Result<()>) -
             writer.set_bridge_port(&veth.outer.device, "hairpin", "on")?;
         }
     }
-    progress("giving them addresses, routes and rules")?;
+    progress(Step::Addresses)?;
     for namespace in &plan.namespaces {
         let writer = of(&mut writers, &namespace.name)?;
         for (device, prefix) in &namespace.addresses {

@@ -17,6 +17,7 @@ use crate::error::{LabError, Result};
 use crate::execute;
 use crate::resolve;
 use crate::state::{self, Phase, State};
+use crate::step::Step;
 use crate::supervisor::Message;
 use crate::topology::Topology;
 
@@ -30,14 +31,14 @@ const DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// The lab runs already, or something of it could not be made; then nothing of it is left.
-pub fn up(topology: &Topology, progress: &mut dyn FnMut(&str)) -> Result<()> {
+pub fn up(topology: &Topology, progress: &mut dyn FnMut(Step)) -> Result<()> {
     let lab = &topology.name;
     let _edit = edit(lab)?;
     if let Some(state) = State::read(lab)? {
         if state.alive() {
             return Err(LabError::Running(lab.clone()));
         }
-        progress("removing what is left of the last");
+        progress(Step::Clearing);
         execute::remove(lab)?;
     }
     let log = state::log(lab)?;
@@ -78,7 +79,7 @@ pub fn up(topology: &Topology, progress: &mut dyn FnMut(&str)) -> Result<()> {
         };
         match serde_json::from_str(&line) {
             Ok(Message::Ready) => return Ok(()),
-            Ok(Message::Progress(step)) => progress(&step),
+            Ok(Message::Progress(step)) => progress(step),
             Ok(Message::Failed(message)) => break LabError::Build(message),
             // Not said by a supervisor.
             Err(_) => {}

@@ -37,6 +37,7 @@ mod resolve;
 pub mod server;
 mod state;
 mod status;
+mod step;
 mod supervisor;
 pub mod topology;
 
@@ -51,4 +52,5 @@ pub use plan::Plan;
 pub use resolve::{Destination, destination, namespace};
 pub use state::{ActiveFault, labs, owners};
 pub use status::{FaultStatus, NodeStatus, OutsideStatus, PodStatus, ServiceStatus, Status, status};
+pub use step::Step;
 pub use topology::{Topology, TopologyError};

@@ -193,7 +193,12 @@ fn answer(socket: &OwnedFd) -> rustix::io::Result<String> {
     let mut buffer = [0u8; 256];
     let (got, _) = recv(socket, &mut buffer[..], RecvFlags::empty())?;
     let said = buffer.get(..got).unwrap_or_default();
-    if said.is_empty() { Err(Errno::CONNRESET) } else { Ok(String::from_utf8_lossy(said).trim().to_owned()) }
+    match plumb_lab::server::Answer::find(said) {
+        // The server of a lab's pod.
+        Some(answer) => Ok(answer.server),
+        None if said.is_empty() => Err(Errno::CONNRESET),
+        None => Ok(String::from_utf8_lossy(said).trim().to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use crate::error::{Failure, Result};
-use crate::netns::Namespace;
 use crate::scenario::Server;
 
 /// First argument of a process that is to be an agent.
@@ -60,11 +59,11 @@ pub struct Listener {
 
 impl Listener {
     /// Starts it and returns once it listens.
-    pub fn start(namespace: &Namespace, server: &Server) -> Result<Self> {
+    pub fn start(namespace: &str, server: &Server) -> Result<Self> {
         let what = format!("server on {} port {} in {}", server.bind, server.port, server.namespace);
         let json = serde_json::to_string(server)
             .map_err(|e| Failure::Agent { what: what.clone(), why: format!("its description: {e}") })?;
-        let mut child = command(namespace.name(), None, "serve", &json)?
+        let mut child = command(namespace, None, "serve", &json)?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -91,11 +90,11 @@ impl Drop for Listener {
 }
 
 /// Makes real attempts from inside a namespace and says what the client saw, in order.
-pub fn dial(namespace: &Namespace, uid: Option<u32>, plan: &dial::Plan) -> Result<Vec<dial::Attempt>> {
+pub fn dial(namespace: &str, uid: Option<u32>, plan: &dial::Plan) -> Result<Vec<dial::Attempt>> {
     let what = format!("client to {}", plan.to);
     let wrong = |why: String| Failure::Agent { what: what.clone(), why };
     let json = serde_json::to_string(plan).map_err(|e| wrong(e.to_string()))?;
-    let output = command(namespace.name(), uid, "dial", &json)?
+    let output = command(namespace, uid, "dial", &json)?
         .stdin(Stdio::null())
         .output()
         .map_err(Failure::io(format!("starting {what}")))?;

@@ -200,12 +200,14 @@ fn wrong_source(scene: &Scene<'_>) -> Result<Made, String> {
     let text = if family == IpFamily::V4 { "198.51.100.7" } else { "2001:db8:51::7" };
     let source = text.parse().map_err(|_| "no address".to_owned())?;
     let lo = device(ns, "lo")?.index;
+    // A tentative address can be no route's source, and that of lo too is tentative for a moment (addrconf_dad_work).
+    let nodad = if family == IpFamily::V6 { plumb_kernel::NamespaceWriter::NODAD } else { 0 };
     let address = plumb_model::Address {
         index: lo,
         prefix: Prefix::host(source),
         peer: None,
         scope: 0,
-        flags: plumb_model::Address::PERMANENT,
+        flags: plumb_model::Address::PERMANENT | nodad,
         label: None,
         broadcast: None,
         preferred: true,

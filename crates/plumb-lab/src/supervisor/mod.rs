@@ -20,6 +20,7 @@ use crate::error::{LabError, Result};
 use crate::execute;
 use crate::plan::Plan;
 use crate::state::{self, LabNamespace, Phase, State};
+use crate::step::Step;
 use crate::topology::Topology;
 
 /// Runs a supervisor: reads a topology from standard input, tells on standard output how far it is, and stays.
@@ -104,14 +105,14 @@ fn build(topology: Topology, plan: &Plan) -> Result<(Pods, Option<Cluster>, Unix
     };
     // Before anything is made: whatever happens from here on, what is left can be found.
     state.write()?;
-    execute::build(plan, &mut |step| say(&Message::Progress(step.to_owned())))?;
+    execute::build(plan, &mut |step| say(&Message::Progress(step)))?;
     for namespace in &mut state.namespaces {
         namespace.id = state::pinned(&namespace.name);
     }
-    say(&Message::Progress("starting servers".to_owned()))?;
+    say(&Message::Progress(Step::Servers))?;
     let pods = Pods::start(&lab, plan)?;
     if !state.topology.manifests.is_empty() {
-        say(&Message::Progress("starting the API and the proxies".to_owned()))?;
+        say(&Message::Progress(Step::Cluster))?;
     }
     let cluster = Cluster::start(&state.topology)?;
     let socket = state::file(&lab, "sock");

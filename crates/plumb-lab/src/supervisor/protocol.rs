@@ -10,13 +10,14 @@ use crate::cluster::ProxyStatus;
 use crate::error::{LabError, Result};
 use crate::server::Command;
 use crate::state;
+use crate::step::Step;
 
 /// What a supervisor says while it builds, on its standard output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Message {
     /// What it does now.
-    Progress(String),
+    Progress(Step),
     /// All serve.
     Ready,
     /// It gave up, for this reason.

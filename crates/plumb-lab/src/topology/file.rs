@@ -11,7 +11,7 @@ use super::{NetworkKind, PortProtocol};
 /// A lab: nodes, pods, the network between them and what surrounds it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "Topology of a plumb lab")]
+#[schemars(rename = "Topology", title = "Topology of a plumb lab")]
 pub(super) struct File {
     /// Name of the lab: at most 32 lower-case letters, digits and hyphens. Every namespace bears it.
     #[schemars(with = "String", regex(pattern = "^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"))]

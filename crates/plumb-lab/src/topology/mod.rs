@@ -19,7 +19,7 @@ use plumb_model::{IpFamily, Prefix, Protocol};
 use serde::{Deserialize, Serialize};
 
 pub use error::TopologyError;
-pub use schema::schema;
+pub use schema::{schema, subschema};
 
 /// A cluster as it should be built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,11 @@ pub fn schema() -> String {
     text
 }
 
+/// The same as a part of another schema: of files that hold a topology among other things.
+pub fn subschema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<super::file::File>()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

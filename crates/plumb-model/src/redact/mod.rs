@@ -68,6 +68,12 @@ impl Replacements {
         self.names.of(Kind::Device, name)
     }
 
+    /// The same for a node.
+    #[must_use]
+    pub fn node<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.names.of(Kind::Node, name)
+    }
+
     /// The same for a table of nftables.
     #[must_use]
     pub fn table<'a>(&'a self, name: &'a str) -> Option<&'a str> {

@@ -55,6 +55,8 @@ impl Kind {
             }
             // Sets without a name of their own; nft writes their elements in their place.
             Self::Set => ["__set", "__map"].iter().any(|p| name.strip_prefix(p).is_some_and(is_number)),
+            // The namespaces that every cluster has; `default` is a word of sysctls too.
+            Self::Pod => name.is_empty() || matches!(name, "default" | "kube-system"),
             _ => name.is_empty(),
         }
     }
@@ -205,5 +207,6 @@ mod tests {
         assert_eq!(names.name(Kind::Chain, "FORWARD"), "FORWARD");
         assert_eq!(names.name(Kind::Chain, "KUBE-SERVICES"), "chain1");
         assert_eq!(names.name(Kind::Set, "__set12"), "__set12");
+        assert_eq!([names.name(Kind::Pod, "default"), names.name(Kind::Pod, "shop")], ["default", "pod1"]);
     }
 }

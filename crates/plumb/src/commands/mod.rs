@@ -51,7 +51,7 @@ pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
         Command::Trace(args) => trace::run(args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Snapshot(args) => snapshot::run(args, context),
-        Command::Lab(args) => lab::run(args),
+        Command::Lab(args) => lab::run(args, context),
         Command::Proxy(args) => proxy::run(args, context),
         Command::Explain(args) => explain::run(args, context),
         Command::Endpointslices(args) => endpointslices::run(args, context),

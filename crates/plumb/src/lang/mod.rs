@@ -2,6 +2,7 @@
 
 mod en;
 pub mod explain;
+pub mod lab;
 pub mod notice;
 pub mod proxy;
 mod zh;

@@ -5,35 +5,44 @@ mod render;
 
 use std::time::{Duration, Instant};
 
-use plumb_lab::{ProbeOptions, Topology};
+use plumb_doctor::messages::Lang;
+use plumb_lab::{ProbeOptions, Step, Topology};
 use plumb_model::{IpFamily, Protocol};
 
+use super::Context;
 use crate::cli::{
     LabArgs, LabBreakArgs, LabCommand, LabDownArgs, LabFaultsArgs, LabHealArgs, LabListenArgs, LabProbeArgs,
     LabStatusArgs, LabTopologyArgs, LabUpArgs, ListenProtocol, ProbeProtocol, TextOrJson,
 };
 use crate::error::{Error, Status};
+use crate::lang::lab::{self, Say, say};
 use crate::output;
 
-pub(super) fn run(args: &LabArgs) -> Result<Status, Error> {
+pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Status, Error> {
+    let lang = context.lang();
     match &args.command {
-        LabCommand::Up(args) => up(args),
-        LabCommand::Down(args) => down(args),
-        LabCommand::Status(args) => status(args),
+        LabCommand::Up(args) => up(lang, args),
+        LabCommand::Down(args) => down(lang, args),
+        LabCommand::Status(args) => status(lang, args),
         LabCommand::Exec(args) => {
             let lab = plumb_lab::choose(args.which.lab.as_deref())?;
             match plumb_lab::exec(&lab, &args.name, &args.command)? {}
         }
-        LabCommand::Probe(args) => probe(args),
-        LabCommand::Faults(args) => faults(args),
-        LabCommand::Break(args) => break_(args),
-        LabCommand::Heal(args) => heal(args),
-        LabCommand::Listen(args) => listen(args),
-        LabCommand::Topology(args) => topology(args),
+        LabCommand::Probe(args) => probe(lang, args),
+        LabCommand::Faults(args) => faults(lang, args),
+        LabCommand::Break(args) => break_(lang, args),
+        LabCommand::Heal(args) => heal(lang, args),
+        LabCommand::Listen(args) => listen(lang, args),
+        LabCommand::Topology(args) => topology(lang, args),
     }
 }
 
-fn up(args: &LabUpArgs) -> Result<Status, Error> {
+/// Prints one sentence.
+fn tell(lang: Lang, what: &Say<'_>) -> Result<(), Error> {
+    output::print(&format!("{}\n", say(lang, what)))
+}
+
+fn up(lang: Lang, args: &LabUpArgs) -> Result<Status, Error> {
     let mut topology = match &args.file {
         Some(file) => Topology::read(file).map_err(plumb_lab::LabError::from)?,
         None => Topology::standard("demo").map_err(plumb_lab::LabError::from)?,
@@ -43,9 +52,9 @@ fn up(args: &LabUpArgs) -> Result<Status, Error> {
     }
     let start = Instant::now();
     // What takes less than a second needs no progress.
-    let mut tell = |step: &str| {
+    let mut tell = |step: Step| {
         if start.elapsed() > Duration::from_secs(1) {
-            eprintln!("{step} …");
+            eprintln!("{} …", lab::step(lang, step));
         }
     };
     plumb_lab::up(&topology, &mut tell)?;
@@ -53,30 +62,30 @@ fn up(args: &LabUpArgs) -> Result<Status, Error> {
     let status = plumb_lab::status(&topology.name)?;
     match args.output {
         TextOrJson::Json => output::print_json(&status)?,
-        TextOrJson::Text => output::print(&render::up(&status, took))?,
+        TextOrJson::Text => output::print(&render::up(lang, &status, took))?,
     }
     Ok(Status::Good)
 }
 
-fn down(args: &LabDownArgs) -> Result<Status, Error> {
+fn down(lang: Lang, args: &LabDownArgs) -> Result<Status, Error> {
     let labs = if args.all { plumb_lab::labs() } else { vec![plumb_lab::choose(args.lab.as_deref())?] };
     for lab in labs {
         plumb_lab::down(&lab)?;
-        output::print(&format!("{lab} is gone\n"))?;
+        tell(lang, &Say::Gone { lab: &lab })?;
     }
     Ok(Status::Good)
 }
 
-fn status(args: &LabStatusArgs) -> Result<Status, Error> {
+fn status(lang: Lang, args: &LabStatusArgs) -> Result<Status, Error> {
     let status = plumb_lab::status(&plumb_lab::choose(args.lab.as_deref())?)?;
     match args.output {
         TextOrJson::Json => output::print_json(&status)?,
-        TextOrJson::Text => output::print(&render::status(&status))?,
+        TextOrJson::Text => output::print(&render::status(lang, &status))?,
     }
     Ok(if status.ready { Status::Good } else { Status::No })
 }
 
-fn probe(args: &LabProbeArgs) -> Result<Status, Error> {
+fn probe(lang: Lang, args: &LabProbeArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
     let options = ProbeOptions {
         protocol: args.protocol.map(|p| match p {
@@ -91,54 +100,60 @@ fn probe(args: &LabProbeArgs) -> Result<Status, Error> {
     let report = plumb_lab::probe(&lab, &args.from, &args.to, &options)?;
     match args.output {
         TextOrJson::Json => output::print_json(&report)?,
-        TextOrJson::Text => output::print(&render::probe(&report))?,
+        TextOrJson::Text => output::print(&render::probe(lang, &report))?,
     }
     Ok(if report.outcome == plumb_lab::Outcome::Connects { Status::Good } else { Status::No })
 }
 
-fn faults(args: &LabFaultsArgs) -> Result<Status, Error> {
+fn faults(lang: Lang, args: &LabFaultsArgs) -> Result<Status, Error> {
     let all = plumb_lab::faults::all();
     match args.output {
         TextOrJson::Json => output::print_json(&all)?,
-        TextOrJson::Text => output::print(&render::faults(&all))?,
+        TextOrJson::Text => output::print(&render::faults(lang, &all))?,
     }
     Ok(Status::Good)
 }
 
-fn break_(args: &LabBreakArgs) -> Result<Status, Error> {
+fn break_(lang: Lang, args: &LabBreakArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
     let broken = plumb_lab::break_(&lab, &args.id, args.target.as_deref())?;
     match args.output {
         TextOrJson::Json => output::print_json(&broken)?,
-        TextOrJson::Text => output::print(&render::broken(&broken))?,
+        TextOrJson::Text => output::print(&render::broken(lang, &broken))?,
     }
     Ok(Status::Good)
 }
 
-fn heal(args: &LabHealArgs) -> Result<Status, Error> {
+fn heal(lang: Lang, args: &LabHealArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
     let healed = plumb_lab::heal(&lab, args.id.as_deref())?;
-    output::print(&render::healed(&healed))?;
+    output::print(&render::healed(lang, &healed))?;
     Ok(Status::Good)
 }
 
-fn listen(args: &LabListenArgs) -> Result<Status, Error> {
+fn listen(lang: Lang, args: &LabListenArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
     let protocol = match args.protocol {
         ListenProtocol::Tcp => Protocol::TCP,
         ListenProtocol::Udp => Protocol::UDP,
     };
     plumb_lab::listen(&lab, &args.name, !args.stop, protocol, args.address, args.port)?;
-    let verb = if args.stop { "listens no more" } else { "listens" };
-    output::print(&format!("{} {verb} on {protocol} port {}\n", args.name, args.port))?;
+    let (name, protocol, port) = (args.name.as_str(), protocol.to_string(), args.port);
+    let protocol = protocol.as_str();
+    let said = if args.stop {
+        Say::ListensNoMore { name, protocol, port }
+    } else {
+        Say::Listens { name, protocol, port }
+    };
+    tell(lang, &said)?;
     Ok(Status::Good)
 }
 
-fn topology(args: &LabTopologyArgs) -> Result<Status, Error> {
+fn topology(lang: Lang, args: &LabTopologyArgs) -> Result<Status, Error> {
     if let Some(file) = &args.check {
         let topology = Topology::read(file).map_err(plumb_lab::LabError::from)?;
         let (nodes, pods) = (topology.nodes.len(), topology.pods.len());
-        output::print(&format!("{}: sound, {nodes} nodes, {pods} pods\n", file.display()))?;
+        tell(lang, &Say::Sound { file: &file.display().to_string(), nodes, pods })?;
     } else if args.schema {
         output::print(&plumb_lab::topology::schema())?;
     } else {

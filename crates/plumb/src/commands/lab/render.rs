@@ -1,70 +1,87 @@
 //! What the lab says, as text.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 use owo_colors::OwoColorize;
+use plumb_doctor::messages::Lang;
 use plumb_lab::faults::Fault;
 use plumb_lab::{ActiveFault, Attempt, Broken, Outcome, ProbeReport, Status};
 
+use crate::lang::lab::{self, Say, Word, say, word};
 use crate::output;
 
 fn joined<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn up(status: &Status, took: Duration) -> String {
-    let (nodes, pods) = (status.nodes.len(), status.pods.len());
+fn table(lang: Lang, headings: &[Word]) -> comfy_table::Table {
+    let headings: Vec<&str> = headings.iter().map(|h| word(lang, *h)).collect();
+    output::table(&headings, false)
+}
+
+pub(super) fn up(lang: Lang, status: &Status, took: Duration) -> String {
     let first = status.pods.first().map_or_else(|| "node:NAME".to_owned(), |p| format!("pod:{}", p.name));
     let service = status.services.first().map(|s| format!("svc:{}", s.name));
     let to = service.unwrap_or_else(|| "outside".to_owned());
-    format!(
-        "{}: {nodes} nodes, {pods} pods, up in {:.2} s\n\
-         next: plumb lab probe {first} {to} · plumb lab faults · plumb lab down {}\n",
-        status.lab.bold(),
-        took.as_secs_f64(),
-        status.lab
-    )
+    let name = &status.lab;
+    let (nodes, pods, seconds) = (status.nodes.len(), status.pods.len(), took.as_secs_f64());
+    let built = say(lang, &Say::Up { lab: &name.bold().to_string(), nodes, pods, seconds });
+    let command = format!("plumb lab probe {first} {to} · plumb lab faults · plumb lab down {name}");
+    format!("{built}\n{}\n", say(lang, &Say::Next { command: &command }))
 }
 
-pub(super) fn status(status: &Status) -> String {
-    let state = match (status.ready, status.supervisor) {
-        (true, Some(pid)) => format!("{} (supervisor {pid})", "ready".green()),
-        (false, Some(pid)) => format!("{} (supervisor {pid})", "starting".yellow()),
-        (_, None) => {
-            format!("{}: plumb lab down {} removes what is left", "its supervisor is dead".red(), status.lab)
-        }
+/// One line: whether it runs.
+fn state(lang: Lang, status: &Status) -> String {
+    let name = status.lab.bold().to_string();
+    let Some(supervisor) = status.supervisor else {
+        let state = word(lang, Word::SupervisorDead).red().to_string();
+        let command = format!("plumb lab down {}", status.lab);
+        return say(lang, &Say::Orphaned { lab: &name, state: &state, command: &command });
     };
-    let mut text = format!("{}: {state}\n", status.lab.bold());
-    let mut nodes = output::table(&["node", "namespace", "addresses", "pods' ranges"], false);
+    let state = if status.ready {
+        word(lang, Word::Ready).green().to_string()
+    } else {
+        word(lang, Word::Starting).yellow().to_string()
+    };
+    say(lang, &Say::Supervised { lab: &name, state: &state, supervisor })
+}
+
+pub(super) fn status(lang: Lang, status: &Status) -> String {
+    let mut text = format!("{}\n", state(lang, status));
+    let mut nodes = table(lang, &[Word::Node, Word::Namespace, Word::Addresses, Word::PodRanges]);
     for n in &status.nodes {
         nodes.add_row([n.name.clone(), n.namespace.clone(), joined(&n.addresses), joined(&n.pod_ranges)]);
     }
     nodes.add_row([
-        "outside".to_owned(),
+        word(lang, Word::Outside).to_owned(),
         status.outside.namespace.clone(),
         joined(&status.outside.addresses),
         String::new(),
     ]);
-    let mut pods = output::table(&["pod", "node", "namespace", "addresses", "serves", "process"], false);
+    let headings = [Word::Pod, Word::Node, Word::Namespace, Word::Addresses, Word::Serves, Word::Process];
+    let mut pods = table(lang, &headings);
     for p in &status.pods {
-        let pid = p.pid.map_or_else(|| "dead".to_owned(), |pid| pid.to_string());
+        let pid = p.pid.map_or_else(|| word(lang, Word::Dead).to_owned(), |pid| pid.to_string());
         let (name, node, namespace) = (p.name.clone(), p.node.clone(), p.namespace.clone());
         pods.add_row([name, node, namespace, joined(&p.addresses), p.ports.join(" "), pid]);
     }
     let _ = writeln!(text, "{nodes}\n{pods}");
     if !status.proxies.is_empty() {
-        let mut proxies = output::table(&["proxy of", "process", "state"], false);
+        let mut proxies = table(lang, &[Word::ProxyOf, Word::Process, Word::AskProxy]);
         for p in &status.proxies {
-            let pid = p.pid.map_or("ended".to_owned(), |pid| pid.to_string());
+            let pid = p.pid.map_or_else(|| word(lang, Word::Ended).to_owned(), |pid| pid.to_string());
             let ask = format!("plumb proxy status --status-socket {}", p.socket.display());
             proxies.add_row([p.node.clone(), pid, ask]);
         }
         let _ = writeln!(text, "{proxies}");
     }
     if !status.services.is_empty() {
-        let mut services = output::table(&["service", "addresses", "port", "endpoints"], false);
+        let mut services = table(lang, &[Word::Service, Word::Addresses, Word::Port, Word::Endpoints]);
         for s in &status.services {
             let (name, port) = (s.name.clone(), s.port.to_string());
             services.add_row([name, joined(&s.addresses), port, s.endpoints.join(" ")]);
@@ -72,72 +89,90 @@ pub(super) fn status(status: &Status) -> String {
         let _ = writeln!(text, "{services}");
     }
     for fault in &status.faults {
-        let _ = writeln!(text, "{} {} {}: {}", "broken".red(), fault.id.bold(), fault.target, fault.effect);
+        let (broken, id) = (word(lang, Word::Broken).red().to_string(), fault.id.bold().to_string());
+        let effect = lab::effect(lang, &fault.id, &fault.effect);
+        let active = Say::Active { broken: &broken, fault: &id, target: &fault.target, effect };
+        let _ = writeln!(text, "{}", say(lang, &active));
     }
     text
 }
 
-fn coloured(outcome: Outcome) -> String {
+fn coloured(lang: Lang, outcome: Outcome) -> String {
+    let word = lab::outcome(lang, outcome);
     match outcome {
-        Outcome::Connects => outcome.word().green().to_string(),
-        Outcome::Intermittent => outcome.word().yellow().to_string(),
-        _ => outcome.word().red().to_string(),
+        Outcome::Connects => word.green().to_string(),
+        Outcome::Intermittent => word.yellow().to_string(),
+        _ => word.red().to_string(),
     }
 }
 
 /// What one connection came to, without how long it took.
-fn told(attempt: &Attempt) -> String {
-    let mut text = coloured(attempt.outcome);
+fn told(lang: Lang, attempt: &Attempt) -> String {
+    let mut text = coloured(lang, attempt.outcome);
     if let (Some(errno), Some(stage)) = (&attempt.errno, &attempt.stage) {
-        let _ = write!(text, " ({errno} at {stage})");
+        text = say(lang, &Say::Failed { outcome: &text, errno, stage });
     }
     if let Some(answer) = &attempt.answer {
-        let _ = write!(text, ": {} answered and saw {}", answer.server, answer.client.ip());
+        let client = answer.client.ip().to_string();
+        text = say(lang, &Say::Answered { outcome: &text, server: &answer.server, client: &client });
     }
     text
 }
 
-pub(super) fn probe(report: &ProbeReport) -> String {
-    let head = format!("{} → {} {}", report.from, report.to, report.protocol);
+pub(super) fn probe(lang: Lang, report: &ProbeReport) -> String {
+    let flow = format!("{} → {} {}", report.from, report.to, report.protocol);
     if let [only] = report.attempts.as_slice() {
-        return format!("{head}: {} ({:.1} ms)\n", told(only), only.seconds * 1e3);
+        let (told, milliseconds) = (told(lang, only), only.seconds * 1e3);
+        return format!("{}\n", say(lang, &Say::Single { flow: &flow, told: &told, milliseconds }));
     }
     // Those that ended alike are one line.
     let mut alike: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for attempt in &report.attempts {
-        alike.entry(told(attempt)).or_default().push(attempt.seconds);
+        alike.entry(told(lang, attempt)).or_default().push(attempt.seconds);
     }
-    let mut text = format!("{head}: {} in {} connections\n", coloured(report.outcome), report.attempts.len());
-    for (what, seconds) in alike {
-        let longest = seconds.iter().copied().fold(0.0, f64::max);
-        let _ = writeln!(text, "  {:>4} × {what} (at most {:.1} ms)", seconds.len(), longest * 1e3);
+    let (outcome, connections) = (coloured(lang, report.outcome), report.attempts.len());
+    let mut text = say(lang, &Say::Several { flow: &flow, outcome: &outcome, connections });
+    text.push('\n');
+    for (told, seconds) in alike {
+        let milliseconds = seconds.iter().copied().fold(0.0, f64::max) * 1e3;
+        let line = Say::Alike { connections: seconds.len(), told: &told, milliseconds };
+        let _ = writeln!(text, "  {}", say(lang, &line));
     }
     text
 }
 
-pub(super) fn faults(all: &[Fault]) -> String {
-    let mut table = output::table(&["fault", "name", "what it does", "target"], false);
+pub(super) fn faults(lang: Lang, all: &[Fault]) -> String {
+    let mut rows = table(lang, &[Word::Fault, Word::Name, Word::Does, Word::Target]);
     for fault in all {
-        table.add_row([fault.id, fault.name, fault.does, fault.target.word()]);
+        let (name, does) = lab::fault(lang, fault);
+        rows.add_row([fault.id, name, does, fault.target.word()]);
     }
-    format!("{table}\n")
+    format!("{rows}\n")
 }
 
-pub(super) fn broken(broken: &Broken) -> String {
-    let fault = &broken.fault;
-    let mut text = format!("{} at {}: {}\n", fault.id.bold(), fault.target, fault.effect);
-    for command in &broken.commands {
-        let _ = writeln!(text, "  done: {command}");
+pub(super) fn broken(lang: Lang, broken: &Broken) -> String {
+    let (fault, flow) = (&broken.fault, &broken.flow);
+    let effect = lab::effect(lang, &fault.id, &fault.effect);
+    let id = fault.id.bold().to_string();
+    let mut text = say(lang, &Say::Made { fault: &id, target: &fault.target, effect });
+    text.push('\n');
+    let next = format!("plumb diagnose {} {}", flow.from, flow.to);
+    let outcome = coloured(lang, flow.outcome);
+    let mut lines: Vec<Say<'_>> = broken.commands.iter().map(|command| Say::Done { command }).collect();
+    lines.push(Say::Expect { from: &flow.from, to: &flow.to, outcome: &outcome });
+    lines.push(Say::Next { command: &next });
+    for line in lines {
+        let _ = writeln!(text, "  {}", say(lang, &line));
     }
-    let flow = &broken.flow;
-    let _ = writeln!(text, "  expect: {} → {} {}", flow.from, flow.to, coloured(flow.outcome));
-    let _ = writeln!(text, "  next: plumb diagnose {} {}", flow.from, flow.to);
     text
 }
 
-pub(super) fn healed(all: &[ActiveFault]) -> String {
+pub(super) fn healed(lang: Lang, all: &[ActiveFault]) -> String {
     if all.is_empty() {
-        return "nothing was broken\n".to_owned();
+        return format!("{}\n", word(lang, Word::NothingBroken));
     }
-    all.iter().map(|f| format!("{} at {} is undone\n", f.id.bold(), f.target)).collect()
+    let one = |f: &ActiveFault| {
+        format!("{}\n", say(lang, &Say::Undone { fault: &f.id.bold().to_string(), target: &f.target }))
+    };
+    all.iter().map(one).collect()
 }

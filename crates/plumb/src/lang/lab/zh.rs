@@ -1,0 +1,145 @@
+//! 中文。
+
+use plumb_lab::Step;
+
+use super::{Say, Word};
+
+pub(super) fn word(word: Word) -> &'static str {
+    match word {
+        Word::Node => "节点",
+        Word::Namespace => "命名空间",
+        Word::Addresses => "地址",
+        Word::PodRanges => "Pod 地址段",
+        Word::Outside => "外部（outside）",
+        Word::Pod => "Pod",
+        Word::Serves => "服务端口",
+        Word::Process => "进程",
+        Word::Dead => "已终止",
+        Word::Ended => "已结束",
+        Word::ProxyOf => "代理所在节点",
+        Word::AskProxy => "查看状态",
+        Word::Service => "服务",
+        Word::Port => "端口",
+        Word::Endpoints => "端点",
+        Word::Fault => "故障",
+        Word::Name => "名称",
+        Word::Does => "作用",
+        Word::Target => "目标",
+        Word::Ready => "就绪",
+        Word::Starting => "启动中",
+        Word::SupervisorDead => "监管进程已终止",
+        Word::Broken => "故障",
+        Word::NothingBroken => "没有需要恢复的故障",
+    }
+}
+
+pub(super) fn say(what: &Say<'_>) -> String {
+    match what {
+        Say::Up { lab, nodes, pods, seconds } => {
+            format!("{lab}：{nodes} 个节点，{pods} 个 Pod，启动用时 {seconds:.2} 秒")
+        }
+        Say::Next { command } => format!("接下来：{command}"),
+        Say::Gone { lab } => format!("{lab} 已移除"),
+        Say::Supervised { lab, state, supervisor } => format!("{lab}：{state}（监管进程 {supervisor}）"),
+        Say::Orphaned { lab, state, command } => format!("{lab}：{state}，可用 {command} 清除残留"),
+        Say::Active { broken, fault, target, effect } => format!("{broken} {fault} {target}：{effect}"),
+        Say::Failed { outcome, errno, stage } => format!("{outcome}（{errno}，{}阶段）", stage_word(stage)),
+        Say::Answered { outcome, server, client } => {
+            format!("{outcome}：由 {server} 应答，其看到的客户端地址为 {client}")
+        }
+        Say::Single { flow, told, milliseconds } => format!("{flow}：{told}（{milliseconds:.1} 毫秒）"),
+        Say::Several { flow, outcome, connections } => {
+            format!("{flow}：{outcome}，共 {connections} 次连接")
+        }
+        Say::Alike { connections, told, milliseconds } => {
+            format!("{connections:>4} × {told}（最长 {milliseconds:.1} 毫秒）")
+        }
+        Say::Made { fault, target, effect } => format!("已在 {target} 制造 {fault}：{effect}"),
+        Say::Done { command } => format!("已执行：{command}"),
+        Say::Expect { from, to, outcome } => format!("预期：{from} → {to} {outcome}"),
+        Say::Undone { fault, target } => format!("{target} 的 {fault} 已恢复"),
+        Say::Listens { name, protocol, port } => format!("{name} 正在监听 {protocol} 端口 {port}"),
+        Say::ListensNoMore { name, protocol, port } => format!("{name} 已停止监听 {protocol} 端口 {port}"),
+        Say::Sound { file, nodes, pods } => format!("{file}：有效，{nodes} 个节点，{pods} 个 Pod"),
+    }
+}
+
+fn stage_word(stage: &str) -> &str {
+    match stage {
+        "connect" => "连接",
+        "data" => "数据",
+        other => other,
+    }
+}
+
+pub(super) fn step(step: Step) -> &'static str {
+    match step {
+        Step::Clearing => "正在清除上次的残留",
+        Step::Namespaces => "正在创建命名空间",
+        Step::Links => "正在连接命名空间",
+        Step::Addresses => "正在配置地址、路由和规则",
+        Step::Servers => "正在启动服务进程",
+        Step::Cluster => "正在启动 API 和代理",
+    }
+}
+
+/// 故障的名称和作用，按编号；没有该编号时为 `None`。
+#[allow(clippy::too_many_lines, reason = "一种故障一行")]
+pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
+    Some(match id {
+        "L01" => ("接口未启用", "把该 Pod 的 eth0 设为 down：地址还在，路由消失"),
+        "L02" => ("对端未启用", "把该 Pod 的 veth 对在节点一侧的一端设为 down：eth0 失去载波"),
+        "L04" => ("veth 不在网桥上", "把该 Pod 的 veth 对在节点一侧的一端从 cni0 移出"),
+        "L05" => ("网桥端口不转发", "把该 Pod 在 cni0 上的端口设为 listening 状态，并停留在该状态"),
+        "L06" => ("网桥端口相互隔离", "把同一节点上两个 Pod 的端口相互隔离"),
+        "L07" => ("端口既不泛洪也不学习", "关闭该 Pod 端口的泛洪和学习，并删除已学到的地址"),
+        "A02" => {
+            ("前缀长度错误", "把该 Pod 地址的前缀长度改为全部 Pod 地址段的长度：它把其他节点的 Pod 当作邻居")
+        }
+        "A03" => ("首选源地址错误", "使该 Pod 的默认路由优先使用一个无人有路由可达的源地址"),
+        "A09" => ("环回接口未启用", "把该 Pod 的 lo 设为 down：除自身外都可访问"),
+        "H-04" => ("接口上禁用了 IPv6", "在该 Pod 的 eth0 上禁用 IPv6"),
+        "N02" => ("失效的永久邻居表项", "给该 Pod 添加一条网关的永久邻居表项，其硬件地址不属于任何设备"),
+        "N04" => ("对端不应答 ARP", "在该 Pod 的 eth0 上设置 arp_ignore=8：不应答任何请求"),
+        "R01" => ("没有到目的地址的路由", "删除该 Pod 的默认路由；它到其他节点的连接立即失败"),
+        "R02" => ("没有回程路由", "删除一个提供服务的 Pod 的默认路由：其他节点的请求能到达，应答发不出去"),
+        "R03" => ("黑洞路由", "在另一个节点上为该 Pod 的地址添加一条黑洞路由"),
+        "R04" => (
+            "策略路由规则改变去向",
+            "在该 Pod 所在节点上添加一条策略路由规则，把它发出的报文送到一张答复不可达的路由表",
+        ),
+        "R05" => ("失效的主机路由", "在另一个节点上为该 Pod 的地址添加一条路由，其下一跳已不存在"),
+        "R06" => ("路由环路", "使另外两个节点（或一个节点和外部路由器）把发往该 Pod 的报文互相转发"),
+        "R07" => (
+            "rp_filter 丢弃非对称流量",
+            "在该 Pod 所在节点上把客户端的地址段指向 cni0，用标记和策略路由规则送回该 Pod 的应答，并设置 rp_filter=1",
+        ),
+        "R10" => ("ip_forward 关闭", "关闭该 Pod 所在节点的转发"),
+        "R11" => ("单个接口的转发关闭", "只在该 Pod 所在节点的 cni0 上关闭 IPv4 转发"),
+        "F01" => ("DROP 规则", "在节点的 forward 链中添加一条规则，丢弃发往该 Pod 第一个 TCP 端口的报文"),
+        "F02" => ("链的默认策略为 DROP", "把节点 forward 链的默认策略设为 drop"),
+        "F08" => (
+            "一张表设置的标记决定另一张表的处理",
+            "在连接跟踪之前给发往该 Pod 第一个 TCP 端口的报文打标记，并在 forward 链中丢弃有该标记的报文",
+        ),
+        "F10" => ("按概率丢弃", "发往该 Pod 第一个 TCP 端口的报文每三个丢弃一个：许多连接变慢，有的慢数秒"),
+        "F16" => {
+            ("重定向到无人监听的端口", "把该 Pod 发出的报文重定向到其节点的 TCP 端口 15001，该端口无人监听")
+        }
+        "C08" => ("notrack 使 NAT 失效", "使发往第一个服务的报文不经过连接跟踪：地址不会被转换"),
+        "L08" => ("发夹模式关闭", "关闭服务第一个端点的发夹模式：服务选中客户端自身时，报文丢失"),
+        "S07" => ("n 个后端中有一个失效", "关闭服务最后一个端点的端口；其地址仍在规则中"),
+        "S08" => ("SNAT 到无人拥有的地址", "把该 Pod 发往外部的报文的源地址转换为无人拥有的地址"),
+        "S09" => {
+            ("缺少 masquerade", "删除该 Pod 所在节点的 masquerade 规则：该节点的 Pod 以自己的地址访问外部")
+        }
+        "S12" => (
+            "bridge-nf-call-iptables 关闭",
+            "使经网桥转发的应答不经过规则：端点与客户端在同一节点上的服务无法连接",
+        ),
+        "T01" => ("无人监听", "关闭该 Pod 的第一个 TCP 端口"),
+        "T02" => ("只在环回地址上监听", "该 Pod 的第一个 TCP 端口只绑定 127.0.0.1，而不是所有地址"),
+        "T03" => ("只监听 IPv4", "该 Pod 的第一个 TCP 端口只绑定 0.0.0.0，而不是两个地址族"),
+        _ => return None,
+    })
+}
