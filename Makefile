@@ -35,6 +35,7 @@ test: lint build
 
 test-long: test
 	$(CARGO) test --locked -p plumb-tests --test proxy_faults -- --ignored
+	PLUMB_ALL_REDACTED=1 $(CARGO) test --locked -p plumb-tests --test scenarios
 	$(MAKE) fuzz-kernel N=2000
 
 # Cases of another file than those under conformance/ where FILE is given.

@@ -7,6 +7,7 @@ mod bridges;
 mod links;
 mod listeners;
 mod martians;
+mod missed;
 mod nat;
 mod neighbours;
 mod routes;

@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 
 use plumb_model::{Action, Change, Tuple};
-use plumb_nft::{Expr, Hook};
+use plumb_nft::Expr;
 use plumb_trace::event::{Discard, Event, NatKind, NoAnswer, Stop};
 use plumb_trace::state::{NsIndex, RuleRef};
 
+use super::missed::{missed, without_dead_loads};
 use super::rules::{table_of, via};
 use super::{Case, Suspect};
 use crate::finding::{Finding, Packet};
@@ -26,7 +27,7 @@ pub(super) fn translations(case: &Case) -> Vec<(RuleRef, NatKind, Tuple, Tuple)>
         .collect()
 }
 
-fn delete(case: &Case, rule: RuleRef) -> Option<Change> {
+pub(super) fn delete(case: &Case, rule: RuleRef) -> Option<Change> {
     let table = table_of(case, rule.ns, rule.table)?;
     let chain = table.chains.get(rule.chain as usize)?;
     let handle = chain.rules.get(rule.rule as usize)?.handle;
@@ -35,7 +36,7 @@ fn delete(case: &Case, rule: RuleRef) -> Option<Change> {
     Some(case.change(rule.ns, action))
 }
 
-fn rule_text(place: &crate::report::Place) -> String {
+pub(super) fn rule_text(place: &crate::report::Place) -> String {
     place.get("rule").and_then(|v| v.as_str()).unwrap_or_default().to_owned()
 }
 
@@ -106,7 +107,7 @@ fn masqueraded(case: &Case, at: RuleRef) -> Option<Change> {
 }
 
 /// A rule before another, as the tool that wrote the other would add it.
-fn add_before(case: &Case, at: RuleRef, rule: plumb_nft::Rule) -> Option<Change> {
+pub(super) fn add_before(case: &Case, at: RuleRef, rule: plumb_nft::Rule) -> Option<Change> {
     let table = table_of(case, at.ns, at.table)?;
     let chain = table.chains.get(at.chain as usize)?;
     let handle = chain.rules.get(at.rule as usize)?.handle;
@@ -214,171 +215,6 @@ pub(super) fn to_nobody(case: &Case, addr: IpAddr) -> Option<Suspect> {
     };
     let cure = delete(case, rule).map(|c| vec![c]);
     Some(Suspect::new(finding, place, Layer::ServiceNat, cure.into_iter().collect()))
-}
-
-/// Source translations on the request's way that miss it by one condition.
-fn missed(case: &Case) -> Vec<Suspect> {
-    let mut out = Vec::new();
-    let mut seen: Vec<NsIndex> = Vec::new();
-    for e in &case.failure.request_events {
-        let Event::Chain { chain, hook: Hook::Postrouting } = e else { continue };
-        if !seen.contains(&chain.ns) {
-            seen.push(chain.ns);
-        }
-    }
-    // nat chains that were passed over are not entered: look at every namespace the request went through.
-    for e in &case.failure.request_events {
-        if let Event::Leaves { ns, .. } = e
-            && !seen.contains(ns)
-        {
-            seen.push(*ns);
-        }
-    }
-    for ns in seen {
-        let Some(ruleset) = case.net.namespace(ns).nft.value() else { continue };
-        for (t, table) in ruleset.tables.iter().enumerate() {
-            for (c, chain) in table.chains.iter().enumerate() {
-                for (r, rule) in chain.rules.iter().enumerate() {
-                    if !translates_source(&rule.exprs) {
-                        continue;
-                    }
-                    let place = RuleRef { ns, table: t as u32, chain: c as u32, rule: r as u32 };
-                    out.extend(relaxed(case, place, rule));
-                }
-            }
-        }
-    }
-    out
-}
-
-fn translates_source(exprs: &[Expr]) -> bool {
-    exprs.iter().any(|e| match e {
-        Expr::Masq { .. } | Expr::Snat { .. } => true,
-        Expr::Target { name, .. } => matches!(name.as_str(), "MASQUERADE" | "SNAT"),
-        _ => false,
-    })
-}
-
-/// The rule with one condition less, in its place.
-fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
-    let Some(table) = table_of(case, at.ns, at.table) else { return Vec::new() };
-    let conditions: Vec<usize> = rule
-        .exprs
-        .iter()
-        .enumerate()
-        .filter(|(i, e)| {
-            // What says for whom the rule is: its sources, its devices. What it leaves out (`!=`) it leaves out on
-            // purpose, and what else it asks for is another matter than its reach.
-            let reg = match e {
-                Expr::Cmp { sreg, op: plumb_nft::CmpOp::Eq, .. }
-                | Expr::Range { sreg, op: plumb_nft::CmpOp::Eq, .. } => *sreg,
-                Expr::Lookup { sreg, dreg: None, inverted: false, .. } => *sreg,
-                _ => return false,
-            };
-            // A source that is the flow's own destination: the rule is for what comes back to itself.
-            let hairpin =
-                matches!(e, Expr::Cmp { data, .. } if starts_with(case.failure.request.packet.dst, data));
-            !hairpin && says_for_whom(&rule.exprs[..*i], reg)
-        })
-        .map(|(i, _)| i)
-        .collect();
-    let mut out = Vec::new();
-    for i in conditions {
-        let mut wider = rule.clone();
-        wider.exprs.remove(i);
-        if !without_dead_loads(&mut wider.exprs) {
-            continue;
-        }
-        let place = place::rule(case.net, at, &[]);
-        let finding = Finding::NatMissed {
-            namespace: case.name(at.ns),
-            rule: rule_text(&place),
-            condition: plumb_nft::text::rule(table, &wider),
-        };
-        let (Some(add), Some(remove)) = (add_before(case, at, wider), delete(case, at)) else { continue };
-        let changes = vec![add, remove];
-        out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![changes]).must_connect());
-    }
-    out
-}
-
-fn starts_with(addr: IpAddr, bytes: &[u8]) -> bool {
-    match addr {
-        IpAddr::V4(a) => a.octets().starts_with(bytes),
-        IpAddr::V6(a) => a.octets().starts_with(bytes),
-    }
-}
-
-/// Whether what was loaded last into a register is a source address or the name or index of a device.
-fn says_for_whom(before: &[Expr], reg: plumb_nft::Register) -> bool {
-    use plumb_nft::{MetaKey, PayloadBase};
-    let loads = before.iter().rev().find_map(|e| match e {
-        Expr::Payload { dreg, base, offset, len } if *dreg == reg => {
-            // The source of IPv4 stands at 12, that of IPv6 at 8.
-            Some(*base == PayloadBase::Network && (*offset == 12 || (*offset == 8 && *len > 1)))
-        }
-        Expr::Meta { key, dreg } if *dreg == reg => {
-            Some(matches!(key, MetaKey::Oif | MetaKey::Oifname | MetaKey::Iif | MetaKey::Iifname))
-        }
-        _ => None,
-    });
-    loads.unwrap_or(false)
-}
-
-/// Removes loads whose register nobody reads any more; false where an expression is left that cannot stand alone.
-fn without_dead_loads(exprs: &mut Vec<Expr>) -> bool {
-    let reads = |e: &Expr, reg: plumb_nft::Register| match e {
-        Expr::Cmp { sreg, .. } | Expr::Range { sreg, .. } | Expr::Lookup { sreg, .. } => *sreg == reg,
-        Expr::Bitwise { sreg, .. } | Expr::Byteorder { sreg, .. } => *sreg == reg,
-        Expr::MetaSet { sreg, .. } | Expr::CtSet { sreg, .. } => *sreg == reg,
-        _ => true,
-    };
-    let mut i = exprs.len();
-    while i > 0 {
-        i -= 1;
-        let (dreg, plain) = match &exprs[i] {
-            Expr::Payload { dreg, .. } | Expr::Meta { dreg, .. } | Expr::Ct { dreg, .. } => (*dreg, true),
-            Expr::Bitwise { dreg, .. } => (*dreg, true),
-            _ => continue,
-        };
-        let next_is_reader = exprs.get(i + 1).is_some_and(|e| {
-            matches!(
-                e,
-                Expr::Cmp { .. }
-                    | Expr::Range { .. }
-                    | Expr::Lookup { .. }
-                    | Expr::Bitwise { .. }
-                    | Expr::Byteorder { .. }
-                    | Expr::MetaSet { .. }
-                    | Expr::CtSet { .. }
-                    | Expr::Payload { .. }
-                    | Expr::Meta { .. }
-            ) && reads(e, dreg)
-        });
-        if plain && !next_is_reader && !exprs[i + 1..].iter().any(|e| reads_register(e, dreg)) {
-            exprs.remove(i);
-        }
-    }
-    true
-}
-
-fn reads_register(e: &Expr, reg: plumb_nft::Register) -> bool {
-    match e {
-        Expr::Cmp { sreg, .. }
-        | Expr::Range { sreg, .. }
-        | Expr::Lookup { sreg, .. }
-        | Expr::Bitwise { sreg, .. }
-        | Expr::Byteorder { sreg, .. }
-        | Expr::MetaSet { sreg, .. }
-        | Expr::CtSet { sreg, .. } => *sreg == reg,
-        Expr::Snat { range, .. } | Expr::Dnat { range, .. } => {
-            [range.addr_min, range.addr_max, range.port_min, range.port_max].contains(&Some(reg))
-        }
-        Expr::Masq { port_min, port_max, .. } | Expr::Redir { port_min, port_max, .. } => {
-            [*port_min, *port_max].contains(&Some(reg))
-        }
-        _ => false,
-    }
 }
 
 /// Live entries of the tracker by which the request is still translated as it was once decided.
