@@ -308,6 +308,21 @@ impl Run<'_> {
         }
     }
 
+    /// Carries on to the end what waits.
+    fn run_out(&mut self, outs: Vec<Out>) -> Vec<Out> {
+        let (mut ends, mut waiting) = (Vec::new(), Vec::new());
+        for out in outs {
+            match out {
+                Out::Joined(b) => waiting.push(b),
+                end @ Out::End(..) => ends.push(end),
+            }
+        }
+        if !waiting.is_empty() {
+            ends.extend(self.solve(waiting, None));
+        }
+        ends
+    }
+
     /// Something unknown decides whether a rule goes on: `yes` is the branch if it matches, `no` if not.
     fn maybe(
         &mut self,
@@ -347,9 +362,13 @@ impl Run<'_> {
                     end @ Out::End(..) => with.push(end),
                 }
             }
-            let without = self.solve(vec![no], until);
+            let mut without = self.solve(vec![no], until);
             let rest = self.solve(joined, until);
             with.extend(rest);
+            if !alike(&with, &without) {
+                // Which answer lets the packet pass shows at the end of the chain, not where others wait.
+                (with, without) = (self.run_out(with), self.run_out(without));
+            }
             if alike(&with, &without) {
                 outs.extend(without);
             } else {

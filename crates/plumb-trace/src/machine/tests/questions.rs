@@ -74,3 +74,17 @@ fn what_is_surely_refused_is_so_behind_something_unknown() {
     alike(&[&checksum[..], &port(80)].concat(), &syn());
     assert_eq!(ends(&[&checksum[..], &port(81)].concat(), syn()), (Share::ONE, Share::ZERO, 0));
 }
+
+#[test]
+fn a_range_of_what_is_not_known_lets_through_what_else_the_policy_drops() {
+    let range = [
+        payload(R1, PayloadBase::Network, 10, 2),
+        cmp(CmpOp::Gte, &[1, 2]),
+        cmp(CmpOp::Lte, &[3, 4]),
+        verdict(Verdict::Accept),
+    ];
+    let chain = base("in", Verdict::Drop, vec![range.to_vec()]);
+    let out = run_state(vec![table(vec![chain], vec![])], state(syn()));
+    assert_eq!((out.accepted(), out.dropped()), (Share::ONE, Share::ZERO));
+    assert!(out.ends.iter().all(|(s, _)| s.world.unknowns.len() == 1), "{:?}", out.ends);
+}
