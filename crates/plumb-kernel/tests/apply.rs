@@ -12,18 +12,7 @@ use plumb_nft::{
 };
 
 fn common_table(name: &str) -> Table {
-    Table {
-        family: Family::Inet,
-        name: name.into(),
-        handle: 0,
-        flags: 0,
-        userdata: Bytes::default(),
-        chains: Vec::new(),
-        sets: Vec::new(),
-        objects: Vec::new(),
-        flowtables: Vec::new(),
-        unknown_attributes: Vec::new(),
-    }
+    Table::new(Family::Inet, name)
 }
 
 fn key(name: &str) -> TableKey {

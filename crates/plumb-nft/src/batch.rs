@@ -377,16 +377,10 @@ impl Batch {
 /// The table itself, without copying all that is in it.
 fn bare(table: &Table) -> Table {
     Table {
-        family: table.family,
-        name: table.name.clone(),
         handle: table.handle,
         flags: table.flags,
         userdata: table.userdata.clone(),
-        chains: Vec::new(),
-        sets: Vec::new(),
-        objects: Vec::new(),
-        flowtables: Vec::new(),
-        unknown_attributes: Vec::new(),
+        ..Table::new(table.family, &table.name)
     }
 }
 

@@ -5,18 +5,7 @@
 use plumb_nft::*;
 
 fn table() -> Table {
-    Table {
-        family: Family::Inet,
-        name: "t".to_owned(),
-        handle: 1,
-        flags: 0,
-        userdata: Bytes::default(),
-        chains: Vec::new(),
-        sets: Vec::new(),
-        objects: Vec::new(),
-        flowtables: Vec::new(),
-        unknown_attributes: Vec::new(),
-    }
+    Table { handle: 1, ..Table::new(Family::Inet, "t") }
 }
 
 fn line(exprs: Vec<Expr>) -> String {

@@ -45,6 +45,25 @@ pub struct Table {
     pub unknown_attributes: Vec<UnknownAttribute>,
 }
 
+impl Table {
+    /// A table in which there is nothing.
+    #[must_use]
+    pub fn new(family: Family, name: &str) -> Self {
+        Self {
+            family,
+            name: name.to_owned(),
+            handle: 0,
+            flags: 0,
+            userdata: Bytes::default(),
+            chains: Vec::new(),
+            sets: Vec::new(),
+            objects: Vec::new(),
+            flowtables: Vec::new(),
+            unknown_attributes: Vec::new(),
+        }
+    }
+}
+
 /// Where a base chain is hooked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseChain {

@@ -15,18 +15,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 fn table() -> Table {
-    Table {
-        family: Family::Inet,
-        name: "t".to_owned(),
-        handle: 0,
-        flags: 0,
-        userdata: Bytes::default(),
-        chains: Vec::new(),
-        sets: Vec::new(),
-        objects: Vec::new(),
-        flowtables: Vec::new(),
-        unknown_attributes: Vec::new(),
-    }
+    Table::new(Family::Inet, "t")
 }
 
 fn all(bytes: &[u8]) {

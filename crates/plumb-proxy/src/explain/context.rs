@@ -6,7 +6,7 @@ use std::sync::Arc;
 use plumb_api::address::{IpFamily, parse_ip};
 use plumb_api::{EndpointSlice, IpMode, Service};
 use plumb_intent::{Frontend, FrontendKey, Origin, PortName, Services};
-use plumb_nft::{Bytes, Table};
+use plumb_nft::Table;
 
 use super::{FrontendState, Input, Item, Meaning, TableState, name, table_name};
 use crate::backend::nftables::{Kernel, table_key};
@@ -35,18 +35,7 @@ pub(super) struct Context<'a> {
 fn nothing(family: IpFamily) -> &'static Table {
     static NOTHING: [std::sync::OnceLock<Table>; 2] = [const { std::sync::OnceLock::new() }; 2];
     let key = table_key(family);
-    NOTHING[usize::from(family == IpFamily::V6)].get_or_init(|| Table {
-        family: key.family,
-        name: key.name,
-        handle: 0,
-        flags: 0,
-        userdata: Bytes::default(),
-        chains: Vec::new(),
-        sets: Vec::new(),
-        objects: Vec::new(),
-        flowtables: Vec::new(),
-        unknown_attributes: Vec::new(),
-    })
+    NOTHING[usize::from(family == IpFamily::V6)].get_or_init(|| Table::new(key.family, &key.name))
 }
 
 impl<'a> Context<'a> {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use plumb_kernel::NamespaceWriter;
-use plumb_nft::{Batch, Bytes, ElementChange, ElementRef, Family, Set, Table, TableKey};
+use plumb_nft::{Batch, ElementChange, ElementRef, Family, Set, Table, TableKey};
 use plumb_tests::Result;
 use plumb_tests::services::failed;
 
@@ -39,18 +39,7 @@ fn elements(batch: &mut Batch, change: ElementChange, numbers: std::ops::Range<u
 
 fn add(count: usize) -> Result<Batch> {
     let mut batch = Batch::new(1, None);
-    let table = Table {
-        family: Family::Ip,
-        name: key().name,
-        handle: 0,
-        flags: 0,
-        userdata: Bytes::default(),
-        chains: Vec::new(),
-        sets: Vec::new(),
-        objects: Vec::new(),
-        flowtables: Vec::new(),
-        unknown_attributes: Vec::new(),
-    };
+    let table = Table::new(Family::Ip, &key().name);
     batch.add_table(&table).map_err(failed("writing a table"))?;
     let map = Set {
         name: MAP.into(),
