@@ -3,6 +3,7 @@
 //! `serde_json` knows places of its errors only, so each value is taken as the piece of text that it is (`RawValue`), which
 //! tells where it stands, and is taken apart level by level. Of a key that comes twice the last counts, as in Go.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::Deserialize;
@@ -31,12 +32,15 @@ struct File<'a> {
     text: &'a str,
     /// Offsets of the first bytes of lines.
     lines: Vec<usize>,
+    /// The offset that was asked for last, and the characters before it in its line: places are asked for in the order of the
+    /// text, and whole clusters stand in one line.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> File<'a> {
     fn new(text: &'a str) -> Self {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Self { text, lines }
+        Self { text, lines, last: Cell::new((0, 0)) }
     }
 
     /// Offset of a piece of the text.
@@ -47,8 +51,13 @@ impl<'a> File<'a> {
     fn position(&self, offset: usize) -> Position {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let before = self.text.get(start..offset).unwrap_or_default();
-        Position { line, column: before.chars().count() + 1 }
+        let (from, counted) = match self.last.get() {
+            (last, counted) if (start..=offset).contains(&last) => (last, counted),
+            _ => (start, 0),
+        };
+        let column = counted + self.text.get(from..offset).unwrap_or_default().chars().count();
+        self.last.set((offset, column));
+        Position { line, column: column + 1 }
     }
 
     /// An error of the parser on the piece of text that begins at `base`.
