@@ -219,6 +219,7 @@ fn ends_name_what_stopped_it() {
         by: Decider::Policy(ChainPlace { ns: 0, table: 1, chain: 0 }),
         hook: Hook::Forward,
         answer: plumb_trace::event::Answer::Icmp { kind: 3, code: 13 },
+        routed: true,
     };
     assert_eq!(say(reject), "rejected by the policy of ip filter FORWARD with admin prohibited");
 }

@@ -58,6 +58,8 @@ pub enum Stop {
         hook: Hook,
         /// With what.
         answer: Answer,
+        /// The packet's route was known already: behind routing, or since it came over the loopback device.
+        routed: bool,
     },
     /// A NAT rule found no free port or address.
     NatExhausted {

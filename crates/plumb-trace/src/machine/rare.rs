@@ -1,7 +1,7 @@
 //! Expressions that are carried out from their decoded form.
 
 use plumb_model::{IpFamily, Protocol};
-use plumb_nft::{Expr, Limit, RejectType, RtKey};
+use plumb_nft::{Expr, Hook, Limit, RejectType, RtKey};
 
 use super::branch::Branch;
 use super::compile::at as offset_of;
@@ -158,7 +158,9 @@ impl Run<'_> {
 
     pub(super) fn rejected(&self, b: &Branch, answer: Answer) -> Step {
         let by = Decider::Rule(self.rule_of(b));
-        Step::Stop(Stop::Rejected { by, hook: self.env.hook, answer })
+        let hook = self.env.hook;
+        let looped = || self.device(self.env.iif).is_some_and(|d| d.loopback);
+        Step::Stop(Stop::Rejected { by, hook, answer, routed: hook != Hook::Prerouting || looped() })
     }
 
     /// A counter that starts anywhere and counts on (`nft_ng_inc_gen`).

@@ -138,7 +138,7 @@ pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply>
             Protocol::UDP => icmp(ns, if v4 { (3, 3) } else { (1, 4) }, false),
             _ => icmp(ns, if v4 { (3, 2) } else { (4, 1) }, false),
         },
-        Stop::Rejected { by, answer, hook } => {
+        Stop::Rejected { by, answer, routed, .. } => {
             let ns = match by {
                 crate::event::Decider::Rule(r) => r.ns,
                 crate::event::Decider::Policy(c) => c.ns,
@@ -147,7 +147,7 @@ pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply>
                 Answer::TcpReset => (p.protocol == Protocol::TCP).then(|| reset(net, ns, p, true)),
                 Answer::Icmp { kind, code } => {
                     let mut reply = icmp(ns, (kind, code), true)?;
-                    if v4 && hook == plumb_nft::Hook::Prerouting {
+                    if v4 && !routed {
                         reply.packet.src = source_before_routing(net, ns, p)?;
                     }
                     Some(reply)
@@ -182,7 +182,7 @@ pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply>
 }
 
 /// Source of IPv4's answer to a packet whose own route is not known yet; `None`: it cannot be sent. `nf_send_unreach`
-/// fills in the route back to the sender. Where that leads to this machine, `__icmp_send` takes the packet itself for one
+/// fills in the route back to the sender (before Linux 6.17 also where the packet has one, from the loopback device). Where that leads to this machine, `__icmp_send` takes the packet itself for one
 /// that was delivered here and answers from its destination, which `ip_route_output_key_hash_rcu` refuses unless it is an
 /// address of this machine. Else the address is that of the way back.
 fn source_before_routing(net: &Network, ns: NsIndex, p: &Packet) -> Option<IpAddr> {
