@@ -78,6 +78,7 @@ pub fn errno_name(errno: i32) -> String {
         (Errno::NETUNREACH, "ENETUNREACH"),
         (Errno::TIMEDOUT, "ETIMEDOUT"),
         (Errno::CONNREFUSED, "ECONNREFUSED"),
+        (Errno::CONNRESET, "ECONNRESET"),
         (Errno::HOSTDOWN, "EHOSTDOWN"),
         (Errno::HOSTUNREACH, "EHOSTUNREACH"),
         (Errno::NONET, "ENONET"),
@@ -103,6 +104,9 @@ pub struct Leeway {
     pub counts_more: bool,
     /// Rules drew, and the walk joins branches that lead to the same.
     pub counts_unsure: bool,
+    /// Rules put connections into zones. What base chains open with lets the handshake's third packet pass ahead of them,
+    /// so that its tracker may find no connection: it is reset, after the two packets that a walk is about.
+    pub may_be_torn: bool,
 }
 
 /// How a difference in counters begins.
@@ -114,13 +118,19 @@ pub fn differences(walk: &Observation, kernel: &Observation, leeway: Leeway) -> 
     let mut out = Vec::new();
     // Where the call's own error is lost, what the machine tells itself of its reject comes to be seen.
     let told = leeway.error_may_be_lost && leeway.told_twice && matches!(kernel.seen, Seen::Error(_));
+    // A connection that is reset was answered first: what refuses a SYN is ECONNREFUSED.
+    let torn = leeway.may_be_torn
+        && walk.seen == Seen::Reply
+        && kernel.seen == Seen::Error("ECONNRESET".to_owned())
+        && kernel.arrival.is_none();
     let lenient = told
+        || torn
         || kernel.seen == Seen::Nothing && (leeway.error_may_wait || leeway.error_may_be_lost)
         || kernel.seen == Seen::Reply && leeway.reply_from_any;
     if walk.seen != kernel.seen && !lenient {
         out.push(format!("the sender sees {:?}, the walk says {:?}", kernel.seen, walk.seen));
     }
-    if walk.arrival != kernel.arrival {
+    if walk.arrival != kernel.arrival && !torn {
         let show = |a: &Option<Arrival>| {
             a.as_ref().map_or_else(
                 || "nowhere".into(),

@@ -27,9 +27,15 @@ pub(super) struct Prediction {
     pub(super) story: String,
 }
 
-/// All the ways one packet can go in one world.
+/// All the ways one packet can go in one world. `zones`: rules put connections into zones.
 #[must_use]
-pub(super) fn predict(net: &Walked<'_>, places: [usize; 3], flow: &Flow, world: &World) -> Vec<Prediction> {
+pub(super) fn predict(
+    net: &Walked<'_>,
+    places: [usize; 3],
+    flow: &Flow,
+    world: &World,
+    zones: bool,
+) -> Vec<Prediction> {
     let walker = Walker::new(net, true);
     let transport = match flow.transport {
         Transport::Tcp => session::Transport::Tcp,
@@ -79,7 +85,7 @@ pub(super) fn predict(net: &Walked<'_>, places: [usize; 3], flow: &Flow, world: 
                 observation,
                 unknown,
                 passing,
-                leeway: leeway(flow, &e),
+                leeway: leeway(flow, &e, zones),
                 story: story(&e),
                 world: e.world,
             }
@@ -124,7 +130,7 @@ fn drawn(history: &History) -> bool {
     history.events().iter().any(|e| matches!(e, Event::Draw { rule: Some(_), .. }))
 }
 
-fn leeway(flow: &Flow, e: &Exchange) -> Leeway {
+fn leeway(flow: &Flow, e: &Exchange, zones: bool) -> Leeway {
     let error = matches!(e.reaction, Reaction::Error(_));
     let own = matches!(e.reaction, Reaction::Error(plumb_trace::session::Errno::Eperm));
     Leeway {
@@ -137,6 +143,7 @@ fn leeway(flow: &Flow, e: &Exchange) -> Leeway {
             || e.response.as_ref().is_some_and(|r| drawn(&r.end.state.history)),
         told_twice: own && matches!(e.request.stop, Stop::Rejected { .. }),
         counts_more: astray(flow, e),
+        may_be_torn: zones && flow.transport == Transport::Tcp,
     }
 }
 

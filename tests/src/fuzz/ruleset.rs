@@ -119,6 +119,13 @@ impl fmt::Display for Ruleset {
 }
 
 impl Ruleset {
+    /// Whether a rule puts connections into a zone.
+    #[must_use]
+    pub fn sets_zones(&self) -> bool {
+        let rules = self.0.iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+        rules.flatten().any(|statement| statement.starts_with("ct zone set"))
+    }
+
     /// Rules in all tables, without those that base chains open with.
     #[must_use]
     pub fn rules(&self) -> usize {

@@ -119,6 +119,7 @@ impl Network {
         }
         let net = Walked::compile(snapshot);
         let mut worlds = vec![World::default()];
+        let zones = case.rulesets.iter().any(|(_, r)| r.sets_zones());
         let mut packets = 0;
         let places: Vec<Place> = case.rulesets.iter().map(|(p, _)| *p).collect();
         let mut before = self.counters(&places)?;
@@ -126,7 +127,7 @@ impl Network {
             let client = Client::open(self, flow)?;
             for packet in 0..flow.packets.max(1) {
                 let predictions: Vec<_> =
-                    worlds.iter().flat_map(|w| predict(&net, self.at, flow, w)).collect();
+                    worlds.iter().flat_map(|w| predict(&net, self.at, flow, w, zones)).collect();
                 let (seen, arrival) = client.send(self, flow, accepted)?;
                 let after = self.counters(&places)?;
                 let kernel = Observation { seen, arrival, counts: rise(&before, &after) };
