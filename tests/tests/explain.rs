@@ -103,7 +103,7 @@ fn what_was_written_is_in_force_in_both_languages() -> Result<()> {
             "pods are 10.244.0.0/16",
             "spec.selector: app=my-app,tier=backend",
             &format!("cluster-frontends {{ {vip} . tcp . 80 }}"),
-            "nat-prerouting, nat-output → services → cluster-ip → choose → pick-3",
+            "nat-prerouting, nat-output → services → cluster-ip-3 → pick-3",
             &format!("{}:8080  share 1/3", endpoint(1, 0)),
             "spec.externalTrafficPolicy: Cluster\n  Without effect here",
             "spec.healthCheckNodePort: 30009\n  Without effect here",
@@ -144,7 +144,7 @@ fn what_somebody_took_is_missing_and_what_somebody_added_is_stale() -> Result<()
     // What would have gone there goes to slot 0.
     says(&text, &["not in force, 1 missing, 0 stale", &format!("missing  {lost}"), "share 2/3    slot 0"]);
 
-    bed.nft(&format!("add element ip plumb size-1 '{{ {vip} . tcp . 80 }}'"))?;
+    bed.nft(&format!("add element ip plumb cluster-size-1 '{{ {vip} . tcp . 80 }}'"))?;
     bed.nft(&format!("add element ip plumb endpoints '{{ {vip} . tcp . 80 . 9 : 192.0.2.9 . 99 }}'"))?;
     let (status, text) = bed.explain("svc/bench/svc-1", &["--lang", "zh"])?;
     assert_eq!(status, Some(1), "{text}");
@@ -153,10 +153,10 @@ fn what_somebody_took_is_missing_and_what_somebody_added_is_stale() -> Result<()
         &[
             "未完全生效，缺少 1 项，多余 2 项",
             &format!("缺少  {lost}"),
-            &format!("多余  size-1 {{ {vip} . tcp . 80 }}"),
+            &format!("多余  cluster-size-1 {{ {vip} . tcp . 80 }}"),
             &format!("多余  endpoints {{ {vip} . tcp . 80 . 9 : 192.0.2.9 . 99 }}"),
             // The smallest size is asked for first.
-            "choose → pick-1\n",
+            "cluster-ip-1 → pick-1\n",
         ],
     );
     // A frontend that the Service does not have, under its name.

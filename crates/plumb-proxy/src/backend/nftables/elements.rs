@@ -130,11 +130,11 @@ fn memberships(key: &FrontendKey, via: Via, frontend: &Frontend) -> Vec<Op> {
         };
         member(SetId::Class(via, class), true);
         if frontend.affinity.is_none() {
-            member(SetId::size(via, Side::Cluster, frontend.cluster.len()), false);
+            member(SetId::size(via, frontend.class, Side::Cluster, frontend.cluster.len()), false);
         }
     }
     if !frontend.local.is_empty() && frontend.affinity.is_none() {
-        member(SetId::size(via, Side::Local, frontend.local.len()), false);
+        member(SetId::size(via, frontend.class, Side::Local, frontend.local.len()), false);
     }
     if let Some(refusal) = frontend.refusal {
         member(SetId::Refused(via, refusal), true);

@@ -5,14 +5,14 @@ use plumb_intent::{Class, Refusal};
 use plumb_nft::{BaseChain, Bytes, Chain, ChainType, CmpOp, Family, Hook, Rule, Table, TableKey, Verdict};
 
 use super::build::{Build, FibAddress, Field};
-use super::sets::{SIDES, SIZES, SetId, Side, VIAS, Via};
+use super::sets::{DIRECT_SIZES, SIDES, SIZES, SetId, Side, VIAS, Via};
 use super::userdata;
 
 /// Name of the table.
 pub const TABLE: &str = "plumb";
 
 /// Goes up when the frame of another version would not do.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// How often a slot is drawn while those drawn are empty, in sizes above 4: at least half of the slots are filled, so that slot 0
 /// gets less than 2⁻¹⁶ beyond its share.
@@ -138,12 +138,17 @@ impl FrameConfig {
     }
 
     fn class_chains(&self) -> Vec<Chain> {
-        let mut chains = Vec::new();
+        let internal = |next: &str| -> Vec<Rule> {
+            let marked = if self.masquerade_all { Some(self.rule()) } else { self.sent_by_pod(false) };
+            marked.into_iter().map(|b| self.mark(b)).chain([self.rule().goto(next)]).collect()
+        };
+        let direct = |index| {
+            let pick = pick_name(Via::Address, Side::Cluster, index);
+            chain(cluster_size_name(index), internal(&pick))
+        };
         let choose = choose_name(Via::Address, Side::Cluster);
-        let masquerade = if self.masquerade_all { Some(self.rule()) } else { self.sent_by_pod(false) };
-        let mut internal: Vec<Rule> = masquerade.into_iter().map(|b| self.mark(b)).collect();
-        internal.push(self.rule().goto(&choose));
-        chains.push(chain(class_name(Via::Address, Class::Internal), internal));
+        let mut chains: Vec<Chain> = (0..DIRECT_SIZES).map(direct).collect();
+        chains.push(chain(class_name(Via::Address, Class::Internal), internal(&choose)));
         for via in VIAS {
             let (cluster, local) = (choose_name(via, Side::Cluster), choose_name(via, Side::Local));
             let external = vec![self.mark(self.rule()), self.rule().goto(&cluster)];
@@ -158,8 +163,16 @@ impl FrameConfig {
         chains
     }
 
+    /// To the chain of the frontend's class. Cluster IPs are looked for by size first; a packet that met a change of the size
+    /// half-way still finds the class.
     fn services(&self) -> Chain {
-        let mut rules = Vec::new();
+        let mut rules: Vec<Rule> = (0..DIRECT_SIZES)
+            .map(|index| {
+                let set = SetId::ClusterSize(index);
+                let to = cluster_size_name(index);
+                self.rule().in_set(&set.fields(), &set.to_string()).goto(&to)
+            })
+            .collect();
         for class in [Class::Internal, Class::External, Class::ExternalLocal] {
             let set = SetId::Class(Via::Address, class);
             let to = class_name(Via::Address, class);
@@ -319,6 +332,11 @@ pub(super) fn draw_name(via: Via, side: Side, index: u8) -> String {
 
 pub(super) fn choose_name(via: Via, side: Side) -> String {
     format!("{}choose", prefix(via, side))
+}
+
+/// The chain of cluster IPs that have so many endpoints.
+pub(super) fn cluster_size_name(index: u8) -> String {
+    format!("cluster-ip-{}", SIZES.get(usize::from(index)).copied().unwrap_or(1))
 }
 
 pub(super) fn class_name(via: Via, class: Class) -> String {

@@ -15,6 +15,9 @@ use super::userdata::{self, Leads};
 pub(super) const SIZES: [u32; 17] =
     [1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768];
 
+/// How many of the sizes cluster IPs have sets of their own for. What goes to no Service passes them all, so they are few.
+pub(super) const DIRECT_SIZES: u8 = 4;
+
 /// The most endpoints that a frontend can have.
 pub(super) const MOST_ENDPOINTS: usize = 32_768;
 
@@ -39,6 +42,8 @@ pub(super) enum SetId {
     Class(Via, Class),
     /// How many endpoints it has, as index into [`SIZES`].
     Size(Via, Side, u8),
+    /// Class and size in one, for cluster IPs with one of the first [`DIRECT_SIZES`]: a look-up less on the way of most packets.
+    ClusterSize(u8),
     /// Its endpoints, by slot.
     Endpoints(Via, Side),
     /// Frontends whose packets are refused.
@@ -77,6 +82,7 @@ impl SetId {
             }
             all.extend([Self::Refused(via, Refusal::Reject), Self::Refused(via, Refusal::Drop)]);
         }
+        all.extend((0..DIRECT_SIZES).map(Self::ClusterSize));
         all.extend([
             Self::Firewalled,
             Self::SourceRanges,
@@ -89,10 +95,16 @@ impl SetId {
         all
     }
 
-    /// The set that says how many endpoints a frontend has.
-    pub(super) fn size(via: Via, side: Side, endpoints: usize) -> Self {
+    /// The set that says how many endpoints of a list a frontend has.
+    pub(super) fn size(via: Via, class: Class, side: Side, endpoints: usize) -> Self {
         let index = SIZES.iter().position(|s| *s as usize >= endpoints).unwrap_or(SIZES.len() - 1);
-        Self::Size(via, side, u8::try_from(index).unwrap_or(u8::MAX))
+        let index = u8::try_from(index).unwrap_or(u8::MAX);
+        match (via, class, side) {
+            (Via::Address, Class::Internal, Side::Cluster) if index < DIRECT_SIZES => {
+                Self::ClusterSize(index)
+            }
+            _ => Self::Size(via, side, index),
+        }
     }
 
     /// What its keys are made of.
@@ -106,7 +118,7 @@ impl SetId {
                 frontend(via)
             }
             Self::Endpoints(via, _) => [frontend(via), vec![Field::Slot(2)]].concat(),
-            Self::Firewalled => frontend(Via::Address),
+            Self::Firewalled | Self::ClusterSize(_) => frontend(Via::Address),
             Self::SourceRanges => [frontend(Via::Address), vec![Field::Saddr]].concat(),
             Self::Hairpin => vec![Field::Saddr, Field::Daddr, Field::L4proto, Field::Dport],
             Self::PodCidrs => vec![Field::Saddr],
@@ -201,21 +213,15 @@ impl fmt::Display for SetId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let via = |v: Via| if v == Via::NodePort { "np-" } else { "" };
         let side = |s: Side| if s == Side::Local { "local-" } else { "" };
+        let size = |i: u8| SIZES.get(usize::from(i)).copied().unwrap_or_default();
         match *self {
             Self::Class(Via::Address, Class::Internal) => f.write_str("cluster-frontends"),
             Self::Class(Via::Address, Class::External) => f.write_str("external-frontends"),
             Self::Class(Via::Address, Class::ExternalLocal) => f.write_str("external-local-frontends"),
             Self::Class(Via::NodePort, Class::ExternalLocal) => f.write_str("np-external-local"),
             Self::Class(Via::NodePort, _) => f.write_str("np-external"),
-            Self::Size(v, s, i) => {
-                write!(
-                    f,
-                    "{}{}size-{}",
-                    via(v),
-                    side(s),
-                    SIZES.get(usize::from(i)).copied().unwrap_or_default()
-                )
-            }
+            Self::Size(v, s, i) => write!(f, "{}{}size-{}", via(v), side(s), size(i)),
+            Self::ClusterSize(i) => write!(f, "cluster-size-{}", size(i)),
             Self::Endpoints(v, s) => write!(f, "{}{}endpoints", via(v), side(s)),
             Self::Refused(v, Refusal::Reject) => write!(f, "{}reject-frontends", via(v)),
             Self::Refused(v, Refusal::Drop) => write!(f, "{}drop-frontends", via(v)),

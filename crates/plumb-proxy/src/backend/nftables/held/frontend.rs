@@ -10,8 +10,8 @@ use plumb_nft::{ChainRef, Data, Element, Expr, Verdict};
 use super::super::affinity::Affinity;
 use super::super::compare::{Plain, held_element, wanted_element};
 use super::super::elements::{self, Op, Value};
-use super::super::frame::{choose_name, class_name, draw_name, pick_name};
-use super::super::sets::{Key, SIDES, SIZES, SetId, Side, Via};
+use super::super::frame::{choose_name, class_name, cluster_size_name, draw_name, pick_name};
+use super::super::sets::{DIRECT_SIZES, Key, SIDES, SIZES, SetId, Side, Via};
 use super::draw::draw;
 use super::index::{Kernel, ip};
 use crate::explain::{EndpointState, FrontendState, Item, List, Refused, Rest, Senders, Share};
@@ -32,7 +32,10 @@ impl Kernel<'_> {
         peers: &[(FrontendKey, Arc<Frontend>)],
     ) -> FrontendState {
         let via = Via::of(key);
-        let class = CLASSES.into_iter().find(|c| self.has(key, SetId::Class(via, *c)));
+        let class = match self.direct_size(key) {
+            Some(_) => Some(Class::Internal),
+            None => CLASSES.into_iter().find(|c| self.has(key, SetId::Class(via, *c))),
+        };
         let lists = self.lists(key, via, class, wanted);
         let (missing, stale) = self.differences(key, wanted, peers);
         // Slots are drawn from in one chain of many that look the map up.
@@ -54,6 +57,11 @@ impl Kernel<'_> {
             missing,
             stale,
         }
+    }
+
+    /// The size of a cluster IP that its packets find before its class.
+    fn direct_size(&self, key: &FrontendKey) -> Option<u8> {
+        (0..DIRECT_SIZES).find(|i| self.has(key, SetId::ClusterSize(*i)))
     }
 
     fn has(&self, key: &FrontendKey, id: SetId) -> bool {
@@ -106,8 +114,10 @@ impl Kernel<'_> {
         senders: Senders,
         told: &[Endpoint],
     ) -> List {
-        let sizes = (0u8..).zip(SIZES).map(|(i, _)| i);
-        let size = sizes.clone().find(|i| self.has(key, SetId::Size(via, side, *i)));
+        let direct = self.direct_size(key);
+        let mut sizes = (0u8..).zip(SIZES).map(|(i, _)| i);
+        let size =
+            direct.or_else(|| sizes.find(|i| self.has(key, SetId::Size(via, side, *i))));
         let dispatch = self.of(key).iter().find(|(id, _)| *id == SetId::Affinity(via, side));
         let dispatch =
             dispatch.map(|(id, element)| self.held(*id, element)).and_then(|h| h.leads.into_iter().next());
@@ -134,7 +144,10 @@ impl Kernel<'_> {
             let class =
                 if via == Via::NodePort && class == Class::Internal { Class::External } else { class };
             list.hooks = self.hooks("services");
-            list.way = vec!["services".to_owned(), class_name(via, class), choose_name(via, side)];
+            list.way = match direct {
+                Some(index) => vec!["services".to_owned(), cluster_size_name(index)],
+                None => vec!["services".to_owned(), class_name(via, class), choose_name(via, side)],
+            };
             list.way.extend(last);
         }
         list

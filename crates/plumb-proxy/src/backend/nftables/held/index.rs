@@ -123,7 +123,7 @@ fn via(id: SetId) -> Option<Via> {
         | SetId::Endpoints(via, _)
         | SetId::Refused(via, _)
         | SetId::Affinity(via, _) => Some(via),
-        SetId::Firewalled | SetId::SourceRanges => Some(Via::Address),
+        SetId::ClusterSize(_) | SetId::Firewalled | SetId::SourceRanges => Some(Via::Address),
         _ => None,
     }
 }
