@@ -1,4 +1,4 @@
-//! The proxy as a process: killed in the middle, wrong manifests, somebody else's flush.
+//! The proxy as a process: killed in the middle, wrong manifests, somebody else's changes.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -165,6 +165,20 @@ fn a_wrong_manifest_is_named_and_the_last_good_state_stays() -> Result<()> {
     bed.wait("the mended manifest", || bed.has_endpoints(2))?;
     std::fs::remove_file(bed.folder.path().join("web.json")).map_err(Failure::io("removing a manifest"))?;
     bed.wait("the removal", || bed.has_endpoints(0))?;
+    Ok(())
+}
+
+#[test]
+fn a_single_element_that_somebody_takes_comes_back_each_time() -> Result<()> {
+    let bed = Bed::new()?;
+    bed.write("web.json", &manifest(0, 3)?)?;
+    let _running = bed.start()?;
+    bed.wait("the first sync", || bed.has_endpoints(3))?;
+    for slot in [1, 2, 0] {
+        let element = format!("{{ {} . tcp . 80 . {slot} }}", cluster_ip(0));
+        assert_eq!(bed.nft(&["delete", "element", "ip", "plumb", "endpoints", &element])?.0, Some(0));
+        bed.wait("the repair", || bed.has_endpoints(3))?;
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! somebody else changed the table.
 
 mod frequency;
+mod inspection;
 pub mod status;
 
 use std::collections::BTreeMap;
@@ -16,13 +17,10 @@ pub use frequency::{Frequency, Intervals, Reason};
 pub use status::{Next, Run, Status};
 
 use crate::proxy::{Proxy, Report};
+use inspection::Inspection;
 
 /// How often the generation of the ruleset is looked at; a foreign flush is mended within a second.
 const WATCH: Duration = Duration::from_millis(200);
-/// Tables of up to so many frontends are looked through element by element when somebody changed something.
-const DEEP: usize = 5_000;
-/// How often that, at most.
-const DEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// The source of objects ended although nobody asked it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +34,7 @@ pub struct Runner {
     status: Arc<Mutex<Status>>,
     problems: BTreeMap<Subject, String>,
     last_watch: Instant,
-    last_deep: Option<Instant>,
+    inspection: Inspection,
 }
 
 impl Runner {
@@ -55,7 +53,7 @@ impl Runner {
             status: Arc::new(Mutex::new(status)),
             problems: BTreeMap::new(),
             last_watch: Instant::now(),
-            last_deep: None,
+            inspection: Inspection::default(),
         }
     }
 
@@ -124,24 +122,28 @@ impl Runner {
         }
     }
 
-    /// Looks whether somebody else changed the table.
+    /// Looks whether somebody else changed the table: at chains and sets at once, at their elements as soon as that may be.
     fn watch(&mut self) {
-        match self.proxy.is_disturbed() {
-            Ok(false) => {}
-            Ok(true) => {
-                let small = self.proxy.counts().1 <= DEEP;
-                let deep = small && self.last_deep.is_none_or(|at| at.elapsed() >= DEEP_EVERY);
-                if deep {
-                    self.last_deep = Some(Instant::now());
-                }
-                self.check(deep);
-            }
-            Err(error) => tracing::warn!("{error}"),
+        let disturbed = match self.proxy.is_disturbed() {
+            Ok(disturbed) => disturbed,
+            Err(error) => return tracing::warn!("{error}"),
+        };
+        if disturbed {
+            self.inspection.changed();
+        }
+        let deep = self.inspection.is_due(Instant::now());
+        if disturbed || deep {
+            self.check(deep);
         }
     }
 
     fn check(&mut self, deep: bool) {
-        match self.proxy.verify(deep) {
+        let began = Instant::now();
+        let found = self.proxy.verify(deep);
+        if deep && found.is_ok() {
+            self.inspection.done(began, Instant::now());
+        }
+        match found {
             Ok(differences) if differences.is_empty() => {}
             Ok(differences) => {
                 for (family, difference) in differences.iter().take(8) {
