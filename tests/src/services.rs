@@ -80,7 +80,7 @@ pub fn frame() -> FrameConfig {
         family: IpFamily::V4,
         masquerade_mark: 0x4000,
         masquerade_all: false,
-        detector: LocalDetector::Cidrs("10.244.0.0/16".parse().into_iter().collect()),
+        detector: "10.244.0.0/16".parse().map_or(LocalDetector::None, LocalDetector::Cidr),
         all_node_ips: true,
     }
 }

@@ -108,7 +108,7 @@ fn detector(config: &Config, sources: &Sources<'_>, family: IpFamily) -> LocalDe
     };
     // One range a family, as the reference has it.
     match ranges.into_iter().find(|r| r.family() == family) {
-        Some(range) => LocalDetector::Cidrs(vec![range]),
+        Some(range) => LocalDetector::Cidr(range),
         None => LocalDetector::None,
     }
 }

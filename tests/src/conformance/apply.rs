@@ -116,7 +116,7 @@ impl Applied {
         let device = flow.in_interface.as_deref().unwrap_or_default();
         match &self.detector {
             LocalDetector::None => false,
-            LocalDetector::Cidrs(ranges) => ranges.iter().any(|r| r.contains(flow.from_ip)),
+            LocalDetector::Cidr(range) => range.contains(flow.from_ip),
             LocalDetector::Bridge(name) => device == name,
             LocalDetector::InterfacePrefix(prefix) => device.starts_with(prefix.as_str()),
         }
@@ -175,7 +175,7 @@ fn detector(config: &Config, family: IpFamily) -> Result<LocalDetector> {
         DetectLocalMode::ClusterCidr | DetectLocalMode::NodeCidr => {
             // Only the first of a family counts.
             match ranges(&config.pod_cidrs, "podCIDRs", family)?.first() {
-                Some(range) => LocalDetector::Cidrs(vec![*range]),
+                Some(range) => LocalDetector::Cidr(*range),
                 None => LocalDetector::None,
             }
         }

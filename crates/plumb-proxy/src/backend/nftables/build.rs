@@ -1,6 +1,8 @@
 //! Rules, expression by expression, as `nft` compiles the same text: whatever else would make `nft list ruleset` stumble.
 
-use plumb_api::address::IpFamily;
+use std::net::IpAddr;
+
+use plumb_api::address::{Cidr, IpFamily};
 use plumb_nft::{
     BitwiseOp, Bytes, ChainRef, CmpOp, CtKey, Data, Expr, Family, FibResult, MetaKey, NatRange, PayloadBase,
     Register, RejectType, Rule, Verdict,
@@ -76,13 +78,25 @@ impl Build {
         self
     }
 
+    /// Offsets of the addresses in the IP headers (RFC 791, RFC 8200).
+    fn saddr_offset(&self) -> u32 {
+        match self.family {
+            IpFamily::V4 => 12,
+            IpFamily::V6 => 8,
+        }
+    }
+
+    fn daddr_offset(&self) -> u32 {
+        match self.family {
+            IpFamily::V4 => 16,
+            IpFamily::V6 => 24,
+        }
+    }
+
     /// Loads fields one after the other, from the first register on.
     fn load(mut self, fields: &[Field]) -> Self {
-        // Offsets in the IP headers (RFC 791, RFC 8200); ports are where TCP, UDP and SCTP have them alike.
-        let (saddr, daddr) = match self.family {
-            IpFamily::V4 => (12, 16),
-            IpFamily::V6 => (8, 24),
-        };
+        // Ports are where TCP, UDP and SCTP have them alike.
+        let (saddr, daddr) = (self.saddr_offset(), self.daddr_offset());
         let mut word = 0;
         for field in fields {
             let dreg = register(word);
@@ -240,13 +254,38 @@ impl Build {
 
     /// `ip daddr != 127.0.0.0/8`, `ip6 daddr != ::1`
     pub(super) fn not_to_loopback(self) -> Self {
-        let (offset, data) = match self.family {
-            IpFamily::V4 => (16, vec![127]),
-            IpFamily::V6 => (24, std::net::Ipv6Addr::LOCALHOST.octets().to_vec()),
+        let offset = self.daddr_offset();
+        let data = match self.family {
+            IpFamily::V4 => vec![127],
+            IpFamily::V6 => std::net::Ipv6Addr::LOCALHOST.octets().to_vec(),
         };
         let len = u32::try_from(data.len()).unwrap_or(1);
         self.add(Expr::Payload { dreg: Register(1), base: PayloadBase::Network, offset, len })
             .add(Expr::Cmp { sreg: Register(1), op: CmpOp::Neq, data: Bytes(data) })
+    }
+
+    /// `saddr (!=) RANGE`: whole bytes are compared as such, other lengths behind a mask.
+    pub(super) fn saddr(self, op: CmpOp, range: Cidr) -> Self {
+        let bytes = match range.address() {
+            IpAddr::V4(a) => a.octets().to_vec(),
+            IpAddr::V6(a) => a.octets().to_vec(),
+        };
+        let (bits, offset) = (usize::from(range.length()), self.saddr_offset());
+        let whole = bits > 0 && bits.is_multiple_of(8);
+        let data = if whole { bytes.get(..bits / 8).unwrap_or_default().to_vec() } else { bytes };
+        let len = u32::try_from(data.len()).unwrap_or_default();
+        let load = Expr::Payload { dreg: Register(1), base: PayloadBase::Network, offset, len };
+        let mut build = self.add(load);
+        if !whole {
+            let mask = (0..data.len()).map(|i| {
+                let ones = bits.saturating_sub(i * 8).min(8);
+                !(u8::MAX.checked_shr(u32::try_from(ones).unwrap_or(8)).unwrap_or(0))
+            });
+            let (mask, xor) = (Bytes(mask.collect()), Bytes(vec![0; data.len()]));
+            let op = BitwiseOp::Bool { mask, xor };
+            build = build.add(Expr::Bitwise { sreg: Register(1), dreg: Register(1), len, op });
+        }
+        build.add(Expr::Cmp { sreg: Register(1), op, data: Bytes(data) })
     }
 
     /// `iifname (!=) NAME`, or a name's beginning.

@@ -24,8 +24,8 @@ pub enum LocalDetector {
     /// It cannot.
     #[default]
     None,
-    /// By their addresses.
-    Cidrs(Vec<Cidr>),
+    /// By their addresses: those in this range.
+    Cidr(Cidr),
     /// They are behind this bridge.
     Bridge(String),
     /// Their devices' names begin so.
@@ -83,11 +83,10 @@ impl FrameConfig {
 
     /// The packet was sent by a pod, or by something else; `None` where that cannot be told.
     fn sent_by_pod(&self, yes: bool) -> Option<Build> {
-        let (pods, op) = (SetId::PodCidrs.to_string(), if yes { CmpOp::Eq } else { CmpOp::Neq });
+        let op = if yes { CmpOp::Eq } else { CmpOp::Neq };
         Some(match &self.detector {
             LocalDetector::None => return None,
-            LocalDetector::Cidrs(_) if yes => self.rule().in_set(&[Field::Saddr], &pods),
-            LocalDetector::Cidrs(_) => self.rule().not_in_set(&[Field::Saddr], &pods),
+            LocalDetector::Cidr(range) => self.rule().saddr(op, *range),
             LocalDetector::Bridge(name) => self.rule().iifname(op, name, false),
             LocalDetector::InterfacePrefix(prefix) => self.rule().iifname(op, prefix, true),
         })
@@ -302,14 +301,9 @@ impl FrameConfig {
 
     /// A number that differs where the rules differ (FNV-1a over the configuration's text form).
     fn digest(&self) -> u32 {
-        let detector = match &self.detector {
-            // The ranges are elements, not rules.
-            LocalDetector::Cidrs(_) => "cidrs".to_owned(),
-            other => format!("{other:?}"),
-        };
         let text = format!(
-            "{:?} {:x} {} {} {detector}",
-            self.family, self.masquerade_mark, self.masquerade_all, self.all_node_ips
+            "{:?} {:x} {} {} {:?}",
+            self.family, self.masquerade_mark, self.masquerade_all, self.all_node_ips, self.detector
         );
         text.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }

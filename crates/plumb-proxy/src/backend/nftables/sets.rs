@@ -57,7 +57,6 @@ pub(super) enum SetId {
     /// Endpoints of this node that may reach themselves.
     Hairpin,
     NodePortIps,
-    PodCidrs,
     ServiceCidrs,
 }
 
@@ -89,7 +88,6 @@ impl SetId {
             Self::ClusterIps,
             Self::Hairpin,
             Self::NodePortIps,
-            Self::PodCidrs,
             Self::ServiceCidrs,
         ]);
         all
@@ -121,7 +119,6 @@ impl SetId {
             Self::Firewalled | Self::ClusterSize(_) => frontend(Via::Address),
             Self::SourceRanges => [frontend(Via::Address), vec![Field::Saddr]].concat(),
             Self::Hairpin => vec![Field::Saddr, Field::Daddr, Field::L4proto, Field::Dport],
-            Self::PodCidrs => vec![Field::Saddr],
             Self::ClusterIps | Self::NodePortIps | Self::ServiceCidrs => vec![Field::Daddr],
         }
     }
@@ -136,7 +133,7 @@ impl SetId {
 
     /// Its elements are ranges.
     pub(super) fn is_interval(self) -> bool {
-        matches!(self, Self::SourceRanges | Self::PodCidrs | Self::ServiceCidrs)
+        matches!(self, Self::SourceRanges | Self::ServiceCidrs)
     }
 
     /// The set as the kernel is told of it, without elements.
@@ -231,7 +228,6 @@ impl fmt::Display for SetId {
             Self::ClusterIps => f.write_str("cluster-ips"),
             Self::Hairpin => f.write_str("hairpin"),
             Self::NodePortIps => f.write_str("nodeport-ips"),
-            Self::PodCidrs => f.write_str("pod-cidrs"),
             Self::ServiceCidrs => f.write_str("service-cidrs"),
         }
     }

@@ -19,7 +19,7 @@ use super::elements::{self, Installed};
 use super::fill::MANY;
 use super::frame::{FrameConfig, table_key};
 use super::transaction::{Start, Subject, Then};
-use super::units::{carry_clients, detector_ops, settings_ops};
+use super::units::{carry_clients, settings_ops};
 
 /// `ENOENT`
 const ENOENT: i32 = 2;
@@ -285,7 +285,6 @@ impl Nftables {
         };
         let Some(table) = table else { return Ok(vec![Difference::NoTable(self.key.name.clone())]) };
         let mut ops = settings_ops(&self.config, &Settings::default(), settings);
-        ops.extend(detector_ops(&self.config));
         ops.extend(services.cluster_ips().map(|ip| elements::cluster_ip(true, ip)));
         ops.extend(services.hairpins().map(|h| elements::hairpin(true, h)));
         let mut named: Vec<_> = ops.into_iter().map(|op| (op, None)).collect();

@@ -11,7 +11,7 @@ use plumb_nft::{Element, Table};
 use super::affinity::{self, Affinity, dispatch_rules};
 use super::compare::Difference;
 use super::elements::{self, Op, Value};
-use super::frame::{FrameConfig, LocalDetector};
+use super::frame::FrameConfig;
 use super::sets::{Key, MOST_ENDPOINTS, SetId, Side, Via, affinity_set};
 use super::sync::{Nftables, Settings};
 use super::transaction::{Structure, Subject, Then, Unit};
@@ -38,11 +38,7 @@ impl Nftables {
     }
 
     pub(super) fn settings_unit(&self, before: &Settings) -> Unit {
-        let mut ops = settings_ops(&self.config, before, &self.settings);
-        if *before == Settings::default() {
-            ops.extend(detector_ops(&self.config));
-        }
-        Self::plain_unit(Subject::Settings, ops)
+        Self::plain_unit(Subject::Settings, settings_ops(&self.config, before, &self.settings))
     }
 
     pub(super) fn shared_unit(&self) -> Unit {
@@ -192,7 +188,6 @@ impl Nftables {
     /// All elements that were left in the kernel, with the names in their comments.
     pub(super) fn expected(&self) -> Vec<(Op, Option<Arc<PortName>>)> {
         let mut ops = settings_ops(&self.config, &Settings::default(), &self.settings);
-        ops.extend(detector_ops(&self.config));
         ops.extend(self.shared_unit().ops);
         let mut named: Vec<_> = ops.into_iter().map(|op| (op, None)).collect();
         for (key, installed) in &self.installed {
@@ -242,13 +237,6 @@ pub(super) fn settings_ops(config: &FrameConfig, before: &Settings, after: &Sett
         ops.extend(interval_ops(SetId::ServiceCidrs, true, &is));
     }
     ops
-}
-
-pub(super) fn detector_ops(config: &FrameConfig) -> Vec<Op> {
-    match &config.detector {
-        LocalDetector::Cidrs(cidrs) => interval_ops(SetId::PodCidrs, true, cidrs),
-        _ => Vec::new(),
-    }
 }
 
 /// Ranges as the elements of a plain interval set: the first key of each, and the first one after it.

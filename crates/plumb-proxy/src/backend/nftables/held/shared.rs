@@ -33,11 +33,11 @@ impl Kernel<'_> {
         (missing, stale)
     }
 
-    /// How the rules tell pods from others, the ranges as the set has them.
+    /// How the rules tell pods from others.
     pub(crate) fn detector(&self) -> Detector {
         match &self.config.detector {
             LocalDetector::None => Detector::Nothing,
-            LocalDetector::Cidrs(_) => Detector::Ranges(self.printed(SetId::PodCidrs)),
+            LocalDetector::Cidr(range) => Detector::Ranges(vec![range.to_string()]),
             LocalDetector::Bridge(name) => Detector::Bridge(name.clone()),
             LocalDetector::InterfacePrefix(prefix) => Detector::Prefix(prefix.clone()),
         }
