@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
+use plumb_model::IpFamily;
 use plumb_nft::Hook;
 use smallvec::SmallVec;
 
 use super::hooks::Passed;
 use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
+use crate::packet::Packet;
 use crate::routing::{OutputRoute, Ways};
 use crate::share::Share;
 use crate::state::{NsIndex, Rerouted, State};
@@ -100,7 +102,10 @@ impl Walker<'_, '_> {
         let keeps_link =
             matches!(s.packet.dst, IpAddr::V6(a) if a.is_multicast() || a.is_unicast_link_local());
         let oif = at.bound.or(so_far.filter(|_| keeps_link));
-        let ways = match self.net.route_output(at.ns, &s.packet, oif) {
+        // `ip_route_me_harder` leaves the sender out, which counts as root; `ip6_route_me_harder` does not.
+        let anonymous = (s.packet.family == IpFamily::V4 && s.packet.owner.is_some())
+            .then(|| Packet { owner: None, ..s.packet.clone() });
+        let ways = match self.net.route_output(at.ns, anonymous.as_ref().unwrap_or(&s.packet), oif) {
             Ok(ways) => ways,
             Err(stop) => {
                 let state = State { rerouted: Rerouted::Failed, ..s };
