@@ -103,7 +103,7 @@ fn what_was_written_is_in_force_in_both_languages() -> Result<()> {
             "pods are 10.244.0.0/16",
             "spec.selector: app=my-app,tier=backend",
             &format!("cluster-frontends {{ {vip} . tcp . 80 }}"),
-            "nat-prerouting, nat-output → services → cluster-ip-3 → pick-3",
+            "nat-prerouting, nat-output → cluster-ip-3 → pick-3",
             &format!("{}:8080  share 1/3", endpoint(1, 0)),
             "spec.externalTrafficPolicy: Cluster\n  Without effect here",
             "spec.healthCheckNodePort: 30009\n  Without effect here",

@@ -162,16 +162,19 @@ impl FrameConfig {
         chains
     }
 
-    /// To the chain of the frontend's class. Cluster IPs are looked for by size first; a packet that met a change of the size
-    /// half-way still finds the class.
+    /// Where a first packet is translated. Small cluster IPs are looked for by class and size in one; a packet that met a change
+    /// of the size half-way still finds the class.
+    fn translation(&self) -> Vec<Rule> {
+        let direct = |index| {
+            let set = SetId::ClusterSize(index);
+            self.rule().in_set(&set.fields(), &set.to_string()).goto(&cluster_size_name(index))
+        };
+        (0..DIRECT_SIZES).map(direct).chain([self.rule().jump("services")]).collect()
+    }
+
+    /// To the chain of the frontend's class.
     fn services(&self) -> Chain {
-        let mut rules: Vec<Rule> = (0..DIRECT_SIZES)
-            .map(|index| {
-                let set = SetId::ClusterSize(index);
-                let to = cluster_size_name(index);
-                self.rule().in_set(&set.fields(), &set.to_string()).goto(&to)
-            })
-            .collect();
+        let mut rules = Vec::new();
         for class in [Class::Internal, Class::External, Class::ExternalLocal] {
             let set = SetId::Class(Via::Address, class);
             let to = class_name(Via::Address, class);
@@ -233,14 +236,8 @@ impl FrameConfig {
                 vec![new("firewall")],
             ),
             base("firewall-output", ChainType::Filter, Hook::Output, before_dnat, vec![new("firewall")]),
-            base(
-                "nat-prerouting",
-                ChainType::Nat,
-                Hook::Prerouting,
-                -100,
-                vec![self.rule().jump("services")],
-            ),
-            base("nat-output", ChainType::Nat, Hook::Output, -100, vec![self.rule().jump("services")]),
+            base("nat-prerouting", ChainType::Nat, Hook::Prerouting, -100, self.translation()),
+            base("nat-output", ChainType::Nat, Hook::Output, -100, self.translation()),
             base(
                 "filter-input",
                 ChainType::Filter,

@@ -116,8 +116,7 @@ impl Kernel<'_> {
     ) -> List {
         let direct = self.direct_size(key);
         let mut sizes = (0u8..).zip(SIZES).map(|(i, _)| i);
-        let size =
-            direct.or_else(|| sizes.find(|i| self.has(key, SetId::Size(via, side, *i))));
+        let size = direct.or_else(|| sizes.find(|i| self.has(key, SetId::Size(via, side, *i))));
         let dispatch = self.of(key).iter().find(|(id, _)| *id == SetId::Affinity(via, side));
         let dispatch =
             dispatch.map(|(id, element)| self.held(*id, element)).and_then(|h| h.leads.into_iter().next());
@@ -143,11 +142,11 @@ impl Kernel<'_> {
         if let Some(class) = class {
             let class =
                 if via == Via::NodePort && class == Class::Internal { Class::External } else { class };
-            list.hooks = self.hooks("services");
             list.way = match direct {
-                Some(index) => vec!["services".to_owned(), cluster_size_name(index)],
+                Some(index) => vec![cluster_size_name(index)],
                 None => vec!["services".to_owned(), class_name(via, class), choose_name(via, side)],
             };
+            list.hooks = list.way.first().map(|first| self.hooks(first)).unwrap_or_default();
             list.way.extend(last);
         }
         list
