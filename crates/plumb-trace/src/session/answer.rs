@@ -182,9 +182,10 @@ pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply>
 }
 
 /// Source of IPv4's answer to a packet whose own route is not known yet; `None`: it cannot be sent. `nf_send_unreach`
-/// fills in the route back to the sender (before Linux 6.17 also where the packet has one, from the loopback device). Where that leads to this machine, `__icmp_send` takes the packet itself for one
-/// that was delivered here and answers from its destination, which `ip_route_output_key_hash_rcu` refuses unless it is an
-/// address of this machine. Else the address is that of the way back.
+/// fills in the route back to the sender (before Linux 6.17 also where the packet has one, from the loopback device).
+/// Where that leads to this machine, `__icmp_send` takes the packet itself for one that was delivered here and answers
+/// from its destination, which `ip_route_output_key_hash_rcu` refuses unless it is an address of this machine. Else the
+/// address is that of the way back.
 fn source_before_routing(net: &Network, ns: NsIndex, p: &Packet) -> Option<IpAddr> {
     match (net.is_local(ns, p.src), net.is_local(ns, p.dst)) {
         (false, _) => Some(p.family.unspecified()),
