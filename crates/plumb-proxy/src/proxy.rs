@@ -207,6 +207,12 @@ impl Proxy {
         [Kind::Service, Kind::EndpointSlice, Kind::Node].iter().all(|kind| self.listed.contains(kind))
     }
 
+    /// Objects of this kind have been listed, or the API server does not know it.
+    #[must_use]
+    pub fn has_listed(&self, kind: Kind) -> bool {
+        self.listed.contains(&kind)
+    }
+
     /// Something was told that is not in the kernel yet.
     #[must_use]
     pub fn is_pending(&self) -> bool {

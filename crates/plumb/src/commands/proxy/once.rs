@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use plumb_api::Kind;
 use plumb_doctor::messages::Lang;
 use plumb_kernel::NamespaceHandle;
-use plumb_kube::Event;
+use plumb_kube::{Event, Subject};
 use plumb_proxy::{Config, Proxy};
 
 use super::super::Context;
@@ -22,11 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy, lang: Lang) -> Result<(), Error> {
     let (events, running) = source(args, &config.node_name)?;
     let mut open = BTreeMap::new();
-    while !proxy.is_ready() {
+    // A proxy that runs on writes service ranges when they come; what is done once waits for them.
+    let mut without_ranges = false;
+    while !(proxy.is_ready() && (without_ranges || proxy.has_listed(Kind::ServiceCidr))) {
         let Ok(batch) = events.recv_timeout(PATIENCE) else { break };
         for event in batch {
             match event {
                 Event::Change(change) => proxy.observe(change),
+                // Without a permission for them they can be given by flag.
+                Event::Problem(problem) if problem.subject == Subject::Kind(Kind::ServiceCidr) => {
+                    without_ranges = true;
+                    output::warn(&problem.to_string());
+                }
                 Event::Problem(problem) => {
                     open.insert(problem.subject.clone(), problem.to_string());
                 }
