@@ -56,6 +56,14 @@ impl Bed {
         Ok(Running(command.spawn().map_err(Failure::io("starting a proxy"))?))
     }
 
+    /// A proxy that serves one Service with so many endpoints.
+    fn serving(&self, count: u32) -> Result<Running> {
+        self.write("web.json", &manifest(0, count)?)?;
+        let running = self.start()?;
+        self.wait("the first sync", || self.has_endpoints(count as usize))?;
+        Ok(running)
+    }
+
     fn write(&self, file: &str, text: &str) -> Result<()> {
         std::fs::write(self.folder.path().join(file), text).map_err(Failure::io("writing a manifest"))
     }
@@ -147,9 +155,7 @@ fn a_wrong_manifest_is_named_and_the_last_good_state_stays() -> Result<()> {
             "{text}"
         );
     }
-    bed.write("web.json", &manifest(0, 3)?)?;
-    let _running = bed.start()?;
-    bed.wait("the first sync", || bed.has_endpoints(3))?;
+    let _running = bed.serving(3)?;
     bed.write("web.json", "{\"apiVersion\": \"v1\",\n  \"kind\": }")?;
     // Another file after it: when that is in force, the wrong one was seen too.
     bed.write("zz.json", &manifest(1, 2)?)?;
@@ -171,9 +177,7 @@ fn a_wrong_manifest_is_named_and_the_last_good_state_stays() -> Result<()> {
 #[test]
 fn a_single_element_that_somebody_takes_comes_back_each_time() -> Result<()> {
     let bed = Bed::new()?;
-    bed.write("web.json", &manifest(0, 3)?)?;
-    let _running = bed.start()?;
-    bed.wait("the first sync", || bed.has_endpoints(3))?;
+    let _running = bed.serving(3)?;
     for slot in [1, 2, 0] {
         let element = format!("{{ {} . tcp . 80 . {slot} }}", cluster_ip(0));
         assert_eq!(bed.nft(&["delete", "element", "ip", "plumb", "endpoints", &element])?.0, Some(0));
@@ -185,9 +189,7 @@ fn a_single_element_that_somebody_takes_comes_back_each_time() -> Result<()> {
 #[test]
 fn a_foreign_flush_is_mended_and_a_foreign_table_left_alone() -> Result<()> {
     let bed = Bed::new()?;
-    bed.write("web.json", &manifest(0, 3)?)?;
-    let _running = bed.start()?;
-    bed.wait("the first sync", || bed.has_endpoints(3))?;
+    let _running = bed.serving(3)?;
     for _ in 0..3 {
         bed.nft(&["flush", "ruleset"])?;
         bed.nft(&["add", "table", "ip", "other"])?;

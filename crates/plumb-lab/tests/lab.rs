@@ -71,7 +71,7 @@ fn up_and_down() -> Result<(), Failed> {
     plumb_lab::down(&name)?;
     say(&format!("down in {:?}", start.elapsed()));
     assert!(support::namespaces(&name).is_empty() && !plumb_lab::labs().contains(&name));
-    // They are told to end; on a busy machine that takes them a moment.
+    // `down` waits for the supervisor. The kernel kills the servers with it (`PR_SET_PDEATHSIG`), which takes a moment.
     let deadline = Instant::now() + Duration::from_secs(10);
     while pids.iter().any(|p| support::lives(*p)) {
         if Instant::now() > deadline {

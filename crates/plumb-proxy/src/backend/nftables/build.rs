@@ -49,6 +49,21 @@ impl Field {
     }
 }
 
+/// Where the source address is in the IP header (RFC 791, RFC 8200).
+pub(super) fn saddr_offset(family: IpFamily) -> u32 {
+    match family {
+        IpFamily::V4 => 12,
+        IpFamily::V6 => 8,
+    }
+}
+
+fn daddr_offset(family: IpFamily) -> u32 {
+    match family {
+        IpFamily::V4 => 16,
+        IpFamily::V6 => 24,
+    }
+}
+
 /// A register by the index of its first 32-bit word; `nft` writes one that starts at a multiple of four as `NFT_REG_1` … and the
 /// others as `NFT_REG32_01` ….
 fn register(word: u32) -> Register {
@@ -78,25 +93,10 @@ impl Build {
         self
     }
 
-    /// Offsets of the addresses in the IP headers (RFC 791, RFC 8200).
-    fn saddr_offset(&self) -> u32 {
-        match self.family {
-            IpFamily::V4 => 12,
-            IpFamily::V6 => 8,
-        }
-    }
-
-    fn daddr_offset(&self) -> u32 {
-        match self.family {
-            IpFamily::V4 => 16,
-            IpFamily::V6 => 24,
-        }
-    }
-
     /// Loads fields one after the other, from the first register on.
     fn load(mut self, fields: &[Field]) -> Self {
         // Ports are where TCP, UDP and SCTP have them alike.
-        let (saddr, daddr) = (self.saddr_offset(), self.daddr_offset());
+        let (saddr, daddr) = (saddr_offset(self.family), daddr_offset(self.family));
         let mut word = 0;
         for field in fields {
             let dreg = register(word);
@@ -254,7 +254,7 @@ impl Build {
 
     /// `ip daddr != 127.0.0.0/8`, `ip6 daddr != ::1`
     pub(super) fn not_to_loopback(self) -> Self {
-        let offset = self.daddr_offset();
+        let offset = daddr_offset(self.family);
         let data = match self.family {
             IpFamily::V4 => vec![127],
             IpFamily::V6 => std::net::Ipv6Addr::LOCALHOST.octets().to_vec(),
@@ -270,7 +270,7 @@ impl Build {
             IpAddr::V4(a) => a.octets().to_vec(),
             IpAddr::V6(a) => a.octets().to_vec(),
         };
-        let (bits, offset) = (usize::from(range.length()), self.saddr_offset());
+        let (bits, offset) = (usize::from(range.length()), saddr_offset(self.family));
         let whole = bits > 0 && bits.is_multiple_of(8);
         let data = if whole { bytes.get(..bits / 8).unwrap_or_default().to_vec() } else { bytes };
         let len = u32::try_from(data.len()).unwrap_or_default();

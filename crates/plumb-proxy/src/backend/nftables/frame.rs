@@ -5,7 +5,7 @@ use plumb_intent::{Class, Refusal};
 use plumb_nft::{BaseChain, Bytes, Chain, ChainType, CmpOp, Family, Hook, Rule, Table, TableKey, Verdict};
 
 use super::build::{Build, FibAddress, Field};
-use super::sets::{DIRECT_SIZES, SIDES, SIZES, SetId, Side, VIAS, Via};
+use super::sets::{DIRECT_SIZES, SIDES, SIZES, SetId, Side, VIAS, Via, size_at};
 use super::userdata;
 
 /// Name of the table.
@@ -313,12 +313,12 @@ fn prefix(via: Via, side: Side) -> String {
 }
 
 pub(super) fn pick_name(via: Via, side: Side, index: u8) -> String {
-    format!("{}pick-{}", prefix(via, side), SIZES.get(usize::from(index)).copied().unwrap_or(1))
+    format!("{}pick-{}", prefix(via, side), size_at(index))
 }
 
 /// The chain of one draw among so many slots, where that is made more than once.
 pub(super) fn draw_name(via: Via, side: Side, index: u8) -> String {
-    format!("{}draw-{}", prefix(via, side), SIZES.get(usize::from(index)).copied().unwrap_or(1))
+    format!("{}draw-{}", prefix(via, side), size_at(index))
 }
 
 pub(super) fn choose_name(via: Via, side: Side) -> String {
@@ -327,7 +327,7 @@ pub(super) fn choose_name(via: Via, side: Side) -> String {
 
 /// The chain of cluster IPs that have so many endpoints.
 pub(super) fn cluster_size_name(index: u8) -> String {
-    format!("cluster-ip-{}", SIZES.get(usize::from(index)).copied().unwrap_or(1))
+    format!("cluster-ip-{}", size_at(index))
 }
 
 pub(super) fn class_name(via: Via, class: Class) -> String {

@@ -18,6 +18,11 @@ pub(super) const SIZES: [u32; 17] =
 /// How many of the sizes cluster IPs have sets of their own for. What goes to no Service passes them all, so they are few.
 pub(super) const DIRECT_SIZES: u8 = 4;
 
+/// The size with this index; slot 0 alone where there is none.
+pub(super) fn size_at(index: u8) -> u32 {
+    SIZES.get(usize::from(index)).copied().unwrap_or(1)
+}
+
 /// The most endpoints that a frontend can have.
 pub(super) const MOST_ENDPOINTS: usize = 32_768;
 
@@ -210,15 +215,14 @@ impl fmt::Display for SetId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let via = |v: Via| if v == Via::NodePort { "np-" } else { "" };
         let side = |s: Side| if s == Side::Local { "local-" } else { "" };
-        let size = |i: u8| SIZES.get(usize::from(i)).copied().unwrap_or_default();
         match *self {
             Self::Class(Via::Address, Class::Internal) => f.write_str("cluster-frontends"),
             Self::Class(Via::Address, Class::External) => f.write_str("external-frontends"),
             Self::Class(Via::Address, Class::ExternalLocal) => f.write_str("external-local-frontends"),
             Self::Class(Via::NodePort, Class::ExternalLocal) => f.write_str("np-external-local"),
             Self::Class(Via::NodePort, _) => f.write_str("np-external"),
-            Self::Size(v, s, i) => write!(f, "{}{}size-{}", via(v), side(s), size(i)),
-            Self::ClusterSize(i) => write!(f, "cluster-size-{}", size(i)),
+            Self::Size(v, s, i) => write!(f, "{}{}size-{}", via(v), side(s), size_at(i)),
+            Self::ClusterSize(i) => write!(f, "cluster-size-{}", size_at(i)),
             Self::Endpoints(v, s) => write!(f, "{}{}endpoints", via(v), side(s)),
             Self::Refused(v, Refusal::Reject) => write!(f, "{}reject-frontends", via(v)),
             Self::Refused(v, Refusal::Drop) => write!(f, "{}drop-frontends", via(v)),

@@ -1,6 +1,7 @@
 //! `plumb proxy --once`, `--dry-run`, `--cleanup`.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use plumb_api::Kind;
@@ -19,13 +20,22 @@ use crate::{lang, output};
 /// An API that does not answer for so long is an error for a run that should end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Takes all that the source lists first. A manifest that makes no sense ends it: nothing is written from half a view.
 fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy, lang: Lang) -> Result<(), Error> {
     let (events, running) = source(args, &config.node_name)?;
+    let problems = take_listing(&events, proxy, lang);
+    drop(running);
+    if problems.is_empty() { Ok(()) } else { Err(Error::Manifests { problems }) }
+}
+
+/// Takes all that the source lists first; what kept it from that. A manifest that makes no sense is one of these: nothing is written
+/// from half a view. A proxy that runs on writes service ranges when they come; what is done once waits for them.
+fn take_listing(events: &Receiver<Vec<Event>>, proxy: &mut Proxy, lang: Lang) -> Vec<String> {
     let mut open = BTreeMap::new();
-    // A proxy that runs on writes service ranges when they come; what is done once waits for them.
     let mut without_ranges = false;
-    while !(proxy.is_ready() && (without_ranges || proxy.has_listed(Kind::ServiceCidr))) {
+    let complete = |proxy: &Proxy, without_ranges| {
+        proxy.is_ready() && (without_ranges || proxy.has_listed(Kind::ServiceCidr))
+    };
+    while !complete(proxy, without_ranges) {
         let Ok(batch) = events.recv_timeout(PATIENCE) else { break };
         for event in batch {
             match event {
@@ -45,16 +55,13 @@ fn listed(args: &ProxyArgs, config: &Config, proxy: &mut Proxy, lang: Lang) -> R
             }
         }
     }
-    drop(running);
     let mut problems: Vec<String> = open.into_values().collect();
-    if problems.is_empty() && proxy.is_ready() {
-        return Ok(());
+    if problems.is_empty() && !complete(proxy, without_ranges) {
+        let what =
+            "the source did not list Services, EndpointSlices, ServiceCIDRs and the Node within a minute";
+        problems.push(what.to_owned());
     }
-    if problems.is_empty() {
-        problems
-            .push("the source did not list Services, EndpointSlices and the Node within a minute".to_owned());
-    }
-    Err(Error::Manifests { problems })
+    problems
 }
 
 pub(super) fn run(args: &ProxyArgs, config: Config, context: &Context) -> Result<Status, Error> {
@@ -87,4 +94,47 @@ pub(super) fn cleanup(config: Config, context: &Context) -> Result<Status, Error
         output::print(&format!("{gone}\n"))?;
     }
     Ok(Status::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::SystemTime;
+
+    use plumb_api::Change;
+    use plumb_kube::{Problem, Trouble};
+
+    use super::*;
+
+    fn list(kinds: &[Kind]) -> Vec<Event> {
+        kinds.iter().map(|kind| Event::Change(Change::Listed(*kind))).collect()
+    }
+
+    /// What a source that tells this and ends leaves to complain of, and how much of it was not taken.
+    fn told(batches: Vec<Vec<Event>>) -> Result<(Vec<String>, usize), Box<dyn std::error::Error>> {
+        let mut proxy = Proxy::new(&NamespaceHandle::current()?, Config::default())?;
+        let (sender, events) = mpsc::channel();
+        for batch in batches {
+            sender.send(batch)?;
+        }
+        drop(sender);
+        let problems = take_listing(&events, &mut proxy, Lang::En);
+        Ok((problems, events.try_iter().count()))
+    }
+
+    #[test]
+    fn service_ranges_are_waited_for() -> Result<(), Box<dyn std::error::Error>> {
+        let first = || list(&[Kind::Service, Kind::EndpointSlice, Kind::Node]);
+        assert_eq!(told(vec![first(), list(&[Kind::ServiceCidr])])?, (Vec::new(), 0));
+        // Without a permission nobody waits.
+        let refused = Problem {
+            subject: Subject::Kind(Kind::ServiceCidr),
+            since: SystemTime::now(),
+            trouble: Trouble::Refused { code: 403, message: "forbidden".to_owned() },
+        };
+        assert_eq!(told(vec![first(), vec![Event::Problem(refused)]])?, (Vec::new(), 0));
+        let (problems, _) = told(vec![first()])?;
+        assert!(problems.iter().any(|p| p.contains("ServiceCIDRs")), "{problems:?}");
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ use super::super::affinity::Affinity;
 use super::super::compare::{Plain, held_element, wanted_element};
 use super::super::elements::{self, Op, Value};
 use super::super::frame::{choose_name, class_name, cluster_size_name, draw_name, pick_name};
-use super::super::sets::{DIRECT_SIZES, Key, SIDES, SIZES, SetId, Side, Via};
+use super::super::sets::{DIRECT_SIZES, Key, SIDES, SIZES, SetId, Side, Via, size_at};
 use super::draw::draw;
 use super::index::{Kernel, ip};
 use crate::explain::{EndpointState, FrontendState, Item, List, Refused, Rest, Senders, Share};
@@ -133,7 +133,7 @@ impl Kernel<'_> {
                 let size = size.unwrap_or(0);
                 let pick = pick_name(via, side, size);
                 let (endpoints, rest) = self.drawn(key, SetId::Endpoints(via, side), &pick, told);
-                let slots = SIZES.get(usize::from(size)).copied();
+                let slots = Some(size_at(size));
                 let again = Some(draw_name(via, side, size)).filter(|draw| self.chain(draw).is_some());
                 let last = std::iter::once(pick).chain(again).collect();
                 (last, List { senders, hooks: Vec::new(), way: Vec::new(), slots, endpoints, rest })

@@ -4,6 +4,7 @@ use plumb_api::address::{Cidr, IpFamily};
 use plumb_intent::Class;
 use plumb_nft::{BitwiseOp, Bytes, Chain, Expr, MetaKey, PayloadBase, Rule, Table};
 
+use super::super::build::saddr_offset;
 use super::super::frame::{FrameConfig, LocalDetector, class_name};
 use super::super::sets::{SetId, Via};
 use super::index::ip;
@@ -72,7 +73,12 @@ fn detector(rule: &Rule, family: IpFamily) -> LocalDetector {
 
 /// The range of sources that a rule begins with.
 fn source_range(rule: &Rule, family: IpFamily) -> Option<Cidr> {
-    let Some(Expr::Payload { base: PayloadBase::Network, len, .. }) = rule.exprs.first() else { return None };
+    let Some(Expr::Payload { base: PayloadBase::Network, offset, len, .. }) = rule.exprs.first() else {
+        return None;
+    };
+    if *offset != saddr_offset(family) {
+        return None;
+    }
     let (length, data): (u32, &Bytes) = match rule.exprs.get(1..)? {
         [Expr::Cmp { data, .. }, ..] => (len * 8, data),
         [Expr::Bitwise { op: BitwiseOp::Bool { mask, .. }, .. }, Expr::Cmp { data, .. }, ..] => {
