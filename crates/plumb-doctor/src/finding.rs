@@ -49,9 +49,11 @@ pub enum Finding {
     /// No route to an address. `packet` tells for what.
     RouteMissing { namespace: String, table: String, address: String, packet: Packet },
     /// A blackhole, unreachable or prohibit route.
-    RouteDiscards { namespace: String, route: String, table: String, packet: Packet },
+    /// `diverted`: a policy rule beside the three default ones led to its table.
+    RouteDiscards { namespace: String, route: String, table: String, packet: Packet, diverted: bool },
     /// A route that leads the wrong way (to a next hop that does not carry the packet on).
-    RouteAstray { namespace: String, route: String, table: String, packet: Packet },
+    /// `by_source`: its preferred source is what answers do not find back to.
+    RouteAstray { namespace: String, route: String, table: String, packet: Packet, by_source: bool },
     /// A policy rule that discards.
     PolicyRuleDiscards { namespace: String, rule: String, packet: Packet },
     /// A routing loop.
@@ -80,8 +82,8 @@ pub enum Finding {
     ConntrackFull { namespace: String, count: u64, max: u64 },
     /// Bridged packets do not pass the IP hooks, so that answers are not translated back.
     BridgeNotFiltered { namespace: String, sysctl: String, bridge: String },
-    /// A device is down.
-    LinkDown { namespace: String, device: String },
+    /// A device is down. `cuts`: it has no address of its own and is the other end of a link that it takes the carrier from.
+    LinkDown { namespace: String, device: String, cuts: bool },
     /// A device has no carrier since its other end is down or gone.
     NoCarrier { namespace: String, device: String, peer: Option<String> },
     /// The host's end of a pod's link is in no bridge.

@@ -1,4 +1,5 @@
 //! Findings and diagnosis: from traces to causes, their places, evidence and remedies tried in the model.
+pub mod check;
 pub mod diagnose;
 pub mod finding;
 pub mod hops;
@@ -9,4 +10,4 @@ pub mod report;
 pub mod resolve;
 mod schema;
 
-pub use schema::report_schema;
+pub use schema::{check_schema, report_schema};

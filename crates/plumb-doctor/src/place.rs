@@ -28,7 +28,7 @@ pub use nft::{
 use crate::report::Place;
 
 /// Preferences of the policy rules that every namespace has: local, main, default (net/ipv4/fib_rules.c).
-const DEFAULT_RULES: [u32; 3] = [0, 32766, 32767];
+pub(crate) const DEFAULT_RULES: [u32; 3] = [0, 32766, 32767];
 
 pub(crate) fn set(place: &mut Place, key: &str, value: impl Into<Value>) {
     place.insert(key.to_owned(), value.into());

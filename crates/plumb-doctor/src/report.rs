@@ -72,9 +72,20 @@ pub struct Remedy {
     /// Outcome in the model with this and all earlier first remedies applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tried_in_model: Option<String>,
-    /// It cannot be tried: advice only.
+    /// Whether a lab ran it for real and the symptom was gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tried_in_lab: bool,
+    /// It was not tried, or cannot be: advice only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub advice: bool,
+}
+
+impl Remedy {
+    /// A command that nobody tried yet.
+    #[must_use]
+    pub fn of(command: String) -> Self {
+        Self { command, tried_in_model: None, tried_in_lab: false, advice: false }
+    }
 }
 
 /// One cause.

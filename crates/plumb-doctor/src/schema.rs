@@ -1,9 +1,18 @@
-//! The JSON schema of reports, published as `docs/report.schema.json`.
+//! The JSON schemas of reports, published as `docs/report.schema.json` and `docs/check.schema.json`.
 
 /// The schema as JSON text, ending in a newline.
 #[must_use]
 pub fn report_schema() -> String {
     let schema = schemars::schema_for!(crate::report::Report);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The schema of `plumb check`'s answer as JSON text, ending in a newline.
+#[must_use]
+pub fn check_schema() -> String {
+    let schema = schemars::schema_for!(crate::check::CheckReport);
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
@@ -20,21 +29,23 @@ mod tests {
     /// `PLUMB_BLESS=1 cargo test -p plumb-doctor` writes the file anew.
     #[test]
     fn published_schema_is_current() {
-        let path = format!("{DOCS}/report.schema.json");
-        if std::env::var_os("PLUMB_BLESS").is_some() {
-            std::fs::write(&path, super::report_schema()).unwrap();
+        for (name, current) in [("report", super::report_schema()), ("check", super::check_schema())] {
+            let path = format!("{DOCS}/{name}.schema.json");
+            if std::env::var_os("PLUMB_BLESS").is_some() {
+                std::fs::write(&path, &current).unwrap();
+            }
+            let published = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(
+                published, current,
+                "{name}: write it anew with PLUMB_BLESS=1 cargo test -p plumb-doctor"
+            );
         }
-        let published = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            published,
-            super::report_schema(),
-            "write it anew with PLUMB_BLESS=1 cargo test -p plumb-doctor"
-        );
     }
 
     #[test]
     fn every_id_has_its_page_and_every_page_its_id() {
-        let ids: BTreeSet<String> = crate::messages::ALL_IDS.iter().map(|id| (*id).to_owned()).collect();
+        let all = crate::messages::ALL_IDS.iter().copied().chain(crate::check::kind_ids());
+        let ids: BTreeSet<String> = all.map(str::to_owned).collect();
         let pages: BTreeSet<String> = std::fs::read_dir(format!("{DOCS}/faults"))
             .unwrap()
             .filter_map(|e| e.unwrap().file_name().to_str()?.strip_suffix(".md").map(str::to_owned))

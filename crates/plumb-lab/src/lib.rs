@@ -40,6 +40,7 @@ mod status;
 mod step;
 mod supervisor;
 pub mod topology;
+mod yardstick;
 
 pub use breaking::{Broken, break_, heal};
 pub use child::run_if_child;
@@ -54,3 +55,4 @@ pub use state::{ActiveFault, labs, owners};
 pub use status::{FaultStatus, NodeStatus, OutsideStatus, PodStatus, ServiceStatus, Status, status};
 pub use step::Step;
 pub use topology::{Topology, TopologyError};
+pub use yardstick::add_labs;

@@ -14,6 +14,9 @@ pub struct Host {
     /// Node name, where it is a node of a cluster.
     #[serde(default)]
     pub node: Option<String>,
+    /// Processes whose namespaces nobody on this machine may see, with all capabilities: those around a container, say.
+    #[serde(default)]
+    pub hidden_processes: u32,
 }
 
 /// Every namespace of a machine.

@@ -1,5 +1,6 @@
 //! Flags and subcommands.
 
+mod check;
 mod endpointslices;
 mod explain;
 mod lab;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use check::*;
 pub use endpointslices::*;
 pub use explain::*;
 pub use lab::*;
@@ -41,6 +43,7 @@ const EXAMPLES: &str = "\
 Examples:
   plumb diagnose netns:client 10.0.2.2:8080   why that fails, where, and what mends it
   plumb trace netns:client 10.0.2.2:8080      the way of the packet, there and back
+  plumb check                       what is wrong here, before anyone says which flow fails
   plumb ns                          every network namespace, who lives in it, what listens
   plumb ns --tree                   bridges, veth pairs, and which end is where
   plumb snapshot -o node-1.plumb    all that the kernel holds, in a file
@@ -59,6 +62,8 @@ pub enum Command {
     Diagnose(DiagnoseArgs),
     /// The way of a packet, there and back, hop by hop
     Trace(TraceArgs),
+    /// What is wrong on this machine, in a lab or a snapshot: who should reach whom, what the kernel holds, what counters do
+    Check(CheckArgs),
     /// Network namespaces at a glance: who lives in each, its addresses, what listens
     Ns(NsArgs),
     /// All that the kernel holds, in one file

@@ -9,7 +9,8 @@ use super::evidence;
 use super::failure::Failure;
 use super::suspect::{Suspect, suspects};
 use super::{Question, Walked, walk};
-use crate::messages;
+use crate::finding::Packet;
+use crate::messages::{self, Lang};
 use crate::report::{Cause, Remedy};
 
 /// More causes than this for one flow are not looked for.
@@ -18,12 +19,26 @@ const MOST_CAUSES: usize = 10;
 /// A cause that was found, and how it was cured in the model.
 struct Found {
     suspect: Suspect,
+    /// The packet that it stopped.
+    packet: Packet,
     /// The change that cured it; `None` where nothing in the model does.
     cure: Option<Vec<Change>>,
 }
 
+/// A cause of a flow's failure, as the report tells it, with what a check of many flows needs besides.
+pub(crate) struct Diagnosed {
+    /// As the report tells it.
+    pub(crate) cause: Cause,
+    /// Number in the catalogue of faults.
+    pub(crate) fault: Option<&'static str>,
+    /// Which packet of the flow it stops.
+    pub(crate) packet: Packet,
+    /// The changes that cured it in the model; empty where none did.
+    pub(crate) cure: Vec<Change>,
+}
+
 /// The causes of a flow's failure (or delay), with remedies that were tried.
-pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &Walked) -> Vec<Cause> {
+pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &Walked) -> Vec<Diagnosed> {
     let mut found = Vec::new();
     let mut model = snapshot.clone();
     while found.len() < MOST_CAUSES {
@@ -45,7 +60,12 @@ pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &
             let before = applied.clone();
             applied.extend(f.cure.iter().flatten().cloned());
             let tried = f.cure.as_ref().and_then(|_| outcome_with(snapshot, q, &applied));
-            cause(snapshot, q, net, walked, f, share, delay_s, tried, &before)
+            Diagnosed {
+                cause: cause(snapshot, q, net, walked, f, share, delay_s, tried, &before),
+                fault: messages::fault(&f.suspect.finding),
+                packet: f.packet,
+                cure: f.cure.clone().unwrap_or_default(),
+            }
         })
         .collect()
 }
@@ -71,7 +91,7 @@ fn next_cause(model: &Snapshot, q: &Question) -> Option<Found> {
                     && helps(&q.flow, a, &failure, &mended, must_connect)
                 {
                     let cure = Some(changes.clone());
-                    return Some(Found { suspect, cure });
+                    return Some(Found { suspect, packet: failure.packet, cure });
                 }
             }
         }
@@ -79,11 +99,11 @@ fn next_cause(model: &Snapshot, q: &Question) -> Option<Found> {
             first = Some(suspect);
         }
     }
-    first.map(|suspect| Found { suspect, cure: None })
+    first.map(|suspect| Found { suspect, packet: failure.packet, cure: None })
 }
 
 /// Whether a branch fails, or connects late in an attempt that connects.
-fn needs_cause(a: &Attempt, b: &plumb_trace::session::AttemptBranch) -> bool {
+pub(super) fn needs_cause(a: &Attempt, b: &plumb_trace::session::AttemptBranch) -> bool {
     if a.outcome == Outcome::Connects {
         return b.outcome == Outcome::Connects && b.packets.len() > 1;
     }
@@ -91,7 +111,7 @@ fn needs_cause(a: &Attempt, b: &plumb_trace::session::AttemptBranch) -> bool {
 }
 
 /// A model with changes made; `None` where they do not fit it.
-fn with(model: &Snapshot, changes: &[Change]) -> Option<Snapshot> {
+pub(crate) fn with(model: &Snapshot, changes: &[Change]) -> Option<Snapshot> {
     let mut mended = model.clone();
     for c in changes {
         c.apply(&mut mended).ok()?;
@@ -234,7 +254,7 @@ fn cause(
     }
     if remedy.is_empty() {
         let command = messages::advice(q.lang, &s.finding);
-        remedy.push(Remedy { command, tried_in_model: None, advice: true });
+        remedy.push(Remedy { advice: true, ..Remedy::of(command) });
     }
     Cause {
         id: messages::id(&s.finding).to_owned(),
@@ -250,6 +270,12 @@ fn cause(
 }
 
 fn remedy_of(snapshot: &Snapshot, q: &Question, changes: &[Change], tried: Option<Outcome>) -> Remedy {
+    let (command, advice) = commands(snapshot, changes, q.lang);
+    Remedy { tried_in_model: tried.map(|o| o.name().to_owned()), advice, ..Remedy::of(command) }
+}
+
+/// Changes as commands joined by ` && `, and whether one of them is advice only.
+pub(crate) fn commands(snapshot: &Snapshot, changes: &[Change], lang: Lang) -> (String, bool) {
     // Later commands may name what earlier ones made.
     let mut model = snapshot.clone();
     let mut commands = Vec::new();
@@ -259,11 +285,11 @@ fn remedy_of(snapshot: &Snapshot, q: &Question, changes: &[Change], tried: Optio
         if here.is_empty()
             && let Some(a) = c.advice(&model)
         {
-            commands.push(messages::change_advice(q.lang, &a));
+            commands.push(messages::change_advice(lang, &a));
             advice = true;
         }
         commands.extend(here);
         let _ = c.apply(&mut model);
     }
-    Remedy { command: commands.join(" && "), tried_in_model: tried.map(|o| o.name().to_owned()), advice }
+    (commands.join(" && "), advice)
 }

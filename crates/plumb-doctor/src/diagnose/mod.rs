@@ -17,6 +17,7 @@ use plumb_model::Snapshot;
 use plumb_trace::session::{Attempt, Flow, Outcome, attempt};
 use plumb_trace::{Network, Walker};
 
+pub(crate) use cure::{Diagnosed, commands, with};
 pub use probe::{ProbeSeen, with_probe};
 
 use crate::hops::{self, Level, Telling};
@@ -51,7 +52,7 @@ pub(crate) fn walk(net: &Network, flow: &Flow) -> Walked {
 pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
     let net = Network::compile(snapshot);
     let walked = walk(&net, &q.flow);
-    let causes = cure::causes(snapshot, q, &net, &walked);
+    let causes = cure::causes(snapshot, q, &net, &walked).into_iter().map(|d| d.cause).collect();
     let verdict = verdict::verdict(&net, q, &walked);
     let a = &walked.attempt;
     Report {
@@ -68,6 +69,26 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
         ruled_out: in_order::ruled_out(&net, &walked).iter().map(|i| messages::in_order(q.lang, i)).collect(),
         paths: paths(&net, a, Telling { unknowns: &walked.unknowns, level: Level::Brief, lang: q.lang }),
     }
+}
+
+/// What tells the failure (or delay) of an attempt from others: who stopped which packet of its largest failing branch.
+/// `None` where it connects at once.
+pub(crate) fn failure_key(a: &Attempt) -> Option<String> {
+    let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
+    Some(failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?.key())
+}
+
+/// Whether something unknown let the attempt through where it does not end in silence: then it cannot be told how it ends.
+pub(crate) fn is_open(a: &Attempt) -> bool {
+    let ends_otherwise = a.branches.iter().filter(|b| b.outcome != Outcome::TimesOut);
+    ends_otherwise.filter_map(|b| b.packets.last()).any(|e| !verdict::met(e).is_empty())
+}
+
+/// The causes of one flow, with what cured each in the model.
+pub(crate) fn causes(snapshot: &Snapshot, q: &Question) -> Vec<Diagnosed> {
+    let net = Network::compile(snapshot);
+    let walked = walk(&net, &q.flow);
+    cure::causes(snapshot, q, &net, &walked)
 }
 
 /// Walks a question without looking for causes: what `plumb trace` shows.

@@ -20,7 +20,7 @@ pub(crate) struct Verdict {
 }
 
 /// The unknown things that a branch was let through by.
-fn met(e: &Exchange) -> Vec<u32> {
+pub(super) fn met(e: &Exchange) -> Vec<u32> {
     let mut list: Vec<u32> = e.world.unknowns.to_vec();
     let events = e.request.state.history.events();
     // A call that failed with EPERM had its answer before any other came.

@@ -93,10 +93,15 @@ pub(super) fn summary(finding: &Finding) -> String {
                 packet(*p)
             )
         }
-        F::RouteDiscards { namespace, route, table, packet: p } => {
+        F::RouteDiscards { namespace, route, table, packet: p, .. } => {
             format!("in {namespace}, the route `{route}` of table {table} discards the {}", packet(*p))
         }
-        F::RouteAstray { namespace, route, table, packet: p } => format!(
+        F::RouteAstray { namespace, route, by_source: true, .. } => {
+            format!(
+                "in {namespace}, the route `{route}` prefers a source address that replies do not find back to"
+            )
+        }
+        F::RouteAstray { namespace, route, table, packet: p, .. } => format!(
             "in {namespace}, the route `{route}` of table {table} leads the {} to a next hop that does not carry it on",
             packet(*p)
         ),
@@ -152,7 +157,7 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::BridgeNotFiltered { namespace, sysctl, bridge } => format!(
             "in {namespace}, packets bridged by {bridge} do not pass the IP hooks ({sysctl} is 0), so that replies are not translated back"
         ),
-        F::LinkDown { namespace, device } => format!("{device} in {namespace} is down"),
+        F::LinkDown { namespace, device, .. } => format!("{device} in {namespace} is down"),
         F::NoCarrier { namespace, device, peer: Some(peer) } => {
             format!("{device} in {namespace} has no carrier: its other end, {peer}, is down")
         }

@@ -3,6 +3,8 @@
 //! This module decides *what* is said; the language modules only how. Every match over findings is exhaustive, so a new
 //! kind of finding does not compile before each language can say it.
 
+mod check;
+pub(crate) mod checks;
 mod effect;
 mod en;
 mod ids;
@@ -17,8 +19,9 @@ mod zh;
 use plumb_model::Advice;
 use plumb_trace::session::Flow;
 
+pub use check::{check_headline, hidden_processes, pairs, scope, severity};
 pub use effect::{Ending, Traffic};
-pub use ids::{ALL_IDS, fault, id};
+pub use ids::{ALL_IDS, FAULTS, fault, id};
 pub use rejection::rejection;
 pub use shown::{evidence, shown, unit};
 pub use step::{End, Step, Why};

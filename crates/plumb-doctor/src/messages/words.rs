@@ -32,6 +32,11 @@ pub enum Heading {
     Right,
     Rose,
     All,
+    NotConnects,
+    Affects,
+    Pairs,
+    NextStep,
+    NotCovered,
 }
 
 pub(super) fn heading(lang: Lang, heading: Heading) -> &'static str {
@@ -63,6 +68,11 @@ pub(super) fn heading(lang: Lang, heading: Heading) -> &'static str {
         H::Right => ("right would be", "正确值"),
         H::Rose => ("rose while probing", "探测期间增加"),
         H::All => ("all attempts", "全部连接尝试"),
+        H::NotConnects => ("does not connect", "不能连通"),
+        H::Affects => ("affects", "影响对象"),
+        H::Pairs => ("pairs", "连接对"),
+        H::NextStep => ("What to do next", "下一步"),
+        H::NotCovered => ("Not covered", "未检查"),
     };
     match lang {
         Lang::En => en,

@@ -77,10 +77,13 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::RouteMissing { namespace, table, address, packet: p } => {
             format!("{namespace} 没有到 {address} 的路由，无法发送{}（最后查询的是 {table} 表）", packet(*p))
         }
-        F::RouteDiscards { namespace, route, table, packet: p } => {
+        F::RouteDiscards { namespace, route, table, packet: p, .. } => {
             format!("{namespace} 中 {table} 表的路由 `{route}` 丢弃了{}", packet(*p))
         }
-        F::RouteAstray { namespace, route, table, packet: p } => {
+        F::RouteAstray { namespace, route, by_source: true, .. } => {
+            format!("在 {namespace} 中，路由 `{route}` 优先使用的源地址无法让应答返回")
+        }
+        F::RouteAstray { namespace, route, table, packet: p, .. } => {
             format!("{namespace} 中 {table} 表的路由 `{route}` 把{}送往一个不会继续转发的下一跳", packet(*p))
         }
         F::PolicyRuleDiscards { namespace, rule, packet: p } => {
@@ -129,7 +132,7 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::BridgeNotFiltered { namespace, sysctl, bridge } => format!(
             "{namespace} 中经网桥 {bridge} 转发的报文不经过 IP 层钩子（{sysctl} 为 0），应答因此不做反向转换"
         ),
-        F::LinkDown { namespace, device } => format!("{namespace} 中的 {device} 未启用（down）"),
+        F::LinkDown { namespace, device, .. } => format!("{namespace} 中的 {device} 未启用（down）"),
         F::NoCarrier { namespace, device, peer: Some(peer) } => {
             format!("{namespace} 中的 {device} 无载波：其对端 {peer} 未启用")
         }

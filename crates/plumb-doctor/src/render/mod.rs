@@ -1,3 +1,4 @@
-//! Reports for people.
+//! Reports as people and programs read them.
 
+pub mod junit;
 pub mod terminal;

@@ -4,6 +4,7 @@
 //! into `grep`. The order is that of a person who asks: what happens, why, how to mend it, what is not known, what need
 //! not be looked at, and the way that the packet took.
 
+mod check;
 mod locator;
 mod style;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+pub use check::{check, check_line};
 pub use locator::locator;
 use style::Style;
 

@@ -57,8 +57,18 @@ struct Places {
     paths: Vec<PathBuf>,
 }
 
-/// All that can be found, plumb's own first, then by name; and what could not be looked at.
-pub(crate) fn namespaces(extra: &[PathBuf]) -> Result<(Vec<Found>, Vec<String>)> {
+/// What was found.
+pub(crate) struct All {
+    /// Namespaces, plumb's own first, then by name.
+    pub(crate) found: Vec<Found>,
+    /// What could not be looked at.
+    pub(crate) gaps: Vec<String>,
+    /// Processes that nobody on this machine may see.
+    pub(crate) hidden_processes: u32,
+}
+
+/// All that can be found.
+pub(crate) fn namespaces(extra: &[PathBuf]) -> Result<All> {
     let mut gaps = Vec::new();
     let mut places: BTreeMap<NamespaceId, Places> = BTreeMap::new();
     let own = own_id()?;
@@ -83,7 +93,8 @@ pub(crate) fn namespaces(extra: &[PathBuf]) -> Result<(Vec<Found>, Vec<String>)>
         }
         place.paths.push(mount.path.into());
     }
-    for (id, process) in process::all(&mut gaps) {
+    let (processes, hidden_processes) = process::all(&mut gaps);
+    for (id, process) in processes {
         let place = places.entry(id).or_default();
         place.paths.push(format!("/proc/{}/ns/net", process.pid).into());
         place.processes.push(process);
@@ -103,7 +114,7 @@ pub(crate) fn namespaces(extra: &[PathBuf]) -> Result<(Vec<Found>, Vec<String>)>
         Err(error) => !matches!(error.errno(), Some(libc::ENOENT | libc::ESRCH)),
     });
     found.sort_by_key(|f| (!f.own, f.names.is_empty(), f.name()));
-    Ok((found, gaps))
+    Ok(All { found, gaps, hidden_processes })
 }
 
 fn open(id: NamespaceId, own: bool, place: Places) -> Found {

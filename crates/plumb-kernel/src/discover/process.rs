@@ -9,17 +9,21 @@ use super::cgroup;
 /// `PF_KTHREAD`: threads of the kernel live nowhere that a person would look for them.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
-/// Every process whose namespace may be seen.
-pub(super) fn all(gaps: &mut Vec<String>) -> Vec<(NamespaceId, Process)> {
+/// `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN` (include/uapi/linux/capability.h).
+const TO_SEE: u64 = 1 << 19 | 1 << 21;
+
+/// Every process whose namespace may be seen, and how many stay hidden from somebody who has every right to see them:
+/// those of a container around plumb's own, say.
+pub(super) fn all(gaps: &mut Vec<String>) -> (Vec<(NamespaceId, Process)>, u32) {
     let entries = match std::fs::read_dir("/proc") {
         Ok(entries) => entries,
         Err(error) => {
             gaps.push(format!("/proc cannot be listed: {error}"));
-            return Vec::new();
+            return (Vec::new(), 0);
         }
     };
     let mut found = Vec::new();
-    let mut hidden = 0_usize;
+    let mut hidden = 0_u32;
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
         let Some(pid) = name.to_str().and_then(|n| n.parse::<u32>().ok()) else { continue };
@@ -39,13 +43,24 @@ pub(super) fn all(gaps: &mut Vec<String>) -> Vec<(NamespaceId, Process)> {
             Err(_) => {}
         }
     }
-    if hidden > 0 {
+    let may_see = may_see();
+    if hidden > 0 && !may_see {
         gaps.push(format!(
-            "the network namespaces of {hidden} processes of other users cannot be seen (is CAP_SYS_PTRACE missing?)"
+            "the network namespaces of {hidden} processes of other users cannot be seen (CAP_SYS_PTRACE is missing)"
         ));
+        hidden = 0;
     }
     found.sort_by_key(|(_, p)| p.pid);
-    found
+    (found, hidden)
+}
+
+/// Whether this process has what it takes to see other users' processes.
+fn may_see() -> bool {
+    let mask = std::fs::read_to_string("/proc/thread-self/status").ok().and_then(|status| {
+        let mask = status.lines().find_map(|l| l.strip_prefix("CapEff:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    mask.is_some_and(|mask| mask & TO_SEE == TO_SEE)
 }
 
 fn read(pid: u32, file: &str) -> Option<String> {

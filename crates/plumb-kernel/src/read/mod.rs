@@ -122,7 +122,7 @@ impl fmt::Debug for Options<'_> {
 
 /// Reads the machine. What cannot be read is told in the snapshot; an error means that nothing could.
 pub fn snapshot(options: &Options<'_>) -> Result<Snapshot> {
-    let (found, mut gaps) = discover::namespaces(&options.extra)?;
+    let discover::All { found, mut gaps, hidden_processes } = discover::namespaces(&options.extra)?;
     allow_open_files(found.len());
     let selected = select(found, options.only.as_deref(), &mut gaps);
     let mut features = Features::detect();
@@ -167,7 +167,7 @@ pub fn snapshot(options: &Options<'_>) -> Result<Snapshot> {
         namespaces.push(reading.namespace);
     }
     let taken_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let host = Host { node: options.node.clone(), ..host() };
+    let host = Host { node: options.node.clone(), hidden_processes, ..host() };
     Ok(Snapshot { version: Snapshot::VERSION, taken_at, host, namespaces, gaps, redacted: false })
 }
 
@@ -189,6 +189,7 @@ fn host() -> Host {
         hostname: uname.nodename().to_string_lossy().into_owned(),
         kernel: uname.release().to_string_lossy().into_owned(),
         node: None,
+        hidden_processes: 0,
     }
 }
 

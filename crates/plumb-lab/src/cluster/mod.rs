@@ -15,14 +15,14 @@ mod readiness;
 use std::sync::Arc;
 
 use plumb_api::address::Cidr;
-use plumb_api::{Kind, NamespacedName};
+use plumb_api::{Kind, NamespacedName, Object};
 use plumb_kernel::in_namespace;
 use serde_json::{Value, json};
 
 pub use proxies::ProxyStatus;
 pub(crate) use proxies::remove_files;
 
-use crate::api::store::{Part, Patch, has_status};
+use crate::api::store::{ListOptions, Part, Patch, has_status};
 use crate::api::{Api, ApiOptions, ApiServer, Status, Store, StoreOptions};
 use crate::error::{LabError, Result};
 use crate::state::NETNS;
@@ -49,21 +49,7 @@ impl Cluster {
         if topology.manifests.is_empty() {
             return Ok(None);
         }
-        let families: Vec<bool> = topology.network.pod_ranges.iter().map(|r| r.addr.is_ipv4()).collect();
-        let ranges = SERVICE_CIDRS.iter().filter_map(|text| text.parse::<Cidr>().ok());
-        let cluster_ips = ranges.filter(|r| families.contains(&r.address().is_ipv4())).collect();
-        let api = Api::new(
-            Store::new(StoreOptions { cluster_ips, ..StoreOptions::default() }),
-            ApiOptions::default(),
-        );
-        for (what, kind, namespace, object) in objects::of(topology)? {
-            api.with(|store| create(store, kind, &namespace, object)).map_err(|status| {
-                LabError::Refused {
-                    what: format!("create {what}"),
-                    message: status.to_json()["message"].as_str().unwrap_or("refused").to_owned(),
-                }
-            })?;
-        }
+        let api = Api::new(filled(topology)?, ApiOptions::default());
         let probes = readiness::Probes::start(topology, &api)?;
         let controller = controller::start(Arc::clone(&api)).map_err(LabError::io("start the controller"))?;
         let mut servers = Vec::with_capacity(topology.nodes.len());
@@ -83,6 +69,39 @@ impl Cluster {
     pub(crate) fn proxies(&mut self) -> Vec<ProxyStatus> {
         self.proxies.status()
     }
+}
+
+/// The API's store with the topology's objects in it. Addresses and ports that it gives out depend on the topology alone.
+fn filled(topology: &Topology) -> Result<Store> {
+    let families: Vec<bool> = topology.network.pod_ranges.iter().map(|r| r.addr.is_ipv4()).collect();
+    let ranges = SERVICE_CIDRS.iter().filter_map(|text| text.parse::<Cidr>().ok());
+    let cluster_ips = ranges.filter(|r| families.contains(&r.address().is_ipv4())).collect();
+    let mut store = Store::new(StoreOptions { cluster_ips, ..StoreOptions::default() });
+    for (what, kind, namespace, object) in objects::of(topology)? {
+        create(&mut store, kind, &namespace, object).map_err(|status| LabError::Refused {
+            what: format!("create {what}"),
+            message: status.to_json()["message"].as_str().unwrap_or("refused").to_owned(),
+        })?;
+    }
+    Ok(store)
+}
+
+/// The objects of a topology as the lab's API holds them when it starts: with the addresses that it gave out.
+pub(crate) fn objects(topology: &Topology) -> Result<Vec<Object>> {
+    let store = filled(topology)?;
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        let list = store.list(kind, &ListOptions::default()).map_err(|status| LabError::Refused {
+            what: format!("list {kind}"),
+            message: status.to_json()["message"].as_str().unwrap_or("refused").to_owned(),
+        })?;
+        for stored in &list.items {
+            let object = Object::from_json(stored.json.clone())
+                .map_err(|e| LabError::Refused { what: format!("read a {kind}"), message: e.to_string() })?;
+            all.push(object);
+        }
+    }
+    Ok(all)
 }
 
 /// Creates an object, then writes its status, which the API keeps apart.

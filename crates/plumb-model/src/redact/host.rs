@@ -9,7 +9,7 @@ use crate::{Host, Namespace, Owner, Process, Read, Snapshot, Sysctls};
 impl Redactor {
     pub(super) fn snapshot(&mut self, snapshot: &mut Snapshot) {
         let Snapshot { version: _, taken_at: _, host, namespaces, gaps, redacted: _ } = snapshot;
-        let Host { hostname, kernel: _, node } = host;
+        let Host { hostname, kernel: _, node, hidden_processes: _ } = host;
         *hostname = self.names.name(Name::Host, hostname);
         if let Some(node) = node {
             *node = self.names.name(Name::Node, node);

@@ -56,7 +56,7 @@ fn usage(e: ResolveError) -> Error {
     Error::Usage { problem: e.to_string(), help: "`plumb ns` lists the namespaces".to_owned() }
 }
 
-fn who(from: &From) -> Who {
+pub(super) fn who(from: &From) -> Who {
     match from {
         From::Netns(name) => Who::Namespace(name.clone()),
         From::NetnsPath(path) => Who::Namespace(path.display().to_string()),

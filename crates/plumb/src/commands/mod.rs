@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod check;
 mod completion;
 mod diagnose;
 mod endpointslices;
@@ -49,6 +50,7 @@ pub fn run(command: &Command, context: &Context) -> Result<Status, Error> {
     match command {
         Command::Diagnose(args) => diagnose::run(args, context),
         Command::Trace(args) => trace::run(args, context),
+        Command::Check(args) => check::run(args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Snapshot(args) => snapshot::run(args, context),
         Command::Lab(args) => lab::run(args, context),

@@ -30,6 +30,8 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::OutsideSnapshot => "a namespace that is not covered",
         Say::Reading => "reading",
         Say::Probing => "opening the connection",
+        Say::Walking => "walking pairs",
+        Say::NothingYet => "nothing wrong so far; watching",
         Say::Redacted => "names and addresses are replaced",
         Say::Complete => "everything could be read",
         Say::NotComplete => "not read",

@@ -47,6 +47,8 @@ pub enum Say<'a> {
     MissingRights { names: &'a str, hides_namespaces: bool },
     Reading,
     Probing,
+    Walking,
+    NothingYet,
     Taken { host: &'a str, kernel: &'a str, at: &'a str },
     Redacted,
     Redaction { warning: &'a str },

@@ -30,6 +30,8 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::OutsideSnapshot => "未覆盖的命名空间",
         Say::Reading => "读取中",
         Say::Probing => "正在建立连接",
+        Say::Walking => "推演连接对",
+        Say::NothingYet => "目前没有发现问题；持续观察中",
         Say::Redacted => "名称和地址已替换",
         Say::Complete => "全部内容均已读取",
         Say::NotComplete => "未能读取",

@@ -12,7 +12,10 @@ use crate::report::Layer;
 
 pub(super) fn down(case: &Case, ns: NsIndex, device: u32) -> Suspect {
     let name = case.net.device_name(ns, device);
-    let finding = Finding::LinkDown { namespace: case.name(ns), device: name.clone() };
+    let n = case.net.namespace(ns);
+    let cuts = n.link(device).is_some_and(|l| l.peer.is_some())
+        && !n.addresses.items().iter().any(|a| a.index == device);
+    let finding = Finding::LinkDown { namespace: case.name(ns), device: name.clone(), cuts };
     let cure = case.change(ns, Action::SetLinkUp { device: name, up: true });
     Suspect::new(finding, place::device(case.net, ns, device, "state", "DOWN"), Layer::Link, vec![vec![cure]])
 }

@@ -151,6 +151,7 @@ pub(super) fn discards(case: &Case, route: &RouteRef, packet: Packet) -> Vec<Sus
         route: place::route_text(case.net, route),
         table: Route::table_name(r.table),
         packet,
+        diverted: !place::DEFAULT_RULES.contains(&route.rule_pref),
     };
     let addr = case.failure.state.packet.dst;
     let delete = case.change(route.ns, Action::DeleteRoute(r.clone()));
@@ -211,6 +212,7 @@ pub(super) fn preferred_source(case: &Case) -> Option<Suspect> {
         route: place::route_text(case.net, &found),
         table: Route::table_name(r.table),
         packet: Packet::Request,
+        by_source: true,
     };
     let delete = case.change(found.ns, Action::DeleteRoute(r.clone()));
     let plain = case.change(found.ns, Action::AddRoute(Route { prefsrc: None, ..r.clone() }));
@@ -234,6 +236,7 @@ pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) 
         route: place::route_text(case.net, &route),
         table: Route::table_name(r.table),
         packet,
+        by_source: false,
     };
     let delete = case.change(ns, Action::DeleteRoute(r.clone()));
     let mut alternatives = vec![vec![delete.clone()]];

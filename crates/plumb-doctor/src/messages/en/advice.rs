@@ -86,7 +86,7 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::BridgeNotFiltered { namespace, sysctl, .. } => {
             format!("set {sysctl} to 1 in {namespace} (the module br_netfilter must be loaded)")
         }
-        F::LinkDown { namespace, device } => format!("set {device} up in {namespace}"),
+        F::LinkDown { namespace, device, .. } => format!("set {device} up in {namespace}"),
         F::NoCarrier { namespace, device, peer } => match peer {
             Some(peer) => format!("set {peer} up, the other end of {device} in {namespace}"),
             None => format!("find out where the other end of {device} in {namespace} went"),

@@ -76,7 +76,7 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::BridgeNotFiltered { namespace, sysctl, .. } => {
             format!("在 {namespace} 中把 {sysctl} 设为 1（需要加载 br_netfilter 模块）")
         }
-        F::LinkDown { namespace, device } => format!("在 {namespace} 中启用 {device}"),
+        F::LinkDown { namespace, device, .. } => format!("在 {namespace} 中启用 {device}"),
         F::NoCarrier { namespace, device, peer } => match peer {
             Some(peer) => format!("启用 {peer}，即 {namespace} 中 {device} 的对端"),
             None => format!("查明 {namespace} 中 {device} 的对端去了哪里"),

@@ -2,6 +2,8 @@
 
 use owo_colors::{OwoColorize, Style as Ansi};
 
+use crate::check::Severity;
+
 /// Colours where the caller wants them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style(pub(super) bool);
@@ -29,6 +31,15 @@ impl Style {
 
     pub(super) fn command(self, text: &str) -> String {
         self.paint(text, Ansi::new().cyan())
+    }
+
+    pub(super) fn severity(self, severity: Severity, text: &str) -> String {
+        let style = match severity {
+            Severity::Error => Ansi::new().red().bold(),
+            Severity::Warning => Ansi::new().yellow().bold(),
+            Severity::Info => Ansi::new().cyan(),
+        };
+        self.paint(text, style)
     }
 
     pub(super) fn outcome(self, outcome: &str, text: &str) -> String {

@@ -57,11 +57,10 @@ fn example() -> Report {
             effect: "new TCP connections to 10.0.2.2:8080 by way of router time out".into(),
             remedy: vec![
                 Remedy {
-                    command: "ip netns exec router nft delete rule ip filter forward handle 12".into(),
                     tried_in_model: Some("connects".into()),
-                    advice: false,
+                    ..Remedy::of("ip netns exec router nft delete rule ip filter forward handle 12".into())
                 },
-                Remedy { command: "ask who made it".into(), tried_in_model: None, advice: true },
+                Remedy { advice: true, ..Remedy::of("ask who made it".into()) },
             ],
             delay_s: None,
         }],

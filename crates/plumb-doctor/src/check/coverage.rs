@@ -1,0 +1,45 @@
+//! Which faults of the catalogue are found, and by what: the table that the tests complete.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{kinds, motion, state};
+use crate::messages;
+
+/// What is there for one fault of the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Ids of the findings that tell it.
+    pub ids: BTreeSet<&'static str>,
+    /// A pair that it breaks leads to it.
+    pub reach: bool,
+    /// It is seen in a snapshot.
+    pub state: bool,
+    /// It is seen in what counters do.
+    pub motion: bool,
+}
+
+/// Every fault that this version can name, by its number.
+#[must_use]
+pub fn coverage() -> BTreeMap<&'static str, Coverage> {
+    let mut all: BTreeMap<&'static str, Coverage> = BTreeMap::new();
+    for (fault, id) in messages::FAULTS {
+        let c = all.entry(fault).or_default();
+        c.ids.insert(id);
+        c.reach = true;
+    }
+    for (check, is_motion) in
+        state::CHECKS.iter().map(|c| (c.kinds, false)).chain(motion::CHECKS.iter().map(|c| (c.kinds, true)))
+    {
+        for id in check {
+            let Some(fault) = kinds::get(id).fault else { continue };
+            let c = all.entry(fault).or_default();
+            c.ids.insert(id);
+            if is_motion {
+                c.motion = true;
+            } else {
+                c.state = true;
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,60 @@
+//! The kinds of findings that checks make on their own; those of `diagnose` are in [`crate::finding`].
+
+use super::report::Severity;
+use crate::report::Layer;
+
+/// A kind of finding.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// Stable slug, the name of its page.
+    pub(crate) id: &'static str,
+    /// Number in the catalogue of faults.
+    pub(crate) fault: Option<&'static str>,
+    pub(crate) severity: Severity,
+    pub(crate) symptom: &'static str,
+    pub(crate) layer: Layer,
+}
+
+const fn kind(
+    id: &'static str,
+    fault: &'static str,
+    severity: Severity,
+    symptom: &'static str,
+    layer: Layer,
+) -> Kind {
+    let fault = if fault.is_empty() { None } else { Some(fault) };
+    Kind { id, fault, severity, symptom, layer }
+}
+
+use Severity::{Error, Warning};
+
+/// Every kind.
+pub(crate) const KINDS: &[Kind] = &[
+    // Reach
+    kind("pair-unexplained", "", Error, "times_out", Layer::Link),
+    kind("source-translated", "S11", Warning, "connects", Layer::ServiceNat),
+    kind("expectation-unmet", "", Error, "connects", Layer::Policy),
+    // Links
+    kind("link-down", "L01", Error, "unreachable", Layer::Link),
+    kind("loopback-down", "A09", Error, "times_out", Layer::Link),
+    // Motion
+    kind("accept-queue-overflows", "K01", Error, "times_out", Layer::Socket),
+    kind("accept-queue-aborts", "K03", Error, "refused", Layer::Sysctl),
+    kind("syn-queue-full", "K02", Error, "times_out", Layer::Socket),
+    kind("syn-queue-cookies", "K02", Warning, "slow", Layer::Socket),
+    kind("time-wait-overflows", "K10", Warning, "reset", Layer::Socket),
+    kind("tcp-memory", "K06", Error, "reset", Layer::Socket),
+    kind("zero-window", "K05", Warning, "slow", Layer::Socket),
+    kind("syns-lost", "I01", Warning, "slow", Layer::Link),
+    kind("retransmissions", "I02", Warning, "slow", Layer::Link),
+    kind("udp-buffer-full", "K04", Warning, "times_out", Layer::Socket),
+    kind("rp-filter-drops", "R07", Error, "times_out", Layer::Sysctl),
+    kind("fragments-lost", "K12", Warning, "times_out", Layer::Link),
+    kind("icmp-rate-limited", "K16", Warning, "times_out", Layer::Sysctl),
+    kind("time-exceeded", "R06", Warning, "unreachable", Layer::Routing),
+];
+
+/// The kind with this id. An id that is not in the list is one of the code's own mistakes, which a test finds.
+pub(crate) fn get(id: &str) -> &'static Kind {
+    KINDS.iter().find(|k| k.id == id).unwrap_or(&KINDS[0])
+}

@@ -1,0 +1,129 @@
+//! One cause is one finding, however many pairs or counters show it.
+
+use std::cmp::Reverse;
+
+use serde_json::Value;
+
+use super::report::CheckFinding;
+use crate::report::Place;
+
+/// Findings of all three kinds of looking, each cause once, worst first.
+pub(super) fn merge(
+    reach: Vec<CheckFinding>,
+    state: Vec<CheckFinding>,
+    motion: Vec<CheckFinding>,
+) -> Vec<CheckFinding> {
+    let mut all: Vec<CheckFinding> = Vec::new();
+    // What pairs show comes first: it knows whom it breaks. Counters come last: they support what is known already.
+    for (rank, found) in [reach, state, motion].into_iter().enumerate() {
+        for finding in found {
+            let known = all.iter_mut().find(|k| same_cause(k, &finding, rank));
+            match known {
+                Some(known) => join(known, finding),
+                None => all.push(finding),
+            }
+        }
+    }
+    all.sort_by_key(|f| (Reverse(f.severity), Reverse(f.pairs.as_ref().map_or(0, |p| p.broken))));
+    all
+}
+
+/// Whether two findings tell of one cause: the same place; for counters of a whole namespace, the same fault there.
+fn same_cause(known: &CheckFinding, other: &CheckFinding, rank: usize) -> bool {
+    if known.id == other.id && same_place(&known.place, &other.place) {
+        return true;
+    }
+    let same_fault = known.fault.is_some() && known.fault == other.fault;
+    if same_fault && same_place(&known.place, &other.place) {
+        return true;
+    }
+    const MOTION: usize = 2;
+    let namespace = |f: &CheckFinding| f.place.get("namespace").cloned();
+    rank == MOTION && same_fault && namespace(known) == namespace(other)
+}
+
+/// Keys that tell how a place came to be known or how full it is, not which place it is.
+const NOT_THE_PLACE: [&str; 3] = ["via", "value", "rule_pref"];
+
+fn same_place(a: &Place, b: &Place) -> bool {
+    let keys = |p: &Place| -> Vec<(String, Value)> {
+        let held = p.iter().filter(|(k, v)| !NOT_THE_PLACE.contains(&k.as_str()) && !v.is_null());
+        held.map(|(k, v)| (k.clone(), v.clone())).collect()
+    };
+    keys(a) == keys(b)
+}
+
+/// Adds what another finding of the same cause knows.
+fn join(known: &mut CheckFinding, other: CheckFinding) {
+    known.severity = known.severity.max(other.severity);
+    for e in other.evidence {
+        if !known.evidence.iter().any(|k| k.what == e.what && k.seen == e.seen) {
+            known.evidence.push(e);
+        }
+    }
+    for name in other.affects {
+        if !known.affects.contains(&name) {
+            known.affects.push(name);
+        }
+    }
+    if known.remedy.iter().all(|r| r.advice) && other.remedy.iter().any(|r| !r.advice) {
+        known.remedy = other.remedy;
+    }
+    match (&mut known.pairs, other.pairs) {
+        (Some(k), Some(o)) => k.broken += o.broken,
+        (k @ None, o) => *k = o,
+        (Some(_), None) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::report::{FoundBy, Severity};
+    use crate::report::Layer;
+
+    fn finding(fault: &str, id: &str, place: &[(&str, &str)], found_by: FoundBy) -> CheckFinding {
+        CheckFinding {
+            fault: Some(fault.to_owned()),
+            id: id.to_owned(),
+            severity: Severity::Warning,
+            symptom: "times_out".to_owned(),
+            place: place.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect(),
+            layer: Layer::Socket,
+            summary: String::new(),
+            evidence: Vec::new(),
+            effect: String::new(),
+            affects: vec![id.to_owned()],
+            remedy: Vec::new(),
+            pairs: None,
+            found_by,
+        }
+    }
+
+    #[test]
+    fn a_counter_supports_what_is_known_of_its_namespace() {
+        let socket = [("namespace", "a"), ("socket", "tcp *:80")];
+        let reach = finding("K01", "accept-queue-full", &socket, FoundBy::Reach);
+        let motion = finding("K01", "accept-queue-overflows", &[("namespace", "a")], FoundBy::Motion);
+        let elsewhere = finding("K01", "accept-queue-overflows", &[("namespace", "b")], FoundBy::Motion);
+        let merged = merge(vec![reach], Vec::new(), vec![motion, elsewhere]);
+        assert_eq!(merged.len(), 2);
+        assert_eq!(merged[0].affects.len(), 2);
+    }
+
+    #[test]
+    fn the_value_is_not_the_place() {
+        let place = |value: &str| {
+            [("namespace", "a"), ("sysctl", "x"), ("value", value)].map(|(k, v)| (k, v.to_owned()))
+        };
+        let as_refs = |p: &[(&'static str, String); 3]| -> Vec<(&'static str, String)> { p.to_vec() };
+        let (a, b) = (as_refs(&place("1")), as_refs(&place("2")));
+        let to = |p: &[(&'static str, String)]| {
+            let pairs: Vec<(&str, &str)> = p.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            finding("R07", "rp", &pairs, FoundBy::State)
+        };
+        assert_eq!(merge(vec![to(&a)], vec![to(&b)], Vec::new()).len(), 1);
+        let other = finding("R07", "rp", &[("namespace", "a"), ("sysctl", "y")], FoundBy::State);
+        assert_eq!(merge(vec![to(&a)], vec![other], Vec::new()).len(), 2);
+    }
+}

@@ -1,0 +1,108 @@
+//! The walks: how each pair ends, in short.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use plumb_trace::session::{Attempt, Outcome, attempt};
+use plumb_trace::{Network, Walker};
+
+use super::pairs::{Ask, Asked};
+use crate::diagnose::failure_key;
+
+/// How a pair ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    /// Share that connects.
+    pub(crate) success: f64,
+    /// What tells this failure from others: who stopped which packet; `None` where it connects at once.
+    pub(crate) key: Option<String>,
+    /// Something unknown let it through.
+    pub(crate) open: bool,
+    /// The address that the server sees, where the request arrived from another than the client's own.
+    pub(crate) seen_as: Option<IpAddr>,
+}
+
+impl Answer {
+    /// It cannot be told.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.open || self.outcome == Outcome::Unknown
+    }
+
+    /// It fails, or connects late, and that is known.
+    pub(crate) fn needs_cause(&self) -> bool {
+        self.key.is_some() && !self.is_unknown()
+    }
+}
+
+/// Walks so many at a time before it tells how far it is.
+const BATCH: usize = 64;
+
+/// The answers, in the order of what was asked; on as many threads as there are processors.
+pub(crate) fn answers(net: &Network, asked: &Asked, progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Answer> {
+    let asks: Vec<usize> = (0..asked.asks.len()).collect();
+    some(net, asked, &asks, progress)
+}
+
+/// The answers to some of what was asked, by index.
+pub(crate) fn some(
+    net: &Network,
+    asked: &Asked,
+    which: &[usize],
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<Answer> {
+    let threads =
+        thread::available_parallelism().map_or(1, usize::from).min(which.len().div_ceil(BATCH)).max(1);
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        let mut own = Vec::new();
+        loop {
+            let batch = next.fetch_add(1, Ordering::Relaxed);
+            let Some(here) = which.chunks(BATCH).nth(batch) else { break own };
+            let answers: Vec<Answer> = here.iter().map(|&i| answer(net, asked, &asked.asks[i])).collect();
+            let so_far = done.fetch_add(here.len(), Ordering::Relaxed) + here.len();
+            progress(so_far, which.len());
+            own.push((batch, answers));
+        }
+    };
+    let mut batches = thread::scope(|scope| {
+        let others: Vec<_> =
+            (1..threads).filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let mut all = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => all.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    batches.sort_by_key(|(batch, _)| *batch);
+    batches.into_iter().flat_map(|(_, answers)| answers).collect()
+}
+
+fn answer(net: &Network, asked: &Asked, ask: &Ask) -> Answer {
+    let walker = Walker::new(net, false);
+    let flow = asked.flow(ask);
+    let a = attempt(&walker, &flow);
+    let open = crate::diagnose::is_open(&a);
+    let own = || {
+        let source = a.branches.iter().find_map(|b| b.packets.first()?.world.source)?;
+        let seen = server_sees(&a)?;
+        (seen != source).then_some(seen)
+    };
+    Answer {
+        outcome: a.outcome,
+        success: a.success.as_f64(),
+        key: failure_key(&a),
+        open,
+        seen_as: if a.outcome == Outcome::Connects { own() } else { None },
+    }
+}
+
+/// The source address of the request where it reached the server.
+fn server_sees(a: &Attempt) -> Option<IpAddr> {
+    let b = a.branches.iter().find(|b| b.outcome == Outcome::Connects)?;
+    Some(b.packets.last()?.request.state.packet.src)
+}

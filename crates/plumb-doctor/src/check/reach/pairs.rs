@@ -1,0 +1,155 @@
+//! What is asked: a pair is a source namespace, a destination address and one port (an echo where nothing listens).
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use plumb_trace::Network;
+use plumb_trace::session::{Flow, Origin, Transport};
+
+use crate::check::yardstick::{Yardstick, transport};
+use crate::place;
+
+/// Something that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Member that owns the address; `None` for a Service.
+    pub(crate) member: Option<usize>,
+    /// As a report names it: `pod:default/web-0:8080`.
+    pub(crate) name: String,
+    pub(crate) address: IpAddr,
+    pub(crate) transport: Transport,
+    pub(crate) port: u16,
+    pub(crate) cluster: String,
+    /// Only clients on these nodes can expect an answer.
+    pub(crate) only_from_nodes: Option<BTreeSet<String>>,
+}
+
+impl Target {
+    fn is_for(&self, node: Option<&str>) -> bool {
+        self.only_from_nodes.as_ref().is_none_or(|nodes| node.is_some_and(|n| nodes.contains(n)))
+    }
+}
+
+/// One walk, and the pairs that it answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// Index of the asking member.
+    pub(crate) source: usize,
+    /// Index of the target.
+    pub(crate) target: usize,
+    /// Pairs that no rule, route or set can tell from this one, itself included.
+    pub(crate) count: u64,
+}
+
+/// Everything that is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) asks: Vec<Ask>,
+    /// Names of the members, and their namespaces.
+    pub(crate) sources: Vec<(String, usize)>,
+}
+
+impl Asked {
+    /// The flow of a question, by a process of root.
+    pub(crate) fn flow(&self, ask: &Ask) -> Flow {
+        let t = &self.targets[ask.target];
+        Flow {
+            origin: Origin::Process { ns: self.sources[ask.source].1, source: None },
+            transport: t.transport,
+            dst: t.address,
+            port: t.port,
+            source_port: None,
+            uid: 0,
+            gid: 0,
+        }
+    }
+}
+
+/// Every pair of the yardstick.
+pub(crate) fn pairs(net: &Network, yardstick: &Yardstick) -> Asked {
+    let mut asked = Asked {
+        sources: yardstick.members.iter().map(|m| (m.name.clone(), m.ns)).collect(),
+        targets: targets(yardstick),
+        asks: Vec::new(),
+    };
+    for (s, source) in yardstick.members.iter().enumerate().filter(|(_, m)| m.is_source) {
+        for (t, target) in asked.targets.iter().enumerate() {
+            let itself = target.member == Some(s);
+            // An address that the source has itself (two networks that use the same ones) leads to itself.
+            if itself || (target.member.is_some() && source.addresses.contains(&target.address)) {
+                continue;
+            }
+            if target.cluster != source.cluster || !target.is_for(source.node.as_deref()) {
+                continue;
+            }
+            // Nobody without an address of a family asks in it.
+            if !source.addresses.iter().any(|a| a.is_ipv4() == target.address.is_ipv4()) {
+                continue;
+            }
+            if yardstick.plain_host && !can_mean(net, source.ns, target.address) {
+                continue;
+            }
+            asked.asks.push(Ask { source: s, target: t, count: 1 });
+        }
+    }
+    asked
+}
+
+/// Whether a namespace of a plain host can mean this machine's owner of an address: it has a route there. Namespaces
+/// without one have nothing to do with each other.
+fn can_mean(net: &Network, ns: usize, address: IpAddr) -> bool {
+    net.device_towards(ns, address).is_some()
+}
+
+fn targets(yardstick: &Yardstick) -> Vec<Target> {
+    let mut all = Vec::new();
+    let pod = |m: usize, cluster: &str, name, address, transport, port| Target {
+        member: Some(m),
+        name,
+        address,
+        transport,
+        port,
+        cluster: cluster.to_owned(),
+        only_from_nodes: None,
+    };
+    for (m, member) in yardstick.members.iter().enumerate().filter(|(_, m)| m.is_target) {
+        for &address in &member.addresses {
+            let mut served = false;
+            for &(_, protocol, port) in member.serves.iter().filter(|(a, _, _)| *a == address) {
+                let Some(transport) = transport(protocol) else { continue };
+                served = true;
+                let several =
+                    member.addresses.iter().any(|a| *a != address && a.is_ipv4() == address.is_ipv4());
+                let name = name(&member.name, address, Some(port), several);
+                all.push(pod(m, &member.cluster, name, address, transport, port));
+            }
+            if !served {
+                let name = name(&member.name, address, None, true);
+                all.push(pod(m, &member.cluster, name, address, Transport::Icmp, 0));
+            }
+        }
+    }
+    for s in yardstick.services.iter().filter(|s| !s.endpoints.is_empty()) {
+        let Some(transport) = transport(s.protocol) else { continue };
+        let name = name(&s.name, s.address, Some(s.port), true);
+        all.push(Target {
+            member: None,
+            name,
+            address: s.address,
+            transport,
+            port: s.port,
+            cluster: s.cluster.clone(),
+            only_from_nodes: s.only_from_nodes.clone(),
+        });
+    }
+    all
+}
+
+/// `pod:default/web-0:8080`; with the address where the name alone would not tell it: `pod:default/web-0 [fd00::2]:8080`.
+fn name(owner: &str, address: IpAddr, port: Option<u16>, with_address: bool) -> String {
+    match port {
+        Some(port) if address.is_ipv4() && !with_address => format!("{owner}:{port}"),
+        port => format!("{owner} {}", place::endpoint(address, port.unwrap_or(0))),
+    }
+}

@@ -1,0 +1,57 @@
+//! Names of values that findings show, and units.
+
+use crate::messages::Lang;
+
+/// What a value is called in evidence.
+pub(crate) fn label(lang: Lang, what: &'static str) -> &'static str {
+    let found = LABELS.iter().find(|(id, _, _)| *id == what);
+    found.map_or(what, |(_, en, zh)| if lang == Lang::En { en } else { zh })
+}
+
+/// A unit.
+pub(crate) fn unit(lang: Lang, unit: &'static str) -> &'static str {
+    let found = UNITS.iter().find(|(id, _)| *id == unit);
+    match (lang, found) {
+        (Lang::Zh, Some((_, zh))) => zh,
+        _ => unit,
+    }
+}
+
+const LABELS: &[(&str, &str, &str)] = &[("device-state", "state of the device", "设备状态")];
+
+const UNITS: &[(&str, &str)] = &[
+    ("packets", "个报文"),
+    ("connections", "个连接"),
+    ("sockets", "个套接字"),
+    ("entries", "个条目"),
+    ("bytes", "字节"),
+    ("pages", "页"),
+    ("frames", "帧"),
+    ("percent", "%"),
+    ("times", "次"),
+];
+
+/// A step of looking that found nothing wrong: its name, and what was looked at.
+pub(crate) fn in_order(lang: Lang, step: &str, count: u64) -> (String, String) {
+    let found = STEPS.iter().find(|(id, ..)| *id == step);
+    let Some((_, en, en_things, zh, zh_things)) = found else { return (step.to_owned(), count.to_string()) };
+    match lang {
+        Lang::En => ((*en).to_owned(), format!("{count} {en_things} looked at")),
+        Lang::Zh => ((*zh).to_owned(), format!("已检查 {count} {zh_things}")),
+    }
+}
+
+const STEPS: &[(&str, &str, &str, &str, &str)] = &[
+    ("links", "links and bridges", "devices", "链路与网桥", "个设备"),
+    ("addresses", "addresses", "addresses", "地址", "个地址"),
+    ("neighbours", "neighbours", "entries", "邻居", "个条目"),
+    ("routes", "routes", "routes", "路由", "条路由"),
+    ("sysctls", "sysctls", "values", "内核参数", "个值"),
+    ("rules", "firewall rules", "rules", "防火墙规则", "条规则"),
+    ("nat", "address translation", "rules", "地址转换", "条规则"),
+    ("conntrack", "connection tracking", "entries", "连接跟踪", "个条目"),
+    ("overlay", "tunnels", "devices", "隧道", "个设备"),
+    ("tc", "queueing disciplines", "qdiscs", "队列规则", "个 qdisc"),
+    ("sockets", "sockets", "sockets", "套接字", "个套接字"),
+    ("pairs", "who reaches whom", "pairs", "互通性", "对连接"),
+];

@@ -1,0 +1,150 @@
+//! `plumb check`: what is wrong, before anyone says which flow fails.
+
+mod expect;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::thread;
+
+use plumb_doctor::check::{CheckReport, Options, Severity, Yardstick, check};
+use plumb_doctor::render::{junit, terminal};
+use plumb_kernel::Parts;
+use plumb_model::Snapshot;
+use plumb_trace::Network;
+
+use super::{Context, source};
+use crate::cli::{CheckArgs, CheckFormat};
+use crate::error::{Error, Status};
+use crate::lang::Say;
+use crate::progress::Progress;
+use crate::{file, glob, manifests, output};
+
+pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Status, Error> {
+    let expected = args.expect.as_deref().map(expect::read).transpose()?.unwrap_or_default();
+    let objects = objects(args, context)?;
+    let asked = Asked { args, expected, objects };
+    if args.watch {
+        return watch::run(&asked, context);
+    }
+    let (before, now) = readings(args, context)?;
+    let report = asked.check(&now, before.as_ref(), context)?;
+    print(&report, args, context)?;
+    Ok(status(&report, args.severity.into()))
+}
+
+/// What is asked, besides the snapshot that it is asked of.
+struct Asked<'a> {
+    args: &'a CheckArgs,
+    expected: Vec<expect::Line>,
+    objects: Vec<plumb_api::Object>,
+}
+
+impl Asked<'_> {
+    fn check(
+        &self,
+        now: &Snapshot,
+        before: Option<&Snapshot>,
+        context: &Context,
+    ) -> Result<CheckReport, Error> {
+        let net = Network::compile(now);
+        let yardstick = self.yardstick(&net, context)?;
+        let progress = Progress::new(&context.say(&Say::Walking));
+        let tell = |done: usize, total: usize| progress.at(done, total, "");
+        Ok(check(now, &yardstick, &Options { lang: context.lang(), before, progress: &tell }))
+    }
+
+    fn yardstick(&self, net: &Network, context: &Context) -> Result<Yardstick, Error> {
+        let only = if self.args.netns.is_empty() {
+            None
+        } else {
+            let chosen = source::chosen(context, net.snapshot, &self.args.netns)?;
+            let ids: BTreeSet<usize> = chosen.iter().filter_map(|n| net.index_of(n.id)).collect();
+            Some(ids)
+        };
+        let mut yardstick = Yardstick::of_snapshot(net, only);
+        if self.args.snapshots.is_empty() && !yardstick.plain_host {
+            plumb_lab::add_labs(net, &mut yardstick)?;
+        }
+        if !self.objects.is_empty() {
+            yardstick.add_objects(&self.objects, "");
+            yardstick.known_from.insert(0, "objects".to_owned());
+        }
+        if !self.expected.is_empty() {
+            yardstick.expectations = expect::resolve(&self.expected, net)?;
+            yardstick.known_from.insert(0, "expect".to_owned());
+        }
+        Ok(yardstick)
+    }
+}
+
+fn objects(args: &CheckArgs, context: &Context) -> Result<Vec<plumb_api::Object>, Error> {
+    if args.manifests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let manifest = manifests::read(&args.manifests)?;
+    manifests::tell(&manifest, context.lang());
+    Ok(manifest.objects.into_iter().map(|o| o.value).collect())
+}
+
+/// The reading that is judged, and the one before it where counters are compared.
+fn readings(args: &CheckArgs, context: &Context) -> Result<(Option<Snapshot>, Snapshot), Error> {
+    if args.snapshots.is_empty() {
+        let Some(interval) = args.interval else {
+            return Ok((None, source::live(context, None, Parts::default())?));
+        };
+        let before = source::live(context, None, Parts::default())?;
+        thread::sleep(interval);
+        return Ok((Some(before), source::live(context, None, Parts::default())?));
+    }
+    if args.interval.is_some() {
+        return Err(Error::Usage {
+            problem: "--interval reads this machine twice, and snapshot files were given".to_owned(),
+            help: "leave --interval out, or the files".to_owned(),
+        });
+    }
+    if args.snapshots.iter().filter(|p| p.as_path() == Path::new("-")).count() > 1 {
+        return Err(Error::Usage {
+            problem: "`-` can be read once only".to_owned(),
+            help: "write the snapshots to files".to_owned(),
+        });
+    }
+    let [one] = &args.snapshots[..] else {
+        return Err(Error::Usage {
+            problem: "several snapshots cannot be joined yet".to_owned(),
+            help: "check them one by one".to_owned(),
+        });
+    };
+    Ok((None, file::read(one)?))
+}
+
+fn print(report: &CheckReport, args: &CheckArgs, context: &Context) -> Result<(), Error> {
+    let severity: Severity = args.severity.into();
+    match args.output {
+        CheckFormat::Json => output::print_json(report),
+        CheckFormat::Junit => {
+            let text = junit::check(report, severity, context.lang())
+                .map_err(|e| Error::file("write to", "-")(std::io::Error::other(e)))?;
+            output::print(&text)
+        }
+        CheckFormat::Text => {
+            let mut text = Vec::new();
+            let options = terminal::Options { lang: context.lang(), color: true };
+            terminal::check(&mut text, report, severity, options).map_err(Error::file("write to", "-"))?;
+            output::print(&String::from_utf8_lossy(&text))
+        }
+    }
+}
+
+fn status(report: &CheckReport, severity: Severity) -> Status {
+    match report.exit_status(severity) {
+        0 => Status::Good,
+        1 => Status::No,
+        _ => Status::CannotTell,
+    }
+}
+
+/// Whether a pattern of `from` fits a name.
+fn fits(pattern: &str, name: &str) -> bool {
+    glob::matches(pattern, name)
+}
