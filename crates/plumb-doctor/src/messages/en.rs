@@ -96,9 +96,9 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::RouteDiscards { namespace, route, table, packet: p, .. } => {
             format!("in {namespace}, the route `{route}` of table {table} discards the {}", packet(*p))
         }
-        F::RouteAstray { namespace, route, by_source: true, .. } => {
+        F::RouteAstray { namespace, route, table, by_source: true, .. } => {
             format!(
-                "in {namespace}, the route `{route}` prefers a source address that replies do not find back to"
+                "in {namespace}, the route `{route}` of table {table} prefers a source address that replies do not find back to"
             )
         }
         F::RouteAstray { namespace, route, table, packet: p, .. } => format!(

@@ -80,8 +80,8 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::RouteDiscards { namespace, route, table, packet: p, .. } => {
             format!("{namespace} 中 {table} 表的路由 `{route}` 丢弃了{}", packet(*p))
         }
-        F::RouteAstray { namespace, route, by_source: true, .. } => {
-            format!("在 {namespace} 中，路由 `{route}` 优先使用的源地址无法让应答返回")
+        F::RouteAstray { namespace, route, table, by_source: true, .. } => {
+            format!("在 {namespace} 中，表 {table} 的路由 `{route}` 优先使用的源地址无法让应答返回")
         }
         F::RouteAstray { namespace, route, table, packet: p, .. } => {
             format!("{namespace} 中 {table} 表的路由 `{route}` 把{}送往一个不会继续转发的下一跳", packet(*p))
