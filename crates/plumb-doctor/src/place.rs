@@ -50,7 +50,7 @@ pub fn namespace(net: &Network, ns: NsIndex) -> Place {
     let node = match of(net, ns).and_then(|n| n.owner.as_ref()) {
         Some(Owner::Node { node } | Owner::Pod { node, .. }) => Some(node.clone()),
         Some(Owner::Other { .. }) => None,
-        None => net.snapshot.host.node.clone(),
+        None => of(net, ns).and_then(|n| n.node.clone()).or_else(|| net.snapshot.host.node.clone()),
     };
     let mut place = Place::new();
     set(&mut place, "node", node);

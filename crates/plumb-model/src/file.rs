@@ -142,7 +142,7 @@ mod tests {
         Snapshot {
             version: Snapshot::VERSION,
             taken_at: 1,
-            host: Host { hostname: "a".into(), kernel: "6.18".into(), node: None },
+            host: Host { hostname: "a".into(), kernel: "6.18".into(), ..Host::default() },
             namespaces: vec![ns],
             gaps: vec!["net:[7]: no such process".into()],
             redacted: false,

@@ -103,6 +103,9 @@ pub struct Namespace {
     /// Whose it is, where known.
     #[serde(default)]
     pub owner: Option<Owner>,
+    /// Node that it is on, in the joined snapshots of several.
+    #[serde(default)]
+    pub node: Option<String>,
     /// Numbers by which links of this namespace refer to others (RTM_GETNSID).
     #[serde(default)]
     pub nsids: BTreeMap<i32, NamespaceId>,
@@ -155,6 +158,7 @@ impl Namespace {
             path: None,
             processes: Vec::new(),
             owner: None,
+            node: None,
             nsids: BTreeMap::new(),
             links: absent(),
             addresses: absent(),

@@ -101,3 +101,40 @@ pub struct PolicyRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_attributes: Vec<(u16, Bytes)>,
 }
+impl PolicyRule {
+    /// The rules that every namespace begins with (`fib_default_rules_init`, `fib6_rules_net_init`).
+    #[must_use]
+    pub fn defaults() -> Vec<Self> {
+        use crate::Route;
+        const TABLE_DEFAULT: u32 = 253;
+        [
+            (IpFamily::V4, 0, Route::TABLE_LOCAL),
+            (IpFamily::V4, 32766, Route::TABLE_MAIN),
+            (IpFamily::V4, 32767, TABLE_DEFAULT),
+            (IpFamily::V6, 0, Route::TABLE_LOCAL),
+            (IpFamily::V6, 32766, Route::TABLE_MAIN),
+        ]
+        .map(|(family, priority, table)| Self {
+            family,
+            priority,
+            action: PolicyAction::ToTable(table),
+            invert: false,
+            src: None,
+            dst: None,
+            iifname: None,
+            oifname: None,
+            fwmark: None,
+            tos: 0,
+            uid_range: None,
+            ip_proto: None,
+            sport: None,
+            dport: None,
+            suppress_prefixlen: None,
+            suppress_ifgroup: None,
+            l3mdev: false,
+            protocol: 2,
+            unknown_attributes: Vec::new(),
+        })
+        .into()
+    }
+}

@@ -237,6 +237,9 @@ pub struct SnapshotArgs {
     /// Only namespaces with these names (`*` and `?` allowed); may be given several times
     #[arg(long, value_name = "GLOB")]
     pub netns: Vec<String>,
+    /// Name of this node, to tell its snapshot from others' when several are checked together; else the host's name
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
     /// Replace addresses (keeping prefixes) and names, so that the file can be given away: it has the same answers
     #[arg(long)]
     pub redact: bool,
@@ -249,6 +252,7 @@ const SNAPSHOT_EXAMPLES: &str = "\
 Examples:
   plumb snapshot -o node-1.plumb                    this machine, every namespace
   plumb snapshot -o - --netns 'cni-*' | ssh admin 'cat > node-1.plumb'
+  plumb snapshot --node node-1 -o - > node-1.plumb  one of several nodes, for plumb check node-*.plumb
   plumb snapshot -o for-vendor.plumb --redact       without its names and addresses
   plumb snapshot show node-1.plumb                  what is in it
 

@@ -26,7 +26,7 @@ pub mod yardstick;
 
 use std::collections::BTreeSet;
 
-use plumb_model::{Owner, Read, Snapshot};
+use plumb_model::{Between, Owner, Read, Snapshot};
 use plumb_trace::Network;
 
 pub use coverage::{Coverage, coverage};
@@ -48,6 +48,8 @@ pub struct Options<'a> {
     pub lang: Lang,
     /// The reading before, to judge counters by what they did since.
     pub before: Option<&'a Snapshot>,
+    /// The snapshot is that of several nodes: what was assumed to make it one.
+    pub between: Option<&'a Between>,
     /// Told how many of how many walks are done, from whatever thread did them.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
@@ -60,7 +62,7 @@ impl std::fmt::Debug for Options<'_> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { lang: Lang::default(), before: None, progress: &|_, _| {} }
+        Self { lang: Lang::default(), before: None, between: None, progress: &|_, _| {} }
     }
 }
 
@@ -76,7 +78,13 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
         .map(|before| motion::findings(before, snapshot, &net, yardstick, lang))
         .unwrap_or_default();
     let findings = merge::merge(reached.findings, state, moved.findings);
-    let (not_covered, incomplete) = not_covered(snapshot, yardstick, lang);
+    let (mut not_covered, incomplete) = not_covered(snapshot, yardstick, lang);
+    let mut assumptions = Vec::new();
+    if let Some(between) = options.between {
+        assumptions.extend(between.segments.iter().map(|s| messages::segment(lang, s)));
+        not_covered.extend(between.notes.iter().map(|n| messages::join_note(lang, n)));
+    }
+    assumptions.extend(reached.assumptions);
     CheckReport {
         version: 1,
         scope: Scope {
@@ -89,10 +97,10 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
             interval_s: options.before.map(|_| moved.seconds),
             not_covered,
         },
-        ruled_out: playbook::ruled_out(snapshot, &findings, reached.pairs, lang),
+        ruled_out: playbook::ruled_out(snapshot, yardstick, &findings, reached.pairs, lang),
         findings,
         unknowns: reached.unknowns,
-        assumptions: reached.assumptions,
+        assumptions,
         incomplete,
     }
 }

@@ -3,6 +3,7 @@
 use plumb_model::Snapshot;
 
 use super::report::{CheckFinding, Severity};
+use super::yardstick::Yardstick;
 use crate::messages::{self, Lang};
 use crate::report::{Layer, RuledOut};
 
@@ -25,6 +26,7 @@ const STEPS: &[(&str, &[Layer])] = &[
 /// The steps that nothing at or above a warning speaks against, with how much was looked at.
 pub(super) fn ruled_out(
     snapshot: &Snapshot,
+    yardstick: &Yardstick,
     findings: &[CheckFinding],
     pairs: u64,
     lang: Lang,
@@ -35,7 +37,7 @@ pub(super) fn ruled_out(
     let mut all: Vec<RuledOut> = STEPS
         .iter()
         .filter(|(_, layers)| !against(layers))
-        .filter_map(|(step, _)| Some((step, counted(snapshot, step)?)))
+        .filter_map(|(step, _)| Some((step, counted(snapshot, yardstick, step)?)))
         .map(|(step, count)| {
             let (what, why) = messages::checks::in_order(lang, step, count);
             RuledOut { what, why }
@@ -49,9 +51,10 @@ pub(super) fn ruled_out(
 }
 
 /// How many things a step looked at; `None` where there is nothing of the kind.
-fn counted(snapshot: &Snapshot, step: &str) -> Option<u64> {
-    let all = &snapshot.namespaces;
-    let sum = |f: &dyn Fn(&plumb_model::Namespace) -> usize| all.iter().map(f).sum::<usize>() as u64;
+fn counted(snapshot: &Snapshot, yardstick: &Yardstick, step: &str) -> Option<u64> {
+    let looked_at = || snapshot.namespaces.iter().enumerate().filter(|(ns, _)| yardstick.looks_at(*ns));
+    let sum =
+        |f: &dyn Fn(&plumb_model::Namespace) -> usize| looked_at().map(|(_, n)| f(n)).sum::<usize>() as u64;
     let count = match step {
         "links" => sum(&|n| n.links.items().len()),
         "addresses" => sum(&|n| n.addresses.items().len()),

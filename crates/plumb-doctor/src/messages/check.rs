@@ -1,7 +1,10 @@
 //! The frame of a check's report: headline, scope, pairs, severities.
 
+use plumb_model::{JoinNote, Segment};
+
 use super::{Lang, outcome};
 use crate::check::{CheckReport, Pairs, Scope, Severity};
+use crate::report::Assumption;
 
 /// How bad something is, as a word.
 #[must_use]
@@ -112,5 +115,64 @@ pub fn hidden_processes(lang: Lang, count: u32) -> String {
             format!("{count} processes are hidden even from root here (those around a container, say)")
         }
         Lang::Zh => format!("有 {count} 个进程即使对 root 也不可见（例如容器之外的进程）"),
+    }
+}
+
+/// The network between nodes that is assumed to deliver.
+#[must_use]
+pub fn segment(lang: Lang, s: &Segment) -> Assumption {
+    /// Ends that are named; of many the first.
+    const NAMED: usize = 4;
+    let mut ends: Vec<String> =
+        s.uplinks.iter().take(NAMED).map(|(node, device)| format!("{node} {device}")).collect();
+    let more = s.uplinks.len().saturating_sub(NAMED);
+    if more > 0 {
+        ends.push(match lang {
+            Lang::En => format!("{more} more"),
+            Lang::Zh => format!("另外 {more} 个"),
+        });
+    }
+    let (network, ends) = (s.prefix, ends.join(", "));
+    match lang {
+        Lang::En => Assumption {
+            what: format!("the network {network} between {ends} delivers"),
+            why: "no snapshot covers it".to_owned(),
+            prove_with: "--probe: counters on both ends".to_owned(),
+        },
+        Lang::Zh => Assumption {
+            what: format!("{ends} 之间的网络 {network} 能送达"),
+            why: "没有快照覆盖这部分".to_owned(),
+            prove_with: "--probe：比较两端的计数器".to_owned(),
+        },
+    }
+}
+
+/// What may make a whole of several snapshots less true than its parts.
+#[must_use]
+pub fn join_note(lang: Lang, note: &JoinNote) -> String {
+    match (lang, note) {
+        (Lang::En, JoinNote::FarApart(seconds)) => {
+            format!("the snapshots were taken {seconds} s apart: they may tell of different states")
+        }
+        (Lang::Zh, JoinNote::FarApart(seconds)) => format!("各快照相隔 {seconds} 秒：可能反映不同的状态"),
+        (Lang::En, JoinNote::Kernels(all)) => format!(
+            "the nodes run different kernels ({}): choices that depend on the release are made as on the first",
+            all.iter().cloned().collect::<Vec<_>>().join(", ")
+        ),
+        (Lang::Zh, JoinNote::Kernels(all)) => format!(
+            "各节点内核不同（{}）：与版本有关的选择按第一个节点处理",
+            all.iter().cloned().collect::<Vec<_>>().join(", ")
+        ),
+        (Lang::En, JoinNote::Twice(node)) => format!("{node} was given twice: the later snapshot counts"),
+        (Lang::Zh, JoinNote::Twice(node)) => format!("{node} 给出了两次：以较晚的快照为准"),
+        (Lang::En, JoinNote::Alone { node, device }) => {
+            format!(
+                "{device} of {node} has no address in a network of another node: what leaves by it is not known"
+            )
+        }
+        (Lang::Zh, JoinNote::Alone { node, device }) => {
+            format!("{node} 的 {device} 与其他节点没有共同网络：从它离开的报文去向未知")
+        }
+        (_, other) => format!("{other:?}"),
     }
 }

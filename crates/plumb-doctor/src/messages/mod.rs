@@ -19,7 +19,7 @@ mod zh;
 use plumb_model::Advice;
 use plumb_trace::session::Flow;
 
-pub use check::{check_headline, hidden_processes, pairs, scope, severity};
+pub use check::{check_headline, hidden_processes, join_note, pairs, scope, segment, severity};
 pub use effect::{Ending, Traffic};
 pub use ids::{ALL_IDS, FAULTS, fault, id};
 pub use rejection::rejection;

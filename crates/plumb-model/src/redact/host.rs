@@ -36,6 +36,7 @@ impl Redactor {
             path,
             processes,
             owner,
+            node,
             nsids: _,
             links,
             addresses,
@@ -73,6 +74,9 @@ impl Redactor {
             }
             Some(Owner::Other { name }) => *name = self.names.name(Name::Node, name),
             None => {}
+        }
+        if let Some(node) = node {
+            *node = self.names.name(Name::Node, node);
         }
         // Devices first: what else names them finds their replacements.
         self.part(links, |r, all| all.iter_mut().for_each(|l| r.link(l)));

@@ -117,6 +117,7 @@ fn machine(rules: Vec<Rule>, sets: Vec<Set>) -> Snapshot {
             hostname: "db-1.example.org".into(),
             kernel: "6.18".into(),
             node: Some("node-7".into()),
+            ..Host::default()
         },
         namespaces: vec![ns],
         gaps: vec!["customer-a: cannot read /home/secret".into()],

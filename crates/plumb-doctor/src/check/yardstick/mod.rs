@@ -88,13 +88,15 @@ impl Yardstick {
         let all = &net.snapshot.namespaces;
         let here: Vec<NsIndex> =
             (0..all.len()).filter(|i| only.as_ref().is_none_or(|only| only.contains(i))).collect();
-        let owned = here.iter().any(|&i| matches!(all[i].owner, Some(Owner::Pod { .. })));
+        let owned =
+            here.iter().any(|&i| matches!(all[i].owner, Some(Owner::Pod { .. })) || all[i].node.is_some());
         if !owned {
             let members = here.iter().map(|&ns| plain(net, ns)).collect();
             let known_from = vec!["host".to_owned()];
             return Self { known_from, members, plain_host: true, only, ..Self::default() };
         }
-        let members = here.iter().filter_map(|&ns| owned_member(net, ns)).collect();
+        let members =
+            here.iter().filter_map(|&ns| owned_member(net, ns).or_else(|| on_node(net, ns))).collect();
         Self { known_from: vec!["model".to_owned()], members, only, ..Self::default() }
     }
 
@@ -136,6 +138,14 @@ fn owned_member(net: &Network, ns: NsIndex) -> Option<Member> {
         node: Some(node),
         cluster: String::new(),
     })
+}
+
+/// A namespace of one of several nodes that nobody's name is known of: a pod, by all that can be told.
+fn on_node(net: &Network, ns: NsIndex) -> Option<Member> {
+    let n = net.namespace(ns);
+    let node = n.node.clone().filter(|_| n.owner.is_none())?;
+    let member = Member { node: Some(node), ..plain(net, ns) };
+    (!member.addresses.is_empty()).then_some(member)
 }
 
 fn plain(net: &Network, ns: NsIndex) -> Member {

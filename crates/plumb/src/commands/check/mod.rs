@@ -10,7 +10,7 @@ use std::thread;
 use plumb_doctor::check::{CheckReport, Options, Severity, Yardstick, check};
 use plumb_doctor::render::{junit, terminal};
 use plumb_kernel::Parts;
-use plumb_model::Snapshot;
+use plumb_model::{Between, Snapshot, join};
 use plumb_trace::Network;
 
 use super::{Context, source};
@@ -27,8 +27,8 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Status, Error> 
     if args.watch {
         return watch::run(&asked, context);
     }
-    let (before, now) = readings(args, context)?;
-    let report = asked.check(&now, before.as_ref(), context)?;
+    let looked = readings(args, context)?;
+    let report = asked.check(&looked.now, looked.before.as_ref(), looked.between.as_ref(), context)?;
     print(&report, args, context)?;
     Ok(status(&report, args.severity.into()))
 }
@@ -45,13 +45,14 @@ impl Asked<'_> {
         &self,
         now: &Snapshot,
         before: Option<&Snapshot>,
+        between: Option<&Between>,
         context: &Context,
     ) -> Result<CheckReport, Error> {
         let net = Network::compile(now);
         let yardstick = self.yardstick(&net, context)?;
         let progress = Progress::new(&context.say(&Say::Walking));
         let tell = |done: usize, total: usize| progress.at(done, total, "");
-        Ok(check(now, &yardstick, &Options { lang: context.lang(), before, progress: &tell }))
+        Ok(check(now, &yardstick, &Options { lang: context.lang(), before, between, progress: &tell }))
     }
 
     fn yardstick(&self, net: &Network, context: &Context) -> Result<Yardstick, Error> {
@@ -87,15 +88,23 @@ fn objects(args: &CheckArgs, context: &Context) -> Result<Vec<plumb_api::Object>
     Ok(manifest.objects.into_iter().map(|o| o.value).collect())
 }
 
-/// The reading that is judged, and the one before it where counters are compared.
-fn readings(args: &CheckArgs, context: &Context) -> Result<(Option<Snapshot>, Snapshot), Error> {
+/// What is judged.
+struct Looked {
+    now: Snapshot,
+    /// The reading before, where counters are compared.
+    before: Option<Snapshot>,
+    /// How the snapshots of several nodes were made one.
+    between: Option<Between>,
+}
+
+fn readings(args: &CheckArgs, context: &Context) -> Result<Looked, Error> {
+    let alone = |now| Looked { now, before: None, between: None };
     if args.snapshots.is_empty() {
-        let Some(interval) = args.interval else {
-            return Ok((None, source::live(context, None, Parts::default())?));
-        };
-        let before = source::live(context, None, Parts::default())?;
+        let first = source::live(context, None, Parts::default())?;
+        let Some(interval) = args.interval else { return Ok(alone(first)) };
         thread::sleep(interval);
-        return Ok((Some(before), source::live(context, None, Parts::default())?));
+        let now = source::live(context, None, Parts::default())?;
+        return Ok(Looked { now, before: Some(first), between: None });
     }
     if args.interval.is_some() {
         return Err(Error::Usage {
@@ -109,13 +118,21 @@ fn readings(args: &CheckArgs, context: &Context) -> Result<(Option<Snapshot>, Sn
             help: "write the snapshots to files".to_owned(),
         });
     }
-    let [one] = &args.snapshots[..] else {
-        return Err(Error::Usage {
-            problem: "several snapshots cannot be joined yet".to_owned(),
-            help: "check them one by one".to_owned(),
-        });
-    };
-    Ok((None, file::read(one)?))
+    let progress = Progress::new(&context.say(&Say::Reading));
+    let total = args.snapshots.len();
+    let mut all = Vec::with_capacity(total);
+    for (i, path) in args.snapshots.iter().enumerate() {
+        all.push(file::read(path)?);
+        progress.at(i + 1, total, &path.display().to_string());
+    }
+    if let [_] = &all[..] {
+        return Ok(alone(all.remove(0)));
+    }
+    let joined = join(all).map_err(|e| Error::Usage {
+        problem: e.to_string(),
+        help: "check the files one by one, or take the snapshots anew without --redact".to_owned(),
+    })?;
+    Ok(Looked { now: joined.snapshot, before: None, between: Some(joined.between) })
 }
 
 fn print(report: &CheckReport, args: &CheckArgs, context: &Context) -> Result<(), Error> {

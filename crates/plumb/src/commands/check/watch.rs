@@ -31,7 +31,7 @@ pub(super) fn run(asked: &Asked<'_>, context: &Context) -> Result<Status, Error>
     let mut before: Option<Snapshot> = None;
     loop {
         let now = source::live(context, None, Parts::default())?;
-        let report = asked.check(&now, before.as_ref(), context)?;
+        let report = asked.check(&now, before.as_ref(), None, context)?;
         let found: Vec<CheckFinding> =
             report.findings.into_iter().filter(|f| f.severity >= severity).collect();
         let came = found.iter().filter(|f| !known.iter().any(|k| same(k, f)));

@@ -21,7 +21,8 @@ pub(super) fn run(args: &SnapshotArgs, context: &Context) -> Result<Status, Erro
         return Err(Error::Usage { problem: "no file to write to".to_owned(), help: "-o FILE".to_owned() });
     };
     let only = source::select(context, &args.netns)?;
-    let snapshot = source::live(context, only, Parts::default())?;
+    let mut snapshot = source::live(context, only, Parts::default())?;
+    snapshot.host.node.clone_from(&args.node);
     if args.redact {
         let redacted = snapshot.redact(file::random_key()?)?;
         for warning in &redacted.warnings {
