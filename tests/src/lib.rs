@@ -20,6 +20,7 @@ pub mod agent;
 pub mod binary;
 pub mod built;
 pub mod cases;
+pub mod cluster;
 pub mod conformance;
 pub mod error;
 pub mod fuzz;

@@ -41,6 +41,18 @@ pub(crate) fn kind_ids() -> impl Iterator<Item = &'static str> {
     kinds::KINDS.iter().map(|k| k.id)
 }
 
+/// Whether one walk answers for pairs that nothing in the network tells apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// Where there are many.
+    #[default]
+    Auto,
+    /// Wherever it can be.
+    Always,
+    /// Each pair is walked by itself.
+    Never,
+}
+
 /// How to check.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
@@ -50,6 +62,8 @@ pub struct Options<'a> {
     pub before: Option<&'a Snapshot>,
     /// The snapshot is that of several nodes: what was assumed to make it one.
     pub between: Option<&'a Between>,
+    /// Whether walks are shared.
+    pub sharing: Sharing,
     /// Told how many of how many walks are done, from whatever thread did them.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
@@ -62,7 +76,13 @@ impl std::fmt::Debug for Options<'_> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { lang: Lang::default(), before: None, between: None, progress: &|_, _| {} }
+        Self {
+            lang: Lang::default(),
+            before: None,
+            between: None,
+            sharing: Sharing::Auto,
+            progress: &|_, _| {},
+        }
     }
 }
 
@@ -71,7 +91,7 @@ impl Default for Options<'_> {
 pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) -> CheckReport {
     let net = Network::compile(snapshot);
     let lang = options.lang;
-    let reached = reach::reach(snapshot, &net, yardstick, lang, options.progress);
+    let reached = reach::reach(snapshot, &net, yardstick, lang, options.sharing, options.progress);
     let state = state::findings(snapshot, &net, yardstick, lang);
     let moved = options
         .before
@@ -91,6 +111,7 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
             nodes: nodes(snapshot),
             namespaces: (0..snapshot.namespaces.len()).filter(|ns| yardstick.looks_at(*ns)).count(),
             pairs: reached.pairs,
+            pairs_broken: reached.pairs_broken,
             pairs_unknown: reached.pairs_unknown,
             walks: reached.walks,
             yardstick: yardstick.known_from.clone(),

@@ -39,6 +39,8 @@ pub struct Scope {
     pub namespaces: usize,
     /// Pairs of a source namespace, a destination address and a port that were answered for.
     pub pairs: u64,
+    /// Of these, pairs that do not connect, or late.
+    pub pairs_broken: u64,
     /// Of these, pairs whose answer an unknown or something that no snapshot covers leaves open.
     pub pairs_unknown: u64,
     /// Walks that answered for them.

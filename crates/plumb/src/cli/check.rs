@@ -62,6 +62,9 @@ pub struct CheckArgs {
     /// Check again and again, and print what appeared and what went
     #[arg(long, conflicts_with = "snapshots")]
     pub watch: bool,
+    /// Walk each pair by itself: otherwise, in large networks, pairs that no rule, route or set can tell apart share a walk
+    #[arg(long)]
+    pub every_pair: bool,
     /// The least severity that is shown and that counts for the exit status
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub severity: Threshold,

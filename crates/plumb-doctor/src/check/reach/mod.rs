@@ -7,14 +7,19 @@
 
 mod answers;
 mod causes;
+mod classes;
 mod expect;
 mod fault;
+mod mentions;
 mod pairs;
 mod unknowns;
 
 use plumb_model::Snapshot;
 use plumb_trace::Network;
 
+use answers::Answer;
+
+use super::Sharing;
 use super::report::CheckFinding;
 use super::yardstick::Yardstick;
 use crate::messages::Lang;
@@ -27,6 +32,7 @@ pub(crate) struct Reached {
     pub(crate) unknowns: Vec<UnknownReport>,
     pub(crate) assumptions: Vec<Assumption>,
     pub(crate) pairs: u64,
+    pub(crate) pairs_broken: u64,
     pub(crate) pairs_unknown: u64,
     pub(crate) walks: u64,
 }
@@ -37,19 +43,18 @@ pub(crate) fn reach(
     net: &Network,
     yardstick: &Yardstick,
     lang: Lang,
+    sharing: Sharing,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Reached {
-    let asked = pairs::pairs(net, yardstick);
+    let asked = pairs::pairs(net, yardstick, sharing);
     let answers = answers::answers(net, &asked, progress);
+    let sum = |counts: &dyn Fn(&Answer) -> bool| {
+        asked.asks.iter().zip(&answers).filter(|(_, a)| counts(a)).map(|(ask, _)| ask.count).sum()
+    };
     let mut reached = Reached {
-        pairs: asked.asks.iter().map(|a| a.count).sum(),
-        pairs_unknown: asked
-            .asks
-            .iter()
-            .zip(&answers)
-            .filter(|(_, a)| a.is_unknown())
-            .map(|(a, _)| a.count)
-            .sum(),
+        pairs: sum(&|_| true),
+        pairs_broken: sum(&Answer::needs_cause),
+        pairs_unknown: sum(&Answer::is_unknown),
         walks: asked.asks.len() as u64,
         ..Reached::default()
     };

@@ -1,11 +1,13 @@
 //! What is asked: a pair is a source namespace, a destination address and one port (an echo where nothing listens).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Origin, Transport};
 
+use super::classes::classes;
+use crate::check::Sharing;
 use crate::check::yardstick::{Yardstick, transport};
 use crate::place;
 
@@ -66,31 +68,61 @@ impl Asked {
     }
 }
 
-/// Every pair of the yardstick.
-pub(crate) fn pairs(net: &Network, yardstick: &Yardstick) -> Asked {
+/// Every pair of the yardstick, pairs of like members asked once.
+pub(crate) fn pairs(net: &Network, yardstick: &Yardstick, sharing: Sharing) -> Asked {
+    of_classes(net, yardstick, &classes(net.snapshot, yardstick, sharing))
+}
+
+/// Every pair, with the class of each member: one question for all pairs of two classes.
+pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]) -> Asked {
     let mut asked = Asked {
         sources: yardstick.members.iter().map(|m| (m.name.clone(), m.ns)).collect(),
         targets: targets(yardstick),
         asks: Vec::new(),
     };
-    for (s, source) in yardstick.members.iter().enumerate().filter(|(_, m)| m.is_source) {
+    let mut size: HashMap<usize, u64> = HashMap::new();
+    let mut second: HashMap<usize, usize> = HashMap::new();
+    for (m, &class) in classes.iter().enumerate() {
+        *size.entry(class).or_default() += 1;
+        if m != class {
+            second.entry(class).or_insert(m);
+        }
+    }
+    for (s, source) in yardstick.members.iter().enumerate().filter(|(s, m)| m.is_source && classes[*s] == *s)
+    {
+        let sources = size[&s];
         for (t, target) in asked.targets.iter().enumerate() {
-            let itself = target.member == Some(s);
+            let of = target.member;
+            // One of each class is asked for.
+            if of.is_some_and(|m| classes[m] != m) {
+                continue;
+            }
+            // Within a class the second asks the first: nobody asks itself.
+            let within = of == Some(s);
+            let (asker, count) = match (within, of) {
+                (true, _) => match second.get(&s) {
+                    Some(&other) => (other, sources * (sources - 1)),
+                    None => continue,
+                },
+                (false, Some(m)) => (s, sources * size[&m]),
+                (false, None) => (s, sources),
+            };
             // An address that the source has itself (two networks that use the same ones) leads to itself.
-            if itself || (target.member.is_some() && source.addresses.contains(&target.address)) {
+            let from = &yardstick.members[asker];
+            if of.is_some() && from.addresses.contains(&target.address) {
                 continue;
             }
             if target.cluster != source.cluster || !target.is_for(source.node.as_deref()) {
                 continue;
             }
             // Nobody without an address of a family asks in it.
-            if !source.addresses.iter().any(|a| a.is_ipv4() == target.address.is_ipv4()) {
+            if !from.addresses.iter().any(|a| a.is_ipv4() == target.address.is_ipv4()) {
                 continue;
             }
-            if yardstick.plain_host && !can_mean(net, source.ns, target.address) {
+            if yardstick.plain_host && !can_mean(net, from.ns, target.address) {
                 continue;
             }
-            asked.asks.push(Ask { source: s, target: t, count: 1 });
+            asked.asks.push(Ask { source: asker, target: t, count });
         }
     }
     asked

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
 
-use plumb_doctor::check::{CheckReport, Options, Severity, Yardstick, check};
+use plumb_doctor::check::{CheckReport, Options, Severity, Sharing, Yardstick, check};
 use plumb_doctor::render::{junit, terminal};
 use plumb_kernel::Parts;
 use plumb_model::{Between, Snapshot, join};
@@ -52,7 +52,12 @@ impl Asked<'_> {
         let yardstick = self.yardstick(&net, context)?;
         let progress = Progress::new(&context.say(&Say::Walking));
         let tell = |done: usize, total: usize| progress.at(done, total, "");
-        Ok(check(now, &yardstick, &Options { lang: context.lang(), before, between, progress: &tell }))
+        let sharing = if self.args.every_pair { Sharing::Never } else { Sharing::Auto };
+        Ok(check(
+            now,
+            &yardstick,
+            &Options { lang: context.lang(), before, between, sharing, progress: &tell },
+        ))
     }
 
     fn yardstick(&self, net: &Network, context: &Context) -> Result<Yardstick, Error> {
