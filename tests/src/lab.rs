@@ -31,6 +31,22 @@ impl Lab {
         self.must(&["lab", "break", "--lab", &self.name, fault, target])
     }
 
+    /// Its name: every namespace of it begins with it and a hyphen.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes a fault of the catalogue where it can be made first.
+    pub fn break_first(&self, fault: &str) -> Result<()> {
+        self.must(&["lab", "break", "--lab", &self.name, fault])
+    }
+
+    /// Undoes every fault.
+    pub fn heal(&self) -> Result<()> {
+        self.must(&["lab", "heal", "--lab", &self.name])
+    }
+
     /// Asks about a flow; the exit status must be this one.
     pub fn diagnose(&self, from: &str, to: &str, status: i32) -> Result<Output> {
         let arguments = ["diagnose", from, to, "-o", "json"];

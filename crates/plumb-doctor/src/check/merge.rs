@@ -97,6 +97,7 @@ mod tests {
             remedy: Vec::new(),
             pairs: None,
             found_by,
+            path: None,
         }
     }
 

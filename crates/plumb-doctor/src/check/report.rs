@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::{Assumption, Evidence, Layer, Place, Remedy, RuledOut, UnknownReport};
+use crate::report::{Assumption, Evidence, Layer, PathReport, Place, Remedy, RuledOut, UnknownReport};
 
 /// How bad it is. The order is that of `--severity`.
 #[derive(
@@ -96,6 +96,9 @@ pub struct CheckFinding {
     pub pairs: Option<Pairs>,
     /// What found it.
     pub found_by: FoundBy,
+    /// The way of the first pair that it breaks, as far as it gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathReport>,
 }
 
 /// The whole answer.

@@ -135,6 +135,7 @@ pub(crate) fn finding(lang: Lang, o: Observation, found_by: FoundBy) -> CheckFin
         remedy: vec![Remedy { advice: true, ..Remedy::of(fill(texts.advice)) }],
         pairs: None,
         found_by,
+        path: None,
     }
 }
 

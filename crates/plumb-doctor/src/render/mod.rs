@@ -1,4 +1,5 @@
 //! Reports as people and programs read them.
 
+pub mod html;
 pub mod junit;
 pub mod terminal;

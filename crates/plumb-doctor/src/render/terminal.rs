@@ -251,7 +251,7 @@ impl Terminal<'_> {
 }
 
 /// The hop that a failing path fails at: the end of the request, or of the reply where the request arrived.
-fn failing_hop(hops: &[Hop]) -> Option<usize> {
+pub(super) fn failing_hop(hops: &[Hop]) -> Option<usize> {
     let end_of = |packet: &str| hops.iter().rposition(|h| h.packet == packet);
     match end_of("request").and_then(|i| Some((i, hops.get(i)?))) {
         Some((i, h)) if h.step == "end" => Some(i),
@@ -271,7 +271,7 @@ fn merged(paths: &[PathReport]) -> Vec<PathReport> {
 }
 
 /// `netns:client (10.0.1.2) → 10.0.2.2:8080 tcp`
-fn flow(r: &Report) -> String {
+pub(super) fn flow(r: &Report) -> String {
     let f = &r.flow;
     let source = f.source.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();
     let to = match (f.port, f.destination.contains(':')) {

@@ -16,6 +16,8 @@ pub enum CheckFormat {
     Json,
     /// JUnit XML, for CI systems
     Junit,
+    /// One page that needs nothing else, with the paths drawn
+    Html,
 }
 
 /// The least severity that counts.
@@ -81,6 +83,7 @@ Examples:
   plumb check node-*.plumb                     the snapshots of several nodes, as one network
   plumb check --manifests cluster/             with the Services and Pods of these files
   plumb check --expect wanted.yaml -o junit > plumb.xml
+  plumb check -o html > report.html
   plumb check --watch --interval 30s           what appears and what goes, until interrupted
   plumb check --severity info -o json | jq '.findings[].id'
 

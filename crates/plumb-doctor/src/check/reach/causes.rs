@@ -1,23 +1,26 @@
 //! Failing pairs, grouped by cause and place.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use plumb_model::{Action, Change, IpFamily, Prefix, Route, Snapshot};
-use plumb_trace::event::{Event, NatKind};
-use plumb_trace::session::{Outcome, attempt};
-use plumb_trace::{Network, Walker};
+use plumb_model::Snapshot;
+use plumb_trace::Network;
+use plumb_trace::session::Outcome;
 
 use super::answers::{Answer, some};
+use super::consequences::{
+    default_route, disabled, given_back, lost_addresses, remedy_of, took_along, whole_listener,
+};
 use super::fault;
 use super::pairs::Asked;
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
 use crate::check::told::{self, Observation};
-use crate::check::yardstick::{Member, Yardstick, global_addresses};
+use crate::check::yardstick::Yardstick;
 use crate::diagnose::{self, Diagnosed, Question};
 use crate::finding::Packet;
+use crate::hops::Level;
 use crate::messages::{self, Lang};
-use crate::place;
-use crate::report::Remedy;
+use crate::report::PathReport;
 
 /// More causes than this are not looked for in one check; what is left is told as a number.
 const MOST_CAUSES: usize = 60;
@@ -36,6 +39,7 @@ struct Found {
 /// The causes of all failing pairs, those that break most first.
 pub(super) fn causes(
     snapshot: &Snapshot,
+    net: &Network,
     yardstick: &Yardstick,
     asked: &Asked,
     answers: &[Answer],
@@ -51,7 +55,10 @@ pub(super) fn causes(
     let mut findings: Vec<CheckFinding> = found
         .iter()
         .zip(broken)
-        .map(|(f, pairs)| finding(yardstick, asked, answers, f, &pairs, of))
+        .map(|(f, pairs)| CheckFinding {
+            path: path(net, asked, &pairs, lang),
+            ..finding(yardstick, asked, answers, f, &pairs, of)
+        })
         .collect();
     findings.extend(unexplained.iter().map(|&i| unexplained_pair(asked, answers, i, of, lang)));
     findings
@@ -70,6 +77,14 @@ fn look(
     let mut model = snapshot.clone();
     let mut open: Vec<(usize, Answer)> = failing.iter().map(|&i| (i, answers[i].clone())).collect();
     let (mut found, mut unexplained): (Vec<Found>, Vec<usize>) = (Vec::new(), Vec::new());
+    // Addresses that IPv6 gave up show as a neighbour here, a route there; the sysctl is one place for all of them.
+    for (ask, diagnosed) in disabled(snapshot, yardstick, asked, &open, lang) {
+        diagnosed.cure.iter().for_each(|c| drop(c.apply(&mut model)));
+        found.push(Found { diagnosed, ask, outcome: answers[ask].outcome, stuck: BTreeSet::new() });
+    }
+    if !found.is_empty() {
+        open = walked_again(&model, asked, &open, Answer::needs_cause);
+    }
     while found.len() < MOST_CAUSES {
         let Some(group) = largest(asked, &open) else { break };
         let (ask, first) = (group[0], &open.iter().find(|(i, _)| *i == group[0]).map(|(_, a)| a.clone()));
@@ -86,6 +101,11 @@ fn look(
         let mut cured = false;
         for mut diagnosed in causes {
             diagnosed.cure.extend(whole_listener(&model, &diagnosed.cure));
+            let back = given_back(&model, yardstick, &diagnosed);
+            if !back.is_empty() {
+                diagnosed.cure.extend(back);
+                diagnosed.cause.remedy = vec![remedy_of(&model, &diagnosed.cure, asked, ask, lang)];
+            }
             if let Some(wider) = default_route(&model, asked, &open, &diagnosed.cure) {
                 diagnosed.cause.remedy = vec![remedy_of(&model, &wider, asked, ask, lang)];
                 diagnosed.cure = wider;
@@ -123,102 +143,6 @@ fn look(
     (found, unexplained)
 }
 
-/// Whether a missing route went with a device that was set down.
-fn took_along(down: &Diagnosed, missing: &Diagnosed) -> bool {
-    let namespace = |d: &Diagnosed| d.cause.place.get("namespace").cloned();
-    matches!(down.cause.id.as_str(), "link-down" | "ipv6-disabled")
-        && matches!(missing.cause.id.as_str(), "route-missing" | "return-route-missing")
-        && namespace(down) == namespace(missing)
-        && !missing.cure.is_empty()
-}
-
-/// Open pairs that need an address which IPv6 gave up with a device (set down, or IPv6 disabled on it) and which does not
-/// come back by itself: they are part of that, not faults of their own.
-fn lost_addresses(
-    snapshot: &Snapshot,
-    yardstick: &Yardstick,
-    asked: &Asked,
-    d: &Diagnosed,
-    open: &[(usize, Answer)],
-) -> BTreeSet<usize> {
-    if !matches!(d.cause.id.as_str(), "link-down" | "ipv6-disabled") {
-        return BTreeSet::new();
-    }
-    let name = d.cause.place.get("namespace").and_then(|v| v.as_str()).unwrap_or_default();
-    let here = |m: &&Member| snapshot.namespaces[m.ns].name == name;
-    let Some(member) = yardstick.members.iter().find(here) else { return BTreeSet::new() };
-    let has = global_addresses(&snapshot.namespaces[member.ns]);
-    let lost: Vec<_> = member.addresses.iter().filter(|a| a.is_ipv6() && !has.contains(a)).collect();
-    if lost.is_empty() {
-        return BTreeSet::new();
-    }
-    let leads_there = |name: &str, address: std::net::IpAddr| {
-        lost.contains(&&address)
-            || yardstick.services.iter().any(|s| {
-                s.address == address
-                    && name.starts_with(&s.name)
-                    && s.endpoints.iter().any(|(a, _)| lost.contains(&a))
-            })
-    };
-    open.iter()
-        .map(|(i, _)| *i)
-        .filter(|&i| {
-            let (ask, target) = (&asked.asks[i], &asked.targets[asked.asks[i].target]);
-            target.address.is_ipv6()
-                && (asked.sources[ask.source].1 == member.ns || leads_there(&target.name, target.address))
-        })
-        .collect()
-}
-
-/// Changes as a remedy, tried on one pair.
-fn remedy_of(model: &Snapshot, cure: &[Change], asked: &Asked, ask: usize, lang: Lang) -> Remedy {
-    let (command, advice) = diagnose::commands(model, cure, lang);
-    let tried = diagnose::with(model, cure).map(|mended| {
-        let net = Network::compile(&mended);
-        let answers = some(&net, asked, &[ask], &|_, _| {});
-        answers.first().map_or(Outcome::Unknown, |a| a.outcome).name().to_owned()
-    });
-    Remedy { tried_in_model: tried, advice, ..Remedy::of(command) }
-}
-
-/// A default route in place of one to a single network, where the table has none and more pairs connect by it.
-fn default_route(
-    model: &Snapshot,
-    asked: &Asked,
-    open: &[(usize, Answer)],
-    cure: &[Change],
-) -> Option<Vec<Change>> {
-    let [Change { namespace, action: Action::AddRoute(route) }] = cure else { return None };
-    route.next_hops.first()?.gateway?;
-    let n = model.namespace(*namespace)?;
-    let is_default = |r: &Route| r.dst.len == 0 && r.table == route.table && r.family == route.family;
-    if n.routes.items().iter().any(is_default) {
-        return None;
-    }
-    let all = Prefix::new(route.family.unspecified(), 0);
-    let wider =
-        vec![Change { namespace: *namespace, action: Action::AddRoute(Route { dst: all, ..route.clone() }) }];
-    let left = |changes: &[Change]| {
-        Some(walked_again(&diagnose::with(model, changes)?, asked, open, Answer::needs_cause).len())
-    };
-    (left(&wider)? < left(cure)?).then_some(wider)
-}
-
-/// A server that is started serves every address of its namespace: one cause for all of them, not one for each.
-fn whole_listener(model: &Snapshot, cure: &[Change]) -> Vec<Change> {
-    let mut all = Vec::new();
-    for change in cure {
-        let Action::StartListener { protocol, port, address, .. } = change.action else { continue };
-        let Some(n) = model.namespace(change.namespace) else { continue };
-        let others = global_addresses(n).into_iter().filter(|a| *a != address);
-        all.extend(others.map(|address| Change {
-            namespace: change.namespace,
-            action: Action::StartListener { family: IpFamily::of(address), protocol, address, port },
-        }));
-    }
-    all
-}
-
 /// The open pairs that fail alike and are most, direct ones first.
 fn largest(asked: &Asked, open: &[(usize, Answer)]) -> Option<Vec<usize>> {
     // What breaks an endpoint breaks its Services, too, and shows more plainly without them.
@@ -237,7 +161,7 @@ fn largest(asked: &Asked, open: &[(usize, Answer)]) -> Option<Vec<usize>> {
     Some(all)
 }
 
-fn walked_again(
+pub(super) fn walked_again(
     model: &Snapshot,
     asked: &Asked,
     open: &[(usize, Answer)],
@@ -318,7 +242,20 @@ fn finding(
             ],
         }),
         found_by: FoundBy::Reach,
+        path: None,
     }
+}
+
+/// The way of the first of the pairs, of its branches the largest that fails.
+fn path(net: &Network, asked: &Asked, pairs: &BTreeSet<usize>, lang: Lang) -> Option<PathReport> {
+    let ask = &asked.asks[*pairs.iter().next()?];
+    let from = asked.sources[ask.source].0.clone();
+    let report = diagnose::trace(net, &Question { flow: asked.flow(ask), from, lang }, Level::Brief);
+    let fails = |p: &PathReport| p.outcome != Outcome::Connects.name();
+    report
+        .paths
+        .into_iter()
+        .max_by(|a, b| (fails(a), a.share).partial_cmp(&(fails(b), b.share)).unwrap_or(Ordering::Equal))
 }
 
 /// How most of the pairs end that do not connect; that they connect late where all do.
@@ -338,7 +275,7 @@ fn worst(answers: &[Answer], asked: &Asked, pairs: &BTreeSet<usize>) -> Option<O
 const MOST_NAMES: usize = 8;
 
 /// Whom a cause affects: the targets where they are fewer than the sources, else the sources.
-fn affected(asked: &Asked, pairs: &BTreeSet<usize>) -> Vec<String> {
+pub(super) fn affected(asked: &Asked, pairs: &BTreeSet<usize>) -> Vec<String> {
     let sources: BTreeSet<usize> = pairs.iter().map(|&i| asked.asks[i].source).collect();
     let targets: BTreeSet<&str> =
         pairs.iter().map(|&i| asked.targets[asked.asks[i].target].name.as_str()).collect();
@@ -391,57 +328,4 @@ fn unexplained_pair(asked: &Asked, answers: &[Answer], i: usize, of: u64, lang: 
     finding.pairs =
         Some(Pairs { broken: same, of, first: [from.clone(), to.clone(), finding.symptom.clone()] });
     finding
-}
-
-/// Pods that reach pods under another address than their own.
-pub(super) fn translated(net: &Network, asked: &Asked, answers: &[Answer], lang: Lang) -> Vec<CheckFinding> {
-    let is_pod = |name: &str| name.starts_with("pod:");
-    let direct = |i: usize| {
-        let (source, target) = (asked.asks[i].source, &asked.targets[asked.asks[i].target]);
-        is_pod(&asked.sources[source].0) && is_pod(&target.name) && target.member.is_some()
-    };
-    let all: Vec<usize> = (0..answers.len()).filter(|&i| answers[i].seen_as.is_some() && direct(i)).collect();
-    let mut by_rule: BTreeMap<String, (Observation, BTreeSet<usize>)> = BTreeMap::new();
-    for &i in &all {
-        let Some(seen) = answers[i].seen_as else { continue };
-        let walker = Walker::new(net, true);
-        let a = attempt(&walker, &asked.flow(&asked.asks[i]));
-        let Some(exchange) = a.branches.first().and_then(|b| b.packets.last()) else { continue };
-        let rule = exchange.request.state.history.events().into_iter().find_map(|e| match e {
-            Event::Nat { rule: Some(rule), kind: NatKind::Source, .. } => Some(*rule),
-            _ => None,
-        });
-        let Some(rule) = rule else { continue };
-        let at = place::rule(net, rule, &[]);
-        let key = serde_json::to_string(&at).unwrap_or_default();
-        let text = at.get("rule").and_then(|r| r.as_str()).unwrap_or_default().to_owned();
-        let entry = by_rule.entry(key).or_insert_with(|| {
-            let observation = Observation::new("source-translated", at)
-                .with("rule", text)
-                .with("from", &asked.sources[asked.asks[i].source].0)
-                .with("to", &asked.targets[asked.asks[i].target].name)
-                .with("seen", seen.to_string());
-            (observation, BTreeSet::new())
-        });
-        entry.1.insert(i);
-    }
-    let of = asked.asks.iter().map(|a| a.count).sum();
-    by_rule
-        .into_values()
-        .map(|(observation, pairs)| {
-            let first = pairs.iter().next().map(|&i| &asked.asks[i]);
-            let mut finding = told::finding(lang, observation, FoundBy::Reach);
-            finding.affects = affected(asked, &pairs);
-            finding.pairs = first.map(|ask| Pairs {
-                broken: pairs.iter().map(|&i| asked.asks[i].count).sum(),
-                of,
-                first: [
-                    asked.sources[ask.source].0.clone(),
-                    asked.targets[ask.target].name.clone(),
-                    Outcome::Connects.name().to_owned(),
-                ],
-            });
-            finding
-        })
-        .collect()
 }

@@ -69,6 +69,7 @@ fn unmet(snapshot: &Snapshot, net: &Network, e: &Expectation, lang: Lang) -> Vec
             remedy: d.cause.remedy,
             pairs: Some(pairs.clone()),
             found_by: FoundBy::Reach,
+            path: None,
         })
         .collect()
 }

@@ -8,10 +8,12 @@
 mod answers;
 mod causes;
 mod classes;
+mod consequences;
 mod expect;
 mod fault;
 mod mentions;
 mod pairs;
+mod translated;
 mod unknowns;
 
 use plumb_model::Snapshot;
@@ -58,8 +60,8 @@ pub(crate) fn reach(
         walks: asked.asks.len() as u64,
         ..Reached::default()
     };
-    reached.findings = causes::causes(snapshot, yardstick, &asked, &answers, lang);
-    reached.findings.extend(causes::translated(net, &asked, &answers, lang));
+    reached.findings = causes::causes(snapshot, net, yardstick, &asked, &answers, lang);
+    reached.findings.extend(translated::translated(net, &asked, &answers, lang));
     reached.findings.extend(expect::expectations(snapshot, net, yardstick, lang));
     (reached.unknowns, reached.assumptions) = unknowns::unknowns(net, &asked, &answers, lang);
     reached

@@ -8,12 +8,12 @@ use std::path::Path;
 use std::thread;
 
 use plumb_doctor::check::{CheckReport, Options, Severity, Sharing, Yardstick, check};
-use plumb_doctor::render::{junit, terminal};
+use plumb_doctor::render::{html, junit, terminal};
 use plumb_kernel::Parts;
 use plumb_model::{Between, Snapshot, join};
 use plumb_trace::Network;
 
-use super::{Context, source};
+use super::{Context, lab, source};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::error::{Error, Status};
 use crate::lang::Say;
@@ -53,11 +53,15 @@ impl Asked<'_> {
         let progress = Progress::new(&context.say(&Say::Walking));
         let tell = |done: usize, total: usize| progress.at(done, total, "");
         let sharing = if self.args.every_pair { Sharing::Never } else { Sharing::Auto };
-        Ok(check(
+        let mut report = check(
             now,
             &yardstick,
             &Options { lang: context.lang(), before, between, sharing, progress: &tell },
-        ))
+        );
+        if self.args.snapshots.is_empty() {
+            lab::remedy::of_findings(&mut report);
+        }
+        Ok(report)
     }
 
     fn yardstick(&self, net: &Network, context: &Context) -> Result<Yardstick, Error> {
@@ -146,6 +150,11 @@ fn print(report: &CheckReport, args: &CheckArgs, context: &Context) -> Result<()
         CheckFormat::Json => output::print_json(report),
         CheckFormat::Junit => {
             let text = junit::check(report, severity, context.lang())
+                .map_err(|e| Error::file("write to", "-")(std::io::Error::other(e)))?;
+            output::print(&text)
+        }
+        CheckFormat::Html => {
+            let text = html::check(report, severity, context.lang())
                 .map_err(|e| Error::file("write to", "-")(std::io::Error::other(e)))?;
             output::print(&text)
         }

@@ -19,10 +19,10 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs until it is interrupted, or until stdout is closed.
 pub(super) fn run(asked: &Asked<'_>, context: &Context) -> Result<Status, Error> {
-    if asked.args.output == CheckFormat::Junit {
+    if matches!(asked.args.output, CheckFormat::Junit | CheckFormat::Html) {
         return Err(Error::Usage {
-            problem: "--watch has no end, and JUnit is one document".to_owned(),
-            help: "leave -o junit out, or --watch".to_owned(),
+            problem: "--watch has no end, and JUnit and HTML are one document each".to_owned(),
+            help: "leave --watch out, or take -o text or -o json".to_owned(),
         });
     }
     let pause = asked.args.interval.unwrap_or(PAUSE);
