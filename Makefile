@@ -45,6 +45,7 @@ conformance: deps
 bench: deps
 	$(CARGO) build --locked --release -p plumb
 	$(CARGO) run --locked --release -p plumb-tests --bin bench
+	$(CARGO) run --locked --release -p plumb-tests --bin bench_check
 	$(CARGO) run --locked --release -p plumb-tests --bin bench_proxy
 
 fuzz-kernel: deps

@@ -18,11 +18,17 @@ use plumb_nft::{
 /// Inode of the first network namespace; pods' follow.
 const HOST: NamespaceId = NamespaceId(4_026_531_840);
 /// Rules of each node's forward chain.
-const RULES: u8 = 50;
+const RULES: u16 = 50;
 
 /// The snapshot of one of several nodes, as `plumb snapshot --node node-N` writes it.
 #[must_use]
 pub fn node(number: u8, nodes: u8, pods: u8) -> Snapshot {
+    node_with_rules(number, nodes, pods, RULES)
+}
+
+/// The same with so many rules in its forward chain.
+#[must_use]
+pub fn node_with_rules(number: u8, nodes: u8, pods: u8, rules: u16) -> Snapshot {
     let mut host = namespace(HOST, "host");
     host.own = true;
     let mut links = vec![loopback(), link(2, "eth0", "", [2, 1, 0, 0, 0, number], None)];
@@ -66,7 +72,7 @@ pub fn node(number: u8, nodes: u8, pods: u8) -> Snapshot {
     for device in devices.iter().filter(|d| *d != "eth0") {
         host.sysctls.0.insert(format!("net.ipv4.conf.{device}.proxy_arp"), Read::Got("1".into()));
     }
-    host.nft = Read::Got(Ruleset { generation: 1, tables: vec![firewall()] });
+    host.nft = Read::Got(Ruleset { generation: 1, tables: vec![firewall(rules)] });
     all.insert(0, host);
     Snapshot {
         version: Snapshot::VERSION,
@@ -252,14 +258,18 @@ fn sysctls(devices: &[String]) -> Sysctls {
 }
 
 /// A forward chain that drops what comes from some networks that no pod is in.
-fn firewall() -> Table {
+fn firewall(count: u16) -> Table {
     let mut table = Table::new(Family::Ip, "filter");
-    let rules = (0..RULES)
+    let rules = (0..count)
         .map(|i| Rule {
             handle: u64::from(i) + 2,
             exprs: vec![
                 Expr::Payload { dreg: Register(1), base: PayloadBase::Network, offset: 12, len: 3 },
-                Expr::Cmp { sreg: Register(1), op: CmpOp::Eq, data: Bytes(vec![192, 168, i]) },
+                Expr::Cmp {
+                    sreg: Register(1),
+                    op: CmpOp::Eq,
+                    data: Bytes(vec![192, 168 + i.to_be_bytes()[0], i.to_be_bytes()[1]]),
+                },
                 Expr::Counter { packets: u64::from(i) * 7, bytes: u64::from(i) * 420 },
                 Expr::Immediate { dreg: Register::VERDICT, data: Data::Verdict(Verdict::Drop) },
             ],

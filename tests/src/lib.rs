@@ -34,6 +34,7 @@ pub mod scenario;
 pub mod services;
 pub mod shell;
 pub mod state;
+pub mod times;
 pub mod topology;
 pub mod verdict;
 

@@ -7,13 +7,14 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use plumb_kernel::Options;
 use plumb_model::Snapshot;
 use plumb_tests::binary::Plumb;
 use plumb_tests::lab::Lab;
 use plumb_tests::netns::{self, Namespace};
+use plumb_tests::times::{Times, row};
 use plumb_tests::{Failure, Result, shell};
 use plumb_trace::session::{Flow, Origin, Transport};
 use plumb_trace::{Network, Walker};
@@ -42,38 +43,6 @@ fn main() -> ExitCode {
 fn failed<E: std::fmt::Display>(what: &str) -> impl Fn(E) -> Failure {
     let what = what.to_owned();
     move |e| Failure::Agent { what: what.clone(), why: e.to_string() }
-}
-
-/// Median, fastest and slowest of some runs.
-struct Times(Vec<Duration>);
-
-impl Times {
-    fn of(runs: usize, mut work: impl FnMut() -> Result<()>) -> Result<Self> {
-        let mut all = Vec::with_capacity(runs);
-        for _ in 0..runs {
-            let began = Instant::now();
-            work()?;
-            all.push(began.elapsed());
-        }
-        all.sort();
-        Ok(Self(all))
-    }
-
-    /// The time that this many of a hundred runs do not exceed.
-    fn percentile(&self, of_hundred: usize) -> String {
-        let at = (self.0.len() * of_hundred).div_ceil(100).saturating_sub(1);
-        format!("{:.1} ms", self.0.get(at).map_or(0.0, |d| d.as_secs_f64() * 1000.0))
-    }
-
-    fn show(&self) -> String {
-        let ms = |d: Option<&Duration>| d.map_or(0.0, |d| d.as_secs_f64() * 1000.0);
-        let median = self.0.get(self.0.len() / 2);
-        format!("{:.1} ms ({:.1}–{:.1})", ms(median), ms(self.0.first()), ms(self.0.last()))
-    }
-}
-
-fn row(what: &str, plumb: &str, beside: &str) {
-    println!("| {what} | {plumb} | {beside} |");
 }
 
 fn machine() {

@@ -1,0 +1,109 @@
+//! How long `plumb check` takes: a lab, a node with many pods, a hundred nodes. Part of `make bench`; takes root and the
+//! release build of `plumb`. Times are of the whole process, from its start to its answer.
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::BufWriter;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use plumb_tests::binary::{Output, Plumb};
+use plumb_tests::cluster;
+use plumb_tests::lab::Lab;
+use plumb_tests::times::{Times, row};
+use plumb_tests::{Failure, Result, netns};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    netns::need_root()?;
+    let plumb = Plumb::find()?;
+    println!("| what | Plumb | beside it |\n|---|---|---|");
+    let lab = Lab::up(plumb.clone())?;
+    let pattern = format!("{}-*", lab.name());
+    let arguments = ["check", "--netns", &pattern, "-o", "json"];
+    let times = Times::of(20, || answered(&plumb, &arguments, 0))?;
+    row("all pairs of a lab of 3 nodes and 12 pods, and its state (target 300 ms)", &times.show(), "");
+    drop(lab);
+
+    let folder = tempfile::tempdir().map_err(Failure::io("making a folder"))?;
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let write = |name: &str, snapshot: &plumb_model::Snapshot| {
+        let out = File::create(file(name)).map_err(Failure::io("writing a snapshot"))?;
+        let failed = |e: plumb_model::FileError| Failure::Agent { what: name.to_owned(), why: e.to_string() };
+        snapshot.write_to(BufWriter::new(out)).map_err(failed)
+    };
+    write("one", &cluster::node_with_rules(1, 1, 100, 1000))?;
+    let one = file("one");
+    let times = Times::of(9, || answered(&plumb, &["check", &one, "-o", "json"], 0))?;
+    row(
+        "the snapshot of a node with 100 pods and 1,000 rules (target 2 s, reading included)",
+        &times.show(),
+        "",
+    );
+
+    let (nodes, pods) = (100, 50);
+    let mut all = vec!["check".to_owned(), "-o".to_owned(), "json".to_owned()];
+    for n in 1..=nodes {
+        let name = format!("node-{n}");
+        write(&name, &cluster::node(n, nodes, pods))?;
+        all.push(file(&name));
+    }
+    let arguments: Vec<&str> = all.iter().map(String::as_str).collect();
+    let mut peak = 0;
+    let times = Times::of(3, || {
+        peak = peak.max(watched(&plumb, &arguments)?);
+        Ok(())
+    })?;
+    row(
+        "100 nodes with 50 pods, every pair (target 30 s and 2 GB)",
+        &format!("{}, {peak} MB at most", times.show()),
+        "25.5 million pairs",
+    );
+    fs::remove_dir_all(folder.path()).map_err(Failure::io("removing the folder"))
+}
+
+fn answered(plumb: &Plumb, arguments: &[&str], status: i32) -> Result<()> {
+    let output: Output = plumb.run_plain(arguments)?;
+    if output.status != Some(status) {
+        let why = format!("exit {:?}: {}{}", output.status, output.stdout_text(), output.stderr);
+        return Err(Failure::Agent { what: "plumb check".into(), why });
+    }
+    drop(black_box(output));
+    Ok(())
+}
+
+/// Runs it and gives the most memory that it held, in megabytes (`VmHWM` of /proc/PID/status, looked at again and again).
+fn watched(plumb: &Plumb, arguments: &[&str]) -> Result<u64> {
+    let mut child = Command::new(plumb.path())
+        .args(arguments)
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(Failure::io("starting plumb"))?;
+    let mut peak = 0;
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let kilobytes = status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
+        peak = peak.max(kilobytes.unwrap_or(0) / 1024);
+        if let Some(status) = child.try_wait().map_err(Failure::io("waiting for plumb"))? {
+            let why = format!("{status}");
+            return if status.success() {
+                Ok(peak)
+            } else {
+                Err(Failure::Agent { what: "plumb check".into(), why })
+            };
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
