@@ -28,7 +28,7 @@ const fn kind(
 
 use Severity::{Error, Warning};
 
-/// Every kind.
+/// Every kind. One that several faults of the catalogue show in has a line for each.
 pub(crate) const KINDS: &[Kind] = &[
     // Reach
     kind("pair-unexplained", "", Error, "times_out", Layer::Link),
@@ -36,7 +36,24 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("expectation-unmet", "", Error, "connects", Layer::Policy),
     // Links
     kind("link-down", "L01", Error, "unreachable", Layer::Link),
+    kind("link-down", "L02", Error, "unreachable", Layer::Link),
+    kind("link-no-carrier", "L02", Error, "unreachable", Layer::Link),
     kind("loopback-down", "A09", Error, "times_out", Layer::Link),
+    kind("duplicate-mac", "L09", Error, "times_out", Layer::Link),
+    kind("mtu-differs", "M02", Warning, "times_out", Layer::Link),
+    // Bridges
+    kind("bridge-port-detached", "L04", Error, "unreachable", Layer::Link),
+    kind("bridge-port-state", "L05", Error, "unreachable", Layer::Bridge),
+    kind("bridge-port-no-flood", "L07", Error, "times_out", Layer::Bridge),
+    // Addresses and neighbours
+    kind("duplicate-address", "A01", Error, "times_out", Layer::Addressing),
+    kind("address-dad-failed", "A04", Error, "unreachable", Layer::Addressing),
+    kind("prefix-too-wide", "A02", Warning, "unreachable", Layer::Addressing),
+    kind("prefix-too-narrow", "A02", Warning, "times_out", Layer::Addressing),
+    kind("ipv6-disabled", "H-04", Warning, "unreachable", Layer::Sysctl),
+    kind("neighbour-wrong", "N02", Error, "times_out", Layer::Neighbour),
+    kind("neighbour-no-answer", "N04", Error, "unreachable", Layer::Sysctl),
+    kind("neighbour-no-answer", "N05", Error, "unreachable", Layer::Sysctl),
     // Motion
     kind("accept-queue-overflows", "K01", Error, "times_out", Layer::Socket),
     kind("accept-queue-aborts", "K03", Error, "refused", Layer::Sysctl),

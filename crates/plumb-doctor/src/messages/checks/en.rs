@@ -1,6 +1,12 @@
 //! English.
 
+mod addresses;
+mod links;
+
 use super::Texts;
+
+/// The other groups.
+pub(super) const MORE: &[&[(&str, Texts)]] = &[addresses::TEXTS, links::TEXTS];
 
 pub(super) const TEXTS: &[(&str, Texts)] = &[
     (

@@ -17,7 +17,19 @@ pub(crate) fn unit(lang: Lang, unit: &'static str) -> &'static str {
     }
 }
 
-const LABELS: &[(&str, &str, &str)] = &[("device-state", "state of the device", "设备状态")];
+const LABELS: &[(&str, &str, &str)] = &[
+    ("device-state", "state of the device", "设备状态"),
+    ("carrier", "carrier", "载波"),
+    ("owners-of-mac", "owners of the hardware address", "硬件地址的拥有者数"),
+    ("mtu", "MTU", "MTU"),
+    ("master", "master of the device", "设备所属主设备"),
+    ("port-setting", "setting of the bridge port", "网桥端口设置"),
+    ("owners-of-address", "owners of the address", "地址的拥有者数"),
+    ("address-flags", "flags of the address", "地址标志"),
+    ("prefix-length", "prefix length", "前缀长度"),
+    ("sysctl", "sysctl", "内核参数"),
+    ("lladdr", "hardware address of the entry", "表项中的硬件地址"),
+];
 
 const UNITS: &[(&str, &str)] = &[
     ("packets", "个报文"),

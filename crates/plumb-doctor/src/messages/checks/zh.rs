@@ -1,6 +1,12 @@
 //! 中文
 
+mod addresses;
+mod links;
+
 use super::Texts;
+
+/// 其他分组。
+pub(super) const MORE: &[&[(&str, Texts)]] = &[addresses::TEXTS, links::TEXTS];
 
 pub(super) const TEXTS: &[(&str, Texts)] = &[
     (
