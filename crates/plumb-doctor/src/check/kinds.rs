@@ -26,7 +26,7 @@ const fn kind(
     Kind { id, fault, severity, symptom, layer }
 }
 
-use Severity::{Error, Warning};
+use Severity::{Error, Info, Warning};
 
 /// Every kind. One that several faults of the catalogue show in has a line for each.
 pub(crate) const KINDS: &[Kind] = &[
@@ -54,6 +54,22 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("neighbour-wrong", "N02", Error, "times_out", Layer::Neighbour),
     kind("neighbour-no-answer", "N04", Error, "unreachable", Layer::Sysctl),
     kind("neighbour-no-answer", "N05", Error, "unreachable", Layer::Sysctl),
+    // Rules, connection tracking
+    kind("two-backends", "F03", Warning, "times_out", Layer::Netfilter),
+    kind("service-rules-unhooked", "F14", Error, "times_out", Layer::ServiceNat),
+    kind("proxy-leftovers", "Z07", Warning, "times_out", Layer::ServiceNat),
+    kind("nat-dead-port", "F16", Warning, "refused", Layer::ServiceNat),
+    kind("nat-chain-ignored", "C12", Warning, "times_out", Layer::Conntrack),
+    kind("conntrack-full", "C01", Error, "times_out", Layer::Conntrack),
+    kind("conntrack-hash-small", "C10", Warning, "slow", Layer::Sysctl),
+    kind("nat-ports-nearly-used", "S10", Warning, "times_out", Layer::ServiceNat),
+    // Sockets
+    kind("accept-queue-full", "K01", Error, "times_out", Layer::Socket),
+    kind("accept-queue-full", "T10", Error, "times_out", Layer::Socket),
+    kind("syn-queue-near-limit", "K02", Warning, "times_out", Layer::Socket),
+    kind("ports-used-up", "T05", Error, "local_error", Layer::Socket),
+    kind("close-wait-pile-up", "T08", Warning, "times_out", Layer::Socket),
+    kind("port-range-covers-node-ports", "S14", Info, "refused", Layer::Socket),
     // Motion
     kind("accept-queue-overflows", "K01", Error, "times_out", Layer::Socket),
     kind("accept-queue-aborts", "K03", Error, "refused", Layer::Sysctl),

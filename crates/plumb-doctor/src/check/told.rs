@@ -91,6 +91,12 @@ impl Observation {
         self
     }
 
+    /// Other than the kind's as a rule.
+    pub(crate) fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
     pub(crate) fn with(mut self, word: &'static str, text: impl Into<String>) -> Self {
         self.words.insert(word, text.into());
         self

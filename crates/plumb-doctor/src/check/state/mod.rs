@@ -4,9 +4,12 @@
 
 mod addresses;
 mod bridges;
+mod conntrack;
 mod links;
 mod neighbours;
+mod rules;
 mod segments;
+mod sockets;
 #[cfg(test)]
 mod tests;
 
@@ -104,6 +107,19 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { kinds: &["neighbour-wrong"], run: neighbours::wrong },
     Check { kinds: &["neighbour-no-answer"], run: neighbours::no_answer },
     Check { kinds: &["neighbour-no-answer"], run: neighbours::proxy_off },
+    Check { kinds: &["two-backends"], run: rules::two_backends },
+    Check { kinds: &["service-rules-unhooked"], run: rules::unhooked },
+    Check { kinds: &["proxy-leftovers"], run: rules::leftovers },
+    Check { kinds: &["nat-dead-port"], run: rules::dead_redirect },
+    Check { kinds: &["nat-chain-ignored"], run: rules::nat_ignored },
+    Check { kinds: &["conntrack-full"], run: conntrack::full },
+    Check { kinds: &["conntrack-hash-small"], run: conntrack::small_hash },
+    Check { kinds: &["nat-ports-nearly-used"], run: conntrack::ports_used },
+    Check { kinds: &["accept-queue-full"], run: sockets::accept_queue },
+    Check { kinds: &["syn-queue-near-limit"], run: sockets::syn_queue },
+    Check { kinds: &["ports-used-up"], run: sockets::ports_used },
+    Check { kinds: &["close-wait-pile-up"], run: sockets::close_wait },
+    Check { kinds: &["port-range-covers-node-ports"], run: sockets::node_ports },
 ];
 
 /// More namespaces than this, and remedies of single findings are not tried in the model: each takes a copy of it.

@@ -2,11 +2,13 @@
 
 mod addresses;
 mod links;
+mod rules;
+mod sockets;
 
 use super::Texts;
 
 /// The other groups.
-pub(super) const MORE: &[&[(&str, Texts)]] = &[addresses::TEXTS, links::TEXTS];
+pub(super) const MORE: &[&[(&str, Texts)]] = &[addresses::TEXTS, links::TEXTS, rules::TEXTS, sockets::TEXTS];
 
 pub(super) const TEXTS: &[(&str, Texts)] = &[
     (

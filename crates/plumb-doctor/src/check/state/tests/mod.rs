@@ -3,6 +3,8 @@
 
 mod addresses;
 mod links;
+mod rules;
+mod sockets;
 
 use std::net::IpAddr;
 
