@@ -54,6 +54,16 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("neighbour-wrong", "N02", Error, "times_out", Layer::Neighbour),
     kind("neighbour-no-answer", "N04", Error, "unreachable", Layer::Sysctl),
     kind("neighbour-no-answer", "N05", Error, "unreachable", Layer::Sysctl),
+    // Routes and tunnels
+    kind("routing-loop", "R06", Error, "unreachable", Layer::Routing),
+    kind("rp-filter-asymmetric", "R07", Error, "times_out", Layer::Sysctl),
+    kind("multipath-dead-hop", "R09", Error, "times_out", Layer::Routing),
+    kind("forwarding-off", "R11", Error, "times_out", Layer::Sysctl),
+    kind("advertisements-ignored", "R12", Warning, "unreachable", Layer::Sysctl),
+    kind("vxlan-id-differs", "M04", Error, "times_out", Layer::Overlay),
+    kind("vxlan-port-differs", "M05", Error, "times_out", Layer::Overlay),
+    kind("vxlan-fdb-wrong", "M03", Error, "times_out", Layer::Overlay),
+    kind("vxlan-fdb-missing", "M03", Error, "times_out", Layer::Overlay),
     // Rules, connection tracking
     kind("two-backends", "F03", Warning, "times_out", Layer::Netfilter),
     kind("service-rules-unhooked", "F14", Error, "times_out", Layer::ServiceNat),

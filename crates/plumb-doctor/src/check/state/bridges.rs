@@ -1,6 +1,6 @@
 //! Bridges and their ports.
 
-use plumb_model::{Action, Change, Link};
+use plumb_model::{Action, Change, Link, Namespace};
 
 use super::Look;
 use super::segments::{Device, veth_end};
@@ -10,7 +10,8 @@ use crate::place;
 /// L04: a pod's link ends in a device that is in no bridge, while the links of others in the same network are in one.
 pub(super) fn detached(look: &Look<'_>) -> Vec<Observation> {
     let mut found = Vec::new();
-    for (ns, n) in look.namespaces() {
+    let read = |n: &Namespace| n.routes.value().is_some() && n.addresses.value().is_some();
+    for (ns, n) in look.namespaces().filter(|(_, n)| read(n)) {
         for l in n.links.items().iter().filter(|l| l.master.is_none()) {
             let Some(pod) = veth_end(look.net, l).filter(|p| p.0 != ns && look.is_station(*p)) else {
                 continue;

@@ -7,6 +7,8 @@ mod bridges;
 mod conntrack;
 mod links;
 mod neighbours;
+mod overlay;
+mod routes;
 mod rules;
 mod segments;
 mod sockets;
@@ -107,6 +109,13 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { kinds: &["neighbour-wrong"], run: neighbours::wrong },
     Check { kinds: &["neighbour-no-answer"], run: neighbours::no_answer },
     Check { kinds: &["neighbour-no-answer"], run: neighbours::proxy_off },
+    Check { kinds: &["routing-loop"], run: routes::loops },
+    Check { kinds: &["rp-filter-asymmetric"], run: routes::reverse_path },
+    Check { kinds: &["multipath-dead-hop"], run: routes::dead_hop },
+    Check { kinds: &["forwarding-off"], run: routes::forwarding_off },
+    Check { kinds: &["advertisements-ignored"], run: routes::advertisements },
+    Check { kinds: &["vxlan-id-differs", "vxlan-port-differs"], run: overlay::differs },
+    Check { kinds: &["vxlan-fdb-wrong", "vxlan-fdb-missing"], run: overlay::forwarding },
     Check { kinds: &["two-backends"], run: rules::two_backends },
     Check { kinds: &["service-rules-unhooked"], run: rules::unhooked },
     Check { kinds: &["proxy-leftovers"], run: rules::leftovers },

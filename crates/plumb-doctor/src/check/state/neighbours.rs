@@ -113,7 +113,8 @@ pub(super) fn proxy_off(look: &Look<'_>) -> Vec<Observation> {
             let known = p.neighbours.items().iter().any(|e| {
                 e.index == oif && e.addr == IpAddr::V4(gateway) && e.state.is_valid() && e.lladdr.is_some()
             });
-            if !gateway.is_link_local() || known || !look.yardstick.looks_at(end.0) {
+            let unread = p.neighbours.value().is_none() || look.ns(end.0).addresses.value().is_none();
+            if !gateway.is_link_local() || known || unread || !look.yardstick.looks_at(end.0) {
                 continue;
             }
             found.extend(silent_end(look, pod, end, gateway.into()));

@@ -313,6 +313,7 @@ pub(super) fn nat_ignored(look: &Look<'_>) -> Vec<Observation> {
         let unsure = n.legacy.value().is_none()
             || n.legacy.items().iter().any(|t| !t.only_accepts)
             || n.conntrack.value().is_some_and(|c| !c.entries.is_empty())
+            || n.conntrack.is_denied()
             || !n.other_engines.is_empty();
         if unsure {
             continue;

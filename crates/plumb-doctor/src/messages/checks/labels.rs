@@ -42,6 +42,12 @@ const LABELS: &[(&str, &str, &str)] = &[
     ("half-open", "open handshakes", "未完成的握手"),
     ("close-wait", "sockets in CLOSE-WAIT", "处于 CLOSE-WAIT 的套接字"),
     ("shared-ports", "ports of both ranges", "两个范围共有的端口"),
+    ("next-hop", "next hop", "下一跳"),
+    ("next-router", "next router", "下一台路由器"),
+    ("way-back", "device of the way back", "返回路径的设备"),
+    ("vxlan-setting", "setting of the tunnel", "隧道设置"),
+    ("vxlan-destination", "destination of the entry", "表项的目的地址"),
+    ("entries-for-mac", "entries for the hardware address", "该硬件地址的表项数"),
     ("lladdr", "hardware address of the entry", "表项中的硬件地址"),
 ];
 

@@ -3,6 +3,8 @@
 
 mod addresses;
 mod links;
+mod overlay;
+mod routes;
 mod rules;
 mod sockets;
 
