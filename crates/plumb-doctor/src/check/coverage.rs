@@ -31,13 +31,14 @@ pub fn coverage() -> BTreeMap<&'static str, Coverage> {
         state::CHECKS.iter().map(|c| (c.kinds, false)).chain(motion::CHECKS.iter().map(|c| (c.kinds, true)))
     {
         for id in check {
-            let Some(fault) = kinds::get(id).fault else { continue };
-            let c = all.entry(fault).or_default();
-            c.ids.insert(id);
-            if is_motion {
-                c.motion = true;
-            } else {
-                c.state = true;
+            for fault in kinds::KINDS.iter().filter(|k| k.id == *id).filter_map(|k| k.fault) {
+                let c = all.entry(fault).or_default();
+                c.ids.insert(id);
+                if is_motion {
+                    c.motion = true;
+                } else {
+                    c.state = true;
+                }
             }
         }
     }

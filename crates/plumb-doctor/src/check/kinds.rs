@@ -26,9 +26,9 @@ const fn kind(
     Kind { id, fault, severity, symptom, layer }
 }
 
-use Severity::{Error, Warning};
+use Severity::{Error, Info, Warning};
 
-/// Every kind.
+/// Every kind. One that several faults of the catalogue show in has a line for each.
 pub(crate) const KINDS: &[Kind] = &[
     // Reach
     kind("pair-unexplained", "", Error, "times_out", Layer::Link),
@@ -36,7 +36,50 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("expectation-unmet", "", Error, "connects", Layer::Policy),
     // Links
     kind("link-down", "L01", Error, "unreachable", Layer::Link),
+    kind("link-down", "L02", Error, "unreachable", Layer::Link),
+    kind("link-no-carrier", "L02", Error, "unreachable", Layer::Link),
     kind("loopback-down", "A09", Error, "times_out", Layer::Link),
+    kind("duplicate-mac", "L09", Error, "times_out", Layer::Link),
+    kind("mtu-differs", "M02", Warning, "times_out", Layer::Link),
+    // Bridges
+    kind("bridge-port-detached", "L04", Error, "unreachable", Layer::Link),
+    kind("bridge-port-state", "L05", Error, "unreachable", Layer::Bridge),
+    kind("bridge-port-no-flood", "L07", Error, "times_out", Layer::Bridge),
+    // Addresses and neighbours
+    kind("duplicate-address", "A01", Error, "times_out", Layer::Addressing),
+    kind("address-dad-failed", "A04", Error, "unreachable", Layer::Addressing),
+    kind("prefix-too-wide", "A02", Warning, "unreachable", Layer::Addressing),
+    kind("prefix-too-narrow", "A02", Warning, "times_out", Layer::Addressing),
+    kind("ipv6-disabled", "H-04", Warning, "unreachable", Layer::Sysctl),
+    kind("neighbour-wrong", "N02", Error, "times_out", Layer::Neighbour),
+    kind("neighbour-no-answer", "N04", Error, "unreachable", Layer::Sysctl),
+    kind("neighbour-no-answer", "N05", Error, "unreachable", Layer::Sysctl),
+    // Routes and tunnels
+    kind("routing-loop", "R06", Error, "unreachable", Layer::Routing),
+    kind("rp-filter-asymmetric", "R07", Error, "times_out", Layer::Sysctl),
+    kind("multipath-dead-hop", "R09", Error, "times_out", Layer::Routing),
+    kind("forwarding-off", "R11", Error, "times_out", Layer::Sysctl),
+    kind("advertisements-ignored", "R12", Warning, "unreachable", Layer::Sysctl),
+    kind("vxlan-id-differs", "M04", Error, "times_out", Layer::Overlay),
+    kind("vxlan-port-differs", "M05", Error, "times_out", Layer::Overlay),
+    kind("vxlan-fdb-wrong", "M03", Error, "times_out", Layer::Overlay),
+    kind("vxlan-fdb-missing", "M03", Error, "times_out", Layer::Overlay),
+    // Rules, connection tracking
+    kind("two-backends", "F03", Warning, "times_out", Layer::Netfilter),
+    kind("service-rules-unhooked", "F14", Error, "times_out", Layer::ServiceNat),
+    kind("proxy-leftovers", "Z07", Warning, "times_out", Layer::ServiceNat),
+    kind("nat-dead-port", "F16", Warning, "refused", Layer::ServiceNat),
+    kind("nat-chain-ignored", "C12", Warning, "times_out", Layer::Conntrack),
+    kind("conntrack-full", "C01", Error, "times_out", Layer::Conntrack),
+    kind("conntrack-hash-small", "C10", Warning, "slow", Layer::Sysctl),
+    kind("nat-ports-nearly-used", "S10", Warning, "times_out", Layer::ServiceNat),
+    // Sockets
+    kind("accept-queue-full", "K01", Error, "times_out", Layer::Socket),
+    kind("accept-queue-full", "T10", Error, "times_out", Layer::Socket),
+    kind("syn-queue-near-limit", "K02", Warning, "times_out", Layer::Socket),
+    kind("ports-used-up", "T05", Error, "local_error", Layer::Socket),
+    kind("close-wait-pile-up", "T08", Warning, "times_out", Layer::Socket),
+    kind("port-range-covers-node-ports", "S14", Info, "refused", Layer::Socket),
     // Motion
     kind("accept-queue-overflows", "K01", Error, "times_out", Layer::Socket),
     kind("accept-queue-aborts", "K03", Error, "refused", Layer::Sysctl),

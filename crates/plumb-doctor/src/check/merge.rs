@@ -33,6 +33,14 @@ fn same_cause(known: &CheckFinding, other: &CheckFinding, rank: usize) -> bool {
     if known.id == other.id && same_place(&known.place, &other.place) {
         return true;
     }
+    if known.id == "routing-loop" && other.id == "routing-loop" && destination(known) == destination(other) {
+        return true;
+    }
+    // An address that a pod has, too, is a source that its owner takes for its own.
+    let twice = |f: &CheckFinding| matches!(f.id.as_str(), "duplicate-address" | "martian-own-source");
+    if twice(known) && twice(other) && same_place(&known.place, &other.place) {
+        return true;
+    }
     let same_fault = known.fault.is_some() && known.fault == other.fault;
     if same_fault && same_place(&known.place, &other.place) {
         return true;
@@ -40,6 +48,11 @@ fn same_cause(known: &CheckFinding, other: &CheckFinding, rank: usize) -> bool {
     const MOTION: usize = 2;
     let namespace = |f: &CheckFinding| f.place.get("namespace").cloned();
     rank == MOTION && same_fault && namespace(known) == namespace(other)
+}
+
+/// Destination of the route at a finding's place. A loop stands in the routes of all its routers.
+fn destination(finding: &CheckFinding) -> Option<&str> {
+    finding.place.get("route")?.as_str()?.split_whitespace().next()
 }
 
 /// Keys that tell how a place came to be known or how full it is, not which place it is.
@@ -124,6 +137,18 @@ mod tests {
             finding("R07", "rp", &pairs, FoundBy::State)
         };
         assert_eq!(merge(vec![to(&a)], vec![to(&b)], Vec::new()).len(), 1);
+        let looped = |ns, route| {
+            finding("R06", "routing-loop", &[("namespace", ns), ("route", route)], FoundBy::State)
+        };
+        let (here, there) =
+            (looped("a", "10.9.0.1 via 10.0.0.2 dev x"), looped("b", "10.9.0.1 via 10.0.0.1 dev y"));
+        assert_eq!(merge(vec![here.clone()], vec![there], Vec::new()).len(), 1, "one loop in two routers");
+        let elsewhere = looped("b", "10.9.0.2 via 10.0.0.1 dev y");
+        assert_eq!(merge(vec![here], vec![elsewhere], Vec::new()).len(), 2);
+        let place = [("namespace", "a"), ("address", "10.0.0.1")];
+        let source = finding("R08", "martian-own-source", &place, FoundBy::Reach);
+        let address = finding("A01", "duplicate-address", &place, FoundBy::State);
+        assert_eq!(merge(vec![source], vec![address], Vec::new()).len(), 1);
         let other = finding("R07", "rp", &[("namespace", "a"), ("sysctl", "y")], FoundBy::State);
         assert_eq!(merge(vec![to(&a)], vec![other], Vec::new()).len(), 2);
     }

@@ -6,7 +6,7 @@ use plumb_model::{Change, Snapshot};
 use serde_json::Value;
 
 use super::kinds::{self, Kind};
-use super::report::{CheckFinding, FoundBy};
+use super::report::{CheckFinding, FoundBy, Severity};
 use crate::messages::{self, Lang};
 use crate::report::{Evidence, Place, Remedy};
 
@@ -14,6 +14,9 @@ use crate::report::{Evidence, Place, Remedy};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Observation {
     pub(crate) kind: &'static Kind,
+    /// Number in the catalogue: one of the kind's.
+    pub(crate) fault: Option<&'static str>,
+    pub(crate) severity: Severity,
     pub(crate) place: Place,
     /// What the sentences need, by the words that they name.
     pub(crate) words: BTreeMap<&'static str, String>,
@@ -69,14 +72,29 @@ impl Seen {
 impl Observation {
     /// Something of this kind, at this place. `id` is one of [`kinds::KINDS`].
     pub(crate) fn new(id: &'static str, place: Place) -> Self {
+        let kind = kinds::get(id);
         Self {
-            kind: kinds::get(id),
+            kind,
+            fault: kind.fault,
+            severity: kind.severity,
             place,
             words: BTreeMap::new(),
             seen: Vec::new(),
             affects: Vec::new(),
             mend: Vec::new(),
         }
+    }
+
+    /// Another of the kind's numbers in the catalogue.
+    pub(crate) fn fault(mut self, fault: &'static str) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// Other than the kind's as a rule.
+    pub(crate) fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
     }
 
     pub(crate) fn with(mut self, word: &'static str, text: impl Into<String>) -> Self {
@@ -122,9 +140,9 @@ pub(crate) fn finding(lang: Lang, o: Observation, found_by: FoundBy) -> CheckFin
         read_with: s.read_with,
     });
     CheckFinding {
-        fault: o.kind.fault.map(str::to_owned),
+        fault: o.fault.map(str::to_owned),
         id: o.kind.id.to_owned(),
-        severity: o.kind.severity,
+        severity: o.severity,
         symptom: o.kind.symptom.to_owned(),
         place: o.place,
         layer: o.kind.layer,

@@ -2,24 +2,76 @@
 //!
 //! A check must stay silent on a healthy machine, whatever runs there: it reports only what no one can have meant.
 
+mod addresses;
+mod bridges;
+mod conntrack;
 mod links;
+mod neighbours;
+mod overlay;
+mod routes;
+mod rules;
+mod segments;
+mod sockets;
+#[cfg(test)]
+mod tests;
 
-use plumb_model::{Change, Namespace, Snapshot};
+use plumb_model::{Address, Change, Link, Namespace, Snapshot};
 use plumb_trace::Network;
+use plumb_trace::state::NsIndex;
 
 use super::report::{CheckFinding, FoundBy};
 use super::told::{self, Observation, Tried};
 use super::yardstick::Yardstick;
 use crate::messages::Lang;
 
+use segments::{Device, Segments};
+
 /// What a check looks at.
 pub(crate) struct Look<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) net: &'a Network<'a>,
     pub(crate) yardstick: &'a Yardstick,
+    pub(crate) segments: Segments,
 }
 
 impl<'a> Look<'a> {
+    fn new(snapshot: &'a Snapshot, net: &'a Network<'a>, yardstick: &'a Yardstick) -> Self {
+        Self { snapshot, net, yardstick, segments: Segments::new(net) }
+    }
+
+    /// A namespace.
+    pub(crate) fn ns(&self, ns: NsIndex) -> &'a Namespace {
+        self.net.namespace(ns)
+    }
+
+    /// A device.
+    pub(crate) fn link(&self, device: Device) -> Option<&'a Link> {
+        self.ns(device.0).link(device.1)
+    }
+
+    /// Addresses of a device that others may dial and that are in use.
+    pub(crate) fn addresses(&self, device: Device) -> impl Iterator<Item = &'a Address> {
+        let unusable = Address::TENTATIVE | Address::DADFAILED;
+        let all = self.ns(device.0).addresses.items().iter();
+        all.filter(move |a| a.index == device.1 && a.scope == 0 && a.flags & unusable == 0)
+    }
+
+    /// Devices on the segment of one that are up, are nobody's ports, and have addresses.
+    pub(crate) fn stations(&self, device: Device) -> impl Iterator<Item = Device> + '_ {
+        self.segments.around(device).iter().copied().filter(|d| self.is_station(*d))
+    }
+
+    /// Whether a device is up, is nobody's port, and has addresses.
+    pub(crate) fn is_station(&self, device: Device) -> bool {
+        self.link(device).is_some_and(|l| l.is_up() && l.master.is_none())
+            && self.addresses(device).next().is_some()
+    }
+
+    /// Who on the segment of a device has an address.
+    pub(crate) fn owner_near(&self, device: Device, addr: std::net::IpAddr) -> Option<Device> {
+        self.stations(device).find(|d| self.addresses(*d).any(|a| a.prefix.addr == addr))
+    }
+
     /// Every namespace, with its index.
     pub(crate) fn namespaces(&self) -> impl Iterator<Item = (usize, &'a Namespace)> + '_ {
         self.snapshot.namespaces.iter().enumerate().filter(|(i, _)| self.yardstick.looks_at(*i))
@@ -43,7 +95,40 @@ pub(crate) struct Check {
 /// Every check, in the order in which an engineer looks.
 pub(crate) const CHECKS: &[Check] = &[
     Check { kinds: &["link-down"], run: links::down },
+    Check { kinds: &["link-no-carrier"], run: links::no_carrier },
     Check { kinds: &["loopback-down"], run: links::loopback_down },
+    Check { kinds: &["duplicate-mac"], run: links::duplicate_mac },
+    Check { kinds: &["mtu-differs"], run: links::mtu_differs },
+    Check { kinds: &["bridge-port-detached"], run: bridges::detached },
+    Check { kinds: &["bridge-port-state"], run: bridges::state },
+    Check { kinds: &["bridge-port-no-flood"], run: bridges::no_flood },
+    Check { kinds: &["duplicate-address"], run: addresses::twice },
+    Check { kinds: &["address-dad-failed"], run: addresses::dad_failed },
+    Check { kinds: &["prefix-too-wide", "prefix-too-narrow"], run: addresses::prefixes },
+    Check { kinds: &["ipv6-disabled"], run: addresses::ipv6_disabled },
+    Check { kinds: &["neighbour-wrong"], run: neighbours::wrong },
+    Check { kinds: &["neighbour-no-answer"], run: neighbours::no_answer },
+    Check { kinds: &["neighbour-no-answer"], run: neighbours::proxy_off },
+    Check { kinds: &["routing-loop"], run: routes::loops },
+    Check { kinds: &["rp-filter-asymmetric"], run: routes::reverse_path },
+    Check { kinds: &["multipath-dead-hop"], run: routes::dead_hop },
+    Check { kinds: &["forwarding-off"], run: routes::forwarding_off },
+    Check { kinds: &["advertisements-ignored"], run: routes::advertisements },
+    Check { kinds: &["vxlan-id-differs", "vxlan-port-differs"], run: overlay::differs },
+    Check { kinds: &["vxlan-fdb-wrong", "vxlan-fdb-missing"], run: overlay::forwarding },
+    Check { kinds: &["two-backends"], run: rules::two_backends },
+    Check { kinds: &["service-rules-unhooked"], run: rules::unhooked },
+    Check { kinds: &["proxy-leftovers"], run: rules::leftovers },
+    Check { kinds: &["nat-dead-port"], run: rules::dead_redirect },
+    Check { kinds: &["nat-chain-ignored"], run: rules::nat_ignored },
+    Check { kinds: &["conntrack-full"], run: conntrack::full },
+    Check { kinds: &["conntrack-hash-small"], run: conntrack::small_hash },
+    Check { kinds: &["nat-ports-nearly-used"], run: conntrack::ports_used },
+    Check { kinds: &["accept-queue-full"], run: sockets::accept_queue },
+    Check { kinds: &["syn-queue-near-limit"], run: sockets::syn_queue },
+    Check { kinds: &["ports-used-up"], run: sockets::ports_used },
+    Check { kinds: &["close-wait-pile-up"], run: sockets::close_wait },
+    Check { kinds: &["port-range-covers-node-ports"], run: sockets::node_ports },
 ];
 
 /// More namespaces than this, and remedies of single findings are not tried in the model: each takes a copy of it.
@@ -56,7 +141,7 @@ pub(super) fn findings(
     yardstick: &Yardstick,
     lang: Lang,
 ) -> Vec<CheckFinding> {
-    let look = Look { snapshot, net, yardstick };
+    let look = Look::new(snapshot, net, yardstick);
     CHECKS
         .iter()
         .flat_map(|check| (check.run)(&look).into_iter().map(|o| told(&look, check, o, lang)))
@@ -79,7 +164,7 @@ fn try_in_model(look: &Look<'_>, check: &Check, o: &Observation, changes: &[Chan
     }
     let Some(mended) = crate::diagnose::with(look.snapshot, changes) else { return Tried::Unknown };
     let net = Network::compile(&mended);
-    let again = Look { snapshot: &mended, net: &net, yardstick: look.yardstick };
+    let again = Look::new(&mended, &net, look.yardstick);
     let same = |other: &Observation| other.kind == o.kind && other.place == o.place;
     if (check.run)(&again).iter().any(same) { Tried::Unknown } else { Tried::Cleared }
 }

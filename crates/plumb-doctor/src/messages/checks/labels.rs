@@ -17,7 +17,39 @@ pub(crate) fn unit(lang: Lang, unit: &'static str) -> &'static str {
     }
 }
 
-const LABELS: &[(&str, &str, &str)] = &[("device-state", "state of the device", "设备状态")];
+const LABELS: &[(&str, &str, &str)] = &[
+    ("device-state", "state of the device", "设备状态"),
+    ("carrier", "carrier", "载波"),
+    ("owners-of-mac", "owners of the hardware address", "硬件地址的拥有者数"),
+    ("mtu", "MTU", "MTU"),
+    ("master", "master of the device", "设备所属主设备"),
+    ("port-setting", "setting of the bridge port", "网桥端口设置"),
+    ("owners-of-address", "owners of the address", "地址的拥有者数"),
+    ("address-flags", "flags of the address", "地址标志"),
+    ("prefix-length", "prefix length", "前缀长度"),
+    ("sysctl", "sysctl", "内核参数"),
+    ("rules-of-nft", "rules of iptables-nft", "iptables-nft 的规则数"),
+    ("entries-of-legacy", "entries of iptables-legacy", "iptables-legacy 的条目数"),
+    ("service-chains-reached", "chains of Services that a rule leads to", "有规则通向的服务链数"),
+    ("service-proxies", "service proxies", "服务代理数"),
+    ("listeners-of-port", "listeners on the port", "该端口的监听数"),
+    ("packets-of-rule", "packets that met the rule", "命中该规则的报文"),
+    ("users-of-conntrack", "rules that use connection tracking", "使用连接跟踪的规则数"),
+    ("conntrack-count", "entries of the connection table", "连接表条目"),
+    ("chain-length", "entries a look-up walks", "每次查找经过的条目"),
+    ("ports-in-use", "ports in use", "已用端口"),
+    ("accept-queue", "connections waiting to be accepted", "等待 accept 的连接"),
+    ("half-open", "open handshakes", "未完成的握手"),
+    ("close-wait", "sockets in CLOSE-WAIT", "处于 CLOSE-WAIT 的套接字"),
+    ("shared-ports", "ports of both ranges", "两个范围共有的端口"),
+    ("next-hop", "next hop", "下一跳"),
+    ("next-router", "next router", "下一台路由器"),
+    ("way-back", "device of the way back", "返回路径的设备"),
+    ("vxlan-setting", "setting of the tunnel", "隧道设置"),
+    ("vxlan-destination", "destination of the entry", "表项的目的地址"),
+    ("entries-for-mac", "entries for the hardware address", "该硬件地址的表项数"),
+    ("lladdr", "hardware address of the entry", "表项中的硬件地址"),
+];
 
 const UNITS: &[(&str, &str)] = &[
     ("packets", "个报文"),

@@ -25,14 +25,17 @@ pub(crate) struct Texts {
 
 /// The sentences of a kind. A test finds kinds without any.
 pub(crate) fn texts(lang: Lang, id: &str) -> Texts {
-    let table = match lang {
-        Lang::En => en::TEXTS,
-        Lang::Zh => zh::TEXTS,
-    };
-    table
-        .iter()
+    tables(lang)
         .find(|(known, _)| *known == id)
         .map_or(Texts { summary: "", effect: "", advice: "" }, |(_, texts)| *texts)
+}
+
+fn tables(lang: Lang) -> impl Iterator<Item = &'static (&'static str, Texts)> {
+    let (first, more) = match lang {
+        Lang::En => (en::TEXTS, en::MORE),
+        Lang::Zh => (zh::TEXTS, zh::MORE),
+    };
+    first.iter().chain(more.iter().copied().flatten())
 }
 
 /// A sentence with its words put in. A word that is missing stays as it is written, which a test finds.

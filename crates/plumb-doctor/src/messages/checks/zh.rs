@@ -1,6 +1,17 @@
 //! 中文
 
+mod addresses;
+mod links;
+mod overlay;
+mod routes;
+mod rules;
+mod sockets;
+
 use super::Texts;
+
+/// 其他分组。
+pub(super) const MORE: &[&[(&str, Texts)]] =
+    &[addresses::TEXTS, links::TEXTS, overlay::TEXTS, routes::TEXTS, rules::TEXTS, sockets::TEXTS];
 
 pub(super) const TEXTS: &[(&str, Texts)] = &[
     (
