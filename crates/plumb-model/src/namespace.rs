@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, Route,
-    Socket,
+    Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -141,6 +141,9 @@ pub struct Namespace {
     /// Counters of /proc/net/snmp, snmp6 and netstat: `Tcp` → `OutRsts` → value.
     #[serde(default)]
     pub counters: BTreeMap<String, BTreeMap<String, i64>>,
+    /// What else is counted.
+    #[serde(default)]
+    pub statistics: Statistics,
 }
 
 impl Namespace {
@@ -175,6 +178,7 @@ impl Namespace {
             filters: absent(),
             sysctls: Sysctls::default(),
             counters: BTreeMap::new(),
+            statistics: Statistics::default(),
         }
     }
 
