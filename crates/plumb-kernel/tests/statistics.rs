@@ -142,3 +142,34 @@ fn queues_connections_and_the_machine() {
     let arp = host.neighbour_table("arp_cache").unwrap();
     assert!(arp.entries > 0 && arp.gc_thresh3 > 0, "{arp:?}");
 }
+
+/// A process that serves, and stands still: its files, its limit and its state are told.
+#[test]
+fn a_server_that_is_stopped() {
+    let net = Net::new("sp");
+    let server = "import os,signal,socket,sys
+s=socket.create_server(('', 9090))
+print('up',flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+sys.stdin.read()";
+    let command = format!("ulimit -n 77; exec python3 -c \"{server}\"");
+    let mut child = Command::new("ip")
+        .args(["netns", "exec", &net.name, "sh", "-c", &command])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut serving = None;
+    wait(|| {
+        let snapshot = read(&[&net]);
+        let n = of(&snapshot, &net);
+        let inode = n.sockets.items().iter().find(|s| s.is_listening()).map(|s| s.inode);
+        serving = n.processes.iter().find_map(|p| p.serving.clone());
+        serving.as_ref().is_some_and(|s| s.state == Some('T') && inode == s.sockets.first().copied())
+    });
+    let serving = serving.unwrap();
+    let killed = child.kill();
+    let _ = child.wait();
+    assert!(killed.is_ok());
+    assert_eq!(serving.max_open_files, Some(77));
+    assert!((4..20).contains(&serving.open_files), "{serving:?}");
+}

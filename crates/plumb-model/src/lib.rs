@@ -40,7 +40,8 @@ pub use rule::{PolicyAction, PolicyRule, PortRange};
 pub use snapshot::{Host, Snapshot};
 pub use socket::{Socket, SocketState, SocketTimer};
 pub use statistics::{
-    ConntrackStats, CpuTimes, HostStatistics, NeighbourTable, Pressure, Softnet, Statistics,
+    ConntrackStats, CpuTimes, HostStatistics, NeighbourTable, PidsLimit, Pressure, Serving, Softnet,
+    Statistics, Throttling,
 };
 pub use text::{
     fmt_ct_entry, fmt_listener, fmt_route, fmt_rule, fmt_socket, fmt_tuple, protocol_name, scope_name,

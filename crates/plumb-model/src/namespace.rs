@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, Route,
-    Socket, Statistics,
+    Serving, Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -35,6 +35,9 @@ pub struct Process {
     /// Pod UID from the cgroup path.
     #[serde(default)]
     pub pod_uid: Option<String>,
+    /// How it fares, of one that has a socket which listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Serving>,
 }
 
 /// Whose namespace it is, as a lab or a cluster knows.

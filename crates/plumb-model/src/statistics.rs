@@ -184,3 +184,43 @@ pub struct Pressure {
     /// Microseconds that all tasks waited, in all.
     pub full_total: Option<u64>,
 }
+
+/// How a process fares that serves: what it holds and what holds it back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Serving {
+    /// Inodes of its sockets that listen: [`crate::Socket::inode`].
+    pub sockets: Vec<u32>,
+    /// State of its main thread (/proc/PID/stat): `R`, `S`, `D` waits for a disk, `T` stopped, `t` traced, `Z` ended.
+    pub state: Option<char>,
+    /// Files that are open (/proc/PID/fd).
+    pub open_files: u64,
+    /// Most that may be (`Max open files`, the soft limit); `None` where there is no limit.
+    pub max_open_files: Option<u64>,
+    /// Time that its group was kept from running: of the innermost group with a limit.
+    pub throttling: Option<Throttling>,
+    /// Processes and threads of its group: of the group that is nearest to its limit.
+    pub pids: Option<PidsLimit>,
+}
+
+/// `cpu.stat` of a group with a limit (`cpu.max`; `kernel/sched/core.c`, `cpu_cfs_stat_show`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Throttling {
+    /// Periods in which the group ran.
+    pub periods: u64,
+    /// Periods in which it had to stop.
+    pub throttled: u64,
+    /// Microseconds that it stood still.
+    pub throttled_usec: u64,
+}
+
+/// `pids.current` and `pids.max` of a group with a limit (`kernel/cgroup/pids.c`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PidsLimit {
+    /// Now.
+    pub current: u64,
+    /// At most.
+    pub max: u64,
+}

@@ -12,6 +12,7 @@ mod neighbour;
 mod nexthop;
 mod nft;
 mod peers;
+mod processes;
 mod route;
 mod rule;
 mod sockets;
@@ -66,6 +67,8 @@ pub struct Parts {
     /// Counters of sockets and of connection tracking, and those that the machine has once. No walk needs them; two
     /// readings judge them.
     pub statistics: bool,
+    /// How processes that serve fare: their files, limits and groups. It takes the sockets.
+    pub processes: bool,
 }
 
 impl Default for Parts {
@@ -79,6 +82,7 @@ impl Default for Parts {
             sysctls: true,
             counters: true,
             statistics: true,
+            processes: true,
         }
     }
 }

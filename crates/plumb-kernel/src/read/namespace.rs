@@ -7,7 +7,7 @@ use plumb_model::{Namespace, Read};
 use super::{
     Options, absence, address, conntrack, counters, engines, legacy, link, neighbour, nft, route, rule,
 };
-use super::{sockets, statistics, sysctl, traffic_control};
+use super::{processes, sockets, statistics, sysctl, traffic_control};
 use crate::discover::Found;
 use crate::error::{KernelError, Result};
 use crate::features::Features;
@@ -100,6 +100,9 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
     }
     if parts.sockets {
         n.sockets = absence(socket_list(features, parts.statistics), "sockets", "inet_diag", gaps);
+    }
+    if parts.processes {
+        processes::read(n, gaps);
     }
     if parts.sysctls {
         n.sysctls = sysctl::read();

@@ -127,7 +127,7 @@ impl Redactor {
     }
 
     fn process(&mut self, process: &mut Process) {
-        let Process { pid: _, comm, container, pod_uid } = process;
+        let Process { pid: _, comm, container, pod_uid, serving: _ } = process;
         *comm = self.names.name(Name::Process, comm);
         if let Some(id) = container {
             *id = self.names.name(Name::Container, id);

@@ -21,6 +21,7 @@ pub(super) const OVERVIEW: Parts = Parts {
     sysctls: false,
     counters: false,
     statistics: false,
+    processes: false,
 };
 
 /// Reads this machine, and warns on stderr about what rights are missing.
