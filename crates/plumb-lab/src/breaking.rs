@@ -159,6 +159,8 @@ fn snapshot(state: &State) -> Result<Snapshot> {
         sockets: false,
         traffic_control: false,
         counters: false,
+        statistics: false,
+        processes: false,
         ..Parts::default()
     };
     let only = Some(state.namespaces.iter().map(|n| n.name.clone()).collect());

@@ -20,6 +20,7 @@ mod route;
 mod rule;
 mod snapshot;
 mod socket;
+mod statistics;
 mod text;
 mod traffic_control;
 mod xtables;
@@ -37,7 +38,11 @@ pub use redact::{Key, RedactError, Redacted, Replacements};
 pub use route::{NextHop, Route, RouteKind};
 pub use rule::{PolicyAction, PolicyRule, PortRange};
 pub use snapshot::{Host, Snapshot};
-pub use socket::{Socket, SocketState};
+pub use socket::{Socket, SocketState, SocketTimer};
+pub use statistics::{
+    ConntrackStats, CpuTimes, HostStatistics, NeighbourTable, PidsLimit, Pressure, Serving, Softnet,
+    Statistics, Throttling,
+};
 pub use text::{
     fmt_ct_entry, fmt_listener, fmt_route, fmt_rule, fmt_socket, fmt_tuple, protocol_name, scope_name,
 };

@@ -134,6 +134,30 @@ pub struct LinkStats {
     pub rx_dropped: u64,
     /// Packets dropped on sending.
     pub tx_dropped: u64,
+    /// Collisions.
+    #[serde(default)]
+    pub collisions: u64,
+    /// Packets that came too fast for the device's buffer.
+    #[serde(default)]
+    pub rx_over_errors: u64,
+    /// Frames with a wrong checksum: cable, plug, optics.
+    #[serde(default)]
+    pub rx_crc_errors: u64,
+    /// Frames that end within a byte.
+    #[serde(default)]
+    pub rx_frame_errors: u64,
+    /// Overruns of the device's queue.
+    #[serde(default)]
+    pub rx_fifo_errors: u64,
+    /// Packets that the device dropped since the ring was full.
+    #[serde(default)]
+    pub rx_missed_errors: u64,
+    /// Frames that could not be sent for want of a carrier.
+    #[serde(default)]
+    pub tx_carrier_errors: u64,
+    /// Packets that a device dropped since nobody takes them there: an inactive member of a bond, say.
+    #[serde(default)]
+    pub rx_nohandler: u64,
 }
 
 /// Settings of a bridge (IFLA_BR_*).

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, Route,
-    Socket,
+    Serving, Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -35,6 +35,9 @@ pub struct Process {
     /// Pod UID from the cgroup path.
     #[serde(default)]
     pub pod_uid: Option<String>,
+    /// How it fares, of one that has a socket which listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Serving>,
 }
 
 /// Whose namespace it is, as a lab or a cluster knows.
@@ -141,6 +144,9 @@ pub struct Namespace {
     /// Counters of /proc/net/snmp, snmp6 and netstat: `Tcp` → `OutRsts` → value.
     #[serde(default)]
     pub counters: BTreeMap<String, BTreeMap<String, i64>>,
+    /// What else is counted.
+    #[serde(default)]
+    pub statistics: Statistics,
 }
 
 impl Namespace {
@@ -175,6 +181,7 @@ impl Namespace {
             filters: absent(),
             sysctls: Sysctls::default(),
             counters: BTreeMap::new(),
+            statistics: Statistics::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Namespace, NamespaceId};
+use crate::{HostStatistics, Namespace, NamespaceId};
 
 /// The machine that a snapshot was taken on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Host {
     /// Processes whose namespaces nobody on this machine may see, with all capabilities: those around a container, say.
     #[serde(default)]
     pub hidden_processes: u32,
+    /// What the kernel counts once for all namespaces.
+    #[serde(default)]
+    pub statistics: HostStatistics,
 }
 
 /// Every namespace of a machine.

@@ -96,6 +96,37 @@ pub struct Socket {
     /// Inode of the socket.
     #[serde(default)]
     pub inode: u32,
+    /// What a TCP socket waits for.
+    #[serde(default)]
+    pub timer: Option<SocketTimer>,
+    /// Size of the receive buffer in bytes (`SK_MEMINFO_RCVBUF`).
+    #[serde(default)]
+    pub receive_buffer: Option<u32>,
+    /// Packets dropped (`SK_MEMINFO_DROPS`): datagrams for a full buffer, connections for a full accept queue.
+    #[serde(default)]
+    pub drops: Option<u32>,
+}
+
+/// Timer of a TCP socket (`idiag_timer`, `net/ipv4/inet_diag.c`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketTimer {
+    /// [`Self::RETRANSMIT`] and its like.
+    pub kind: u8,
+    /// How often it sent again, or probed, without an answer.
+    pub retransmits: u8,
+    /// Milliseconds until it fires.
+    pub expires: u32,
+}
+
+impl SocketTimer {
+    /// Sends again what was not acknowledged.
+    pub const RETRANSMIT: u8 = 1;
+    /// Keepalive.
+    pub const KEEPALIVE: u8 = 2;
+    /// The end of TIME_WAIT.
+    pub const TIME_WAIT: u8 = 3;
+    /// Probes a window that is closed.
+    pub const PROBE: u8 = 4;
 }
 
 impl Socket {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A queueing discipline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Qdisc {
     /// Device.
     pub index: u32,
@@ -16,6 +16,24 @@ pub struct Qdisc {
     /// Packets dropped.
     #[serde(default)]
     pub drops: u32,
+    /// Packets that wait.
+    #[serde(default)]
+    pub queue_length: u32,
+    /// Bytes that wait.
+    #[serde(default)]
+    pub backlog: u32,
+    /// Packets that had to be queued again since the device would not take them.
+    #[serde(default)]
+    pub requeues: u32,
+    /// How often a packet had to wait since the rate was used up.
+    #[serde(default)]
+    pub overlimits: u32,
+    /// Most that may wait: bytes for `tbf` and `bfifo`, packets for `pfifo`, `fq_codel` and `fq`; `None` for others.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// Bytes a second that `tbf` lets pass.
+    #[serde(default)]
+    pub rate: Option<u64>,
 }
 
 /// A filter of a qdisc.

@@ -332,6 +332,9 @@ fn sockets_entries_devices() {
         v6only: Some(false),
         uid: 0,
         inode: 0,
+        timer: None,
+        receive_buffer: None,
+        drops: None,
     }]);
     let tuple = Tuple {
         src: "10.0.0.1".parse().unwrap(),

@@ -36,7 +36,7 @@ pub(super) fn all(gaps: &mut Vec<String>) -> (Vec<(NamespaceId, Process)>, u32) 
                 let Some(id) = inode(&link) else { continue };
                 let place = read(pid, "cgroup").map(|t| cgroup::place(&t)).unwrap_or_default();
                 let cgroup::Place { container, pod_uid } = place;
-                found.push((id, Process { pid, comm, container, pod_uid }));
+                found.push((id, Process { pid, comm, container, pod_uid, serving: None }));
             }
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => hidden += 1,
             // It ended in the meantime.

@@ -160,6 +160,14 @@ fn stats(data: &[u8], width: usize) -> LinkStats {
         tx_errors: at(5),
         rx_dropped: at(6),
         tx_dropped: at(7),
+        collisions: at(9),
+        rx_over_errors: at(11),
+        rx_crc_errors: at(12),
+        rx_frame_errors: at(13),
+        rx_fifo_errors: at(14),
+        rx_missed_errors: at(15),
+        tx_carrier_errors: at(17),
+        rx_nohandler: at(23),
     }
 }
 

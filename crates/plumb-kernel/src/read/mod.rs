@@ -12,9 +12,11 @@ mod neighbour;
 mod nexthop;
 mod nft;
 mod peers;
+mod processes;
 mod route;
 mod rule;
 mod sockets;
+mod statistics;
 mod sysctl;
 #[cfg(test)]
 mod tests;
@@ -40,7 +42,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use plumb_model::{Host, IpFamily, NamespaceId, Owner, Read, Snapshot};
+use plumb_model::{Host, HostStatistics, IpFamily, NamespaceId, Owner, Read, Snapshot};
 
 use crate::discover::{self, Found};
 use crate::error::{KernelError, Result};
@@ -62,6 +64,11 @@ pub struct Parts {
     pub sysctls: bool,
     /// Counters of protocols.
     pub counters: bool,
+    /// Counters of sockets and of connection tracking, and those that the machine has once. No walk needs them; two
+    /// readings judge them.
+    pub statistics: bool,
+    /// How processes that serve fare: their files, limits and groups. It takes the sockets.
+    pub processes: bool,
 }
 
 impl Default for Parts {
@@ -74,6 +81,8 @@ impl Default for Parts {
             traffic_control: true,
             sysctls: true,
             counters: true,
+            statistics: true,
+            processes: true,
         }
     }
 }
@@ -167,7 +176,9 @@ pub fn snapshot(options: &Options<'_>) -> Result<Snapshot> {
         namespaces.push(reading.namespace);
     }
     let taken_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let host = Host { node: options.node.clone(), hidden_processes, ..host() };
+    let statistics =
+        if options.parts.statistics { statistics::host(&mut gaps) } else { HostStatistics::default() };
+    let host = Host { node: options.node.clone(), hidden_processes, statistics, ..host() };
     Ok(Snapshot { version: Snapshot::VERSION, taken_at, host, namespaces, gaps, redacted: false })
 }
 
@@ -190,6 +201,7 @@ fn host() -> Host {
         kernel: uname.release().to_string_lossy().into_owned(),
         node: None,
         hidden_processes: 0,
+        statistics: HostStatistics::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use plumb_model::{Namespace, Read};
 use super::{
     Options, absence, address, conntrack, counters, engines, legacy, link, neighbour, nft, route, rule,
 };
-use super::{sockets, sysctl, traffic_control};
+use super::{processes, sockets, statistics, sysctl, traffic_control};
 use crate::discover::Found;
 use crate::error::{KernelError, Result};
 use crate::features::Features;
@@ -90,7 +90,7 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
         }
         Err(error) => gaps.push(error.to_string()),
     }
-    if parts.filters || parts.conntrack {
+    if parts.filters || parts.conntrack || parts.statistics {
         netfilter(n, gaps, features, options);
     }
     if parts.filters {
@@ -99,13 +99,21 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
         n.other_engines.extend(features.programs.iter().cloned());
     }
     if parts.sockets {
-        n.sockets = absence(socket_list(features), "sockets", "inet_diag", gaps);
+        n.sockets = absence(socket_list(features, parts.statistics), "sockets", "inet_diag", gaps);
+    }
+    if parts.processes {
+        processes::read(n, gaps);
     }
     if parts.sysctls {
         n.sysctls = sysctl::read();
     }
     if parts.counters {
         n.counters = counters::read();
+        n.statistics.read_at = statistics::now();
+    }
+    if parts.statistics {
+        n.statistics.sockstat = statistics::sockstat();
+        n.statistics.read_at = statistics::now();
     }
     reading
 }
@@ -115,6 +123,9 @@ fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, opt
     if !features.has("nfnetlink") {
         n.nft = Read::Absent { feature: absent("nfnetlink") };
         n.conntrack = Read::Absent { feature: absent("nfnetlink") };
+        if options.parts.statistics {
+            n.statistics.conntrack = Some(Read::Absent { feature: absent("nfnetlink") });
+        }
         return;
     }
     let mut socket = match Socket::open(Subsystem::Netfilter) {
@@ -139,6 +150,14 @@ fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, opt
             }
         }
     }
+    if options.parts.statistics {
+        let read = if features.has("nf_conntrack_netlink") {
+            absence(statistics::conntrack(&mut socket), "conntrack statistics", "nf_conntrack_netlink", gaps)
+        } else {
+            Read::Absent { feature: absent("nf_conntrack_netlink") }
+        };
+        n.statistics.conntrack = Some(read);
+    }
     if options.parts.conntrack {
         n.conntrack = if !Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists() {
             Read::Absent { feature: absent("nf_conntrack") }
@@ -150,9 +169,9 @@ fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, opt
     }
 }
 
-fn socket_list(features: &Features) -> Result<Read<Vec<plumb_model::Socket>>> {
+fn socket_list(features: &Features, half_open: bool) -> Result<Read<Vec<plumb_model::Socket>>> {
     if !features.has("tcp_diag") || !features.has("udp_diag") {
         return sockets::read_proc();
     }
-    sockets::read(&mut Socket::open(Subsystem::SockDiag)?)
+    sockets::read(&mut Socket::open(Subsystem::SockDiag)?, half_open)
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use plumb_model::{IpFamily, Protocol, Read, Socket, SocketState};
+use plumb_model::{IpFamily, Protocol, Read, Socket, SocketState, SocketTimer};
 use plumb_nft::DecodeError;
 use plumb_nft::nlattr::Attrs;
 
@@ -11,25 +11,36 @@ use crate::error::{KernelError, Result};
 use crate::netlink;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SKV6ONLY: u16 = 11;
 const WHAT: &str = "socket";
 
 /// A dump of connected sockets walks the one table of all namespaces, so it is left out where this namespace's own
-/// counts say that it would find nothing.
-pub(super) fn read(socket: &mut netlink::Socket) -> Result<Read<Vec<Socket>>> {
+/// counts say that it would find nothing. Connections that are half open are in none of these counts (`reqsk_queue_hash_req`
+/// takes no part in `sock_prot_inuse_add`): those are looked for where `half_open` asks for them.
+pub(super) fn read(socket: &mut netlink::Socket, half_open: bool) -> Result<Read<Vec<Socket>>> {
     let counts = Counts::read();
     let mut all = Read::Got(Vec::new());
+    let mut half_open_left = Vec::new();
     for family in [IpFamily::V4, IpFamily::V6] {
         let listeners = dump(socket, family, Protocol::TCP, LISTEN)?;
         let inuse = counts.inuse(Protocol::TCP, family);
         let are_all =
             counts.time_wait == Some(0) && inuse.is_some_and(|n| n <= listeners.items().len() as u64);
         all = super::join(all, listeners);
-        if !are_all {
+        if are_all {
+            half_open_left.push(family);
+        } else {
             all = super::join(all, dump(socket, family, Protocol::TCP, CONNECTED)?);
         }
         if counts.inuse(Protocol::UDP, family) != Some(0) {
             all = super::join(all, dump(socket, family, Protocol::UDP, LISTEN | CONNECTED)?);
+        }
+    }
+    // A listener of IPv6 may have them of both families.
+    if half_open && all.items().iter().any(|s| s.protocol == Protocol::TCP && s.is_listening()) {
+        for family in half_open_left {
+            all = super::join(all, dump(socket, family, Protocol::TCP, HALF_OPEN)?);
         }
     }
     Ok(all)
@@ -39,6 +50,8 @@ pub(super) fn read(socket: &mut netlink::Socket) -> Result<Read<Vec<Socket>>> {
 const LISTEN: u32 = 1 << 10;
 /// All others, but for sockets that were only bound (13): those take and send nothing.
 const CONNECTED: u32 = 0x1fff & !LISTEN;
+/// `TCP_SYN_RECV`, `TCP_NEW_SYN_RECV`; the kernel tells of both as the former.
+const HALF_OPEN: u32 = 1 << 3 | 1 << 12;
 
 fn dump(
     socket: &mut netlink::Socket,
@@ -107,7 +120,8 @@ impl Counts {
 
 /// `struct inet_diag_req_v2`
 fn request(family: IpFamily, protocol: Protocol, states: u32) -> Vec<u8> {
-    let mut bytes = vec![super::family_number(family), protocol.0, 0, 0];
+    let memory = 1 << (INET_DIAG_SKMEMINFO - 1);
+    let mut bytes = vec![super::family_number(family), protocol.0, memory, 0];
     bytes.extend_from_slice(&states.to_ne_bytes());
     bytes.extend_from_slice(&[0; 40]);
     // `INET_DIAG_NOCOOKIE`
@@ -120,20 +134,27 @@ pub(super) fn parse(payload: &[u8], protocol: Protocol) -> std::result::Result<O
     let mut fields = Fields::new(payload, WHAT);
     let family = fields.u8()?;
     let state = fields.u8()?;
-    fields.skip(2)?;
+    let (timer, retransmits) = (fields.u8()?, fields.u8()?);
     let (sport, dport) = (fields.be16()?, fields.be16()?);
     let (src, dst) = (fields.take(16)?, fields.take(16)?);
     let device = fields.ne32()?;
-    // Cookie, timer.
-    fields.skip(12)?;
+    // Cookie.
+    fields.skip(8)?;
+    let expires = fields.ne32()?;
     let (receive_queue, send_queue, uid, inode) =
         (fields.ne32()?, fields.ne32()?, fields.ne32()?, fields.ne32()?);
     let Some(family) = super::family_of(family) else { return Ok(None) };
-    let mut v6only = None;
+    let (mut v6only, mut receive_buffer, mut drops) = (None, None, None);
     for attr in Attrs::new(fields.rest(), WHAT) {
         let attr = attr?;
-        if attr.number == INET_DIAG_SKV6ONLY {
-            v6only = Some(attr.u8(WHAT)? != 0);
+        match attr.number {
+            INET_DIAG_SKV6ONLY => v6only = Some(attr.u8(WHAT)? != 0),
+            INET_DIAG_SKMEMINFO => {
+                // Numbers of 32 bits in the order of `SK_MEMINFO_*`; older kernels have no drops.
+                let at = |n: usize| attr.data.get(n * 4..n * 4 + 4)?.try_into().ok().map(u32::from_ne_bytes);
+                (receive_buffer, drops) = (at(1), at(8));
+            }
+            _ => {}
         }
     }
     Ok(Some(Socket {
@@ -150,6 +171,9 @@ pub(super) fn parse(payload: &[u8], protocol: Protocol) -> std::result::Result<O
         v6only,
         uid,
         inode,
+        timer: (timer != 0).then_some(SocketTimer { kind: timer, retransmits, expires }),
+        receive_buffer,
+        drops,
     }))
 }
 
@@ -208,6 +232,10 @@ fn parse_line(line: &str, family: IpFamily, protocol: Protocol) -> Option<Socket
         v6only: None,
         uid: fields.get(7)?.parse().ok()?,
         inode: fields.get(9)?.parse().ok()?,
+        timer: None,
+        receive_buffer: None,
+        // The last word of a UDP socket's line.
+        drops: fields.last().filter(|_| protocol == Protocol::UDP).and_then(|d| d.parse().ok()),
     })
 }
 

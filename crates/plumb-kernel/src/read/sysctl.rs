@@ -8,7 +8,10 @@ use rustix::io::Errno;
 
 /// Alone: read one by one, absent where the kernel has them not.
 const SINGLE: &[&str] = &[
+    "net.core.rmem_default",
+    "net.core.rmem_max",
     "net.core.somaxconn",
+    "net.core.wmem_max",
     "net.ipv4.fib_multipath_hash_fields",
     "net.ipv4.fib_multipath_hash_policy",
     "net.ipv4.fib_multipath_hash_seed",
@@ -30,7 +33,10 @@ const SINGLE: &[&str] = &[
     "net.ipv4.ip_no_pmtu_disc",
     "net.ipv4.ip_nonlocal_bind",
     "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.neigh.default.gc_thresh3",
+    "net.ipv4.ipfrag_high_thresh",
+    "net.ipv4.ipfrag_low_thresh",
+    "net.ipv4.ipfrag_time",
+    "net.ipv4.neigh.default.unres_qlen_bytes",
     "net.ipv4.ping_group_range",
     "net.ipv4.raw_l3mdev_accept",
     "net.ipv4.route.min_pmtu",
@@ -39,15 +45,24 @@ const SINGLE: &[&str] = &[
     "net.ipv4.tcp_ecn",
     "net.ipv4.tcp_fwmark_accept",
     "net.ipv4.tcp_l3mdev_accept",
+    "net.ipv4.tcp_keepalive_time",
     "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_max_tw_buckets",
     "net.ipv4.tcp_mtu_probing",
+    "net.ipv4.tcp_orphan_retries",
     "net.ipv4.tcp_retries1",
     "net.ipv4.tcp_retries2",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_sack",
     "net.ipv4.tcp_synack_retries",
     "net.ipv4.tcp_syncookies",
     "net.ipv4.tcp_syn_linear_timeouts",
     "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_timestamps",
+    "net.ipv4.tcp_tw_recycle",
     "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_window_scaling",
+    "net.ipv4.tcp_wmem",
     "net.ipv4.udp_early_demux",
     "net.ipv4.udp_l3mdev_accept",
     "net.ipv6.bindv6only",
@@ -60,16 +75,46 @@ const SINGLE: &[&str] = &[
     "net.ipv6.icmp.ratelimit",
     "net.ipv6.icmp.ratemask",
     "net.ipv6.ip_nonlocal_bind",
+    "net.ipv6.ip6frag_high_thresh",
+    "net.ipv6.neigh.default.unres_qlen_bytes",
+    "net.ipv6.route.max_size",
+];
+
+/// What the first namespace alone shows, since it holds for the machine (`net_core_table`, `ipv4_table`,
+/// `neigh_sysctl_register`): read where its first file is there.
+const FIRST: &[&str] = &[
+    "net.core.netdev_max_backlog",
+    "net.core.netdev_budget",
+    "net.core.netdev_budget_usecs",
+    "net.ipv4.neigh.default.gc_thresh1",
+    "net.ipv4.neigh.default.gc_thresh2",
+    "net.ipv4.neigh.default.gc_thresh3",
+    "net.ipv4.tcp_max_orphans",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.udp_mem",
+    "net.ipv6.neigh.default.gc_thresh1",
+    "net.ipv6.neigh.default.gc_thresh2",
     "net.ipv6.neigh.default.gc_thresh3",
+    "net.netfilter.nf_conntrack_expect_max",
+    "fs.file-max",
+    "fs.file-nr",
+    "fs.inotify.max_user_instances",
+    "fs.inotify.max_user_watches",
+    "kernel.pid_max",
+    "kernel.threads-max",
 ];
 
 /// Every file of these folders, but for the exceptions.
-const FOLDERS: &[(&str, &[&str])] =
-    &[("net.bridge", &[]), ("net.netfilter", &["nf_log", "nf_log_all_netns", "nf_conntrack_expect_max"])];
+const FOLDERS: &[(&str, &[&str])] = &[
+    ("net.bridge", &[]),
+    ("net.ipv4.vs", &[]),
+    ("net.netfilter", &["nf_log", "nf_log_all_netns", "nf_conntrack_expect_max"]),
+];
 
 /// Per device, and `all` and `default`.
 const CONF_V4: &[&str] = &[
     "accept_local",
+    "accept_redirects",
     "arp_announce",
     "arp_filter",
     "arp_ignore",
@@ -80,6 +125,7 @@ const CONF_V4: &[&str] = &[
     "drop_unicast_in_l2_multicast",
     "forwarding",
     "ignore_routes_with_linkdown",
+    "log_martians",
     "medium_id",
     "proxy_arp",
     "proxy_arp_pvlan",
@@ -93,6 +139,7 @@ const CONF_V6: &[&str] = &[
     "accept_dad",
     "accept_ra",
     "accept_ra_defrtr",
+    "accept_redirects",
     "addr_gen_mode",
     "autoconf",
     "dad_transmits",
@@ -118,9 +165,22 @@ pub(super) fn read() -> Sysctls {
     for name in SINGLE {
         put(&mut sysctls, (*name).to_owned(), &root, &name.replace('.', "/"));
     }
+    if let Some((first, others)) = FIRST.split_first()
+        && let Ok(bytes) = read_file(&root, &first.replace('.', "/"))
+    {
+        let value = Read::Got(String::from_utf8_lossy(&bytes).trim_end().to_owned());
+        sysctls.0.insert((*first).to_owned(), value);
+        for name in others {
+            put(&mut sysctls, (*name).to_owned(), &root, &name.replace('.', "/"));
+        }
+    }
     for (path, except) in FOLDERS {
         let Some(folder) = open_folder(Some(&root), &path.replace('.', "/")) else {
-            let feature = if *path == "net.bridge" { "br_netfilter" } else { "nf_conntrack" };
+            let feature = match *path {
+                "net.bridge" => "br_netfilter",
+                "net.ipv4.vs" => "ip_vs",
+                _ => "nf_conntrack",
+            };
             sysctls.0.insert((*path).to_owned(), Read::Absent { feature: feature.into() });
             continue;
         };

@@ -4,7 +4,7 @@
 use plumb_model::{Link, NeighbourState, PolicyAction};
 use proptest::prelude::*;
 
-use super::{address, link, neighbour, nexthop, route, rule, traffic_control};
+use super::{address, link, neighbour, nexthop, route, rule, statistics, traffic_control};
 
 /// Type and payload; `28f` is an entry of a forwarding database.
 fn recorded() -> Vec<(&'static str, Vec<u8>)> {
@@ -70,7 +70,9 @@ fn recorded_addresses_and_neighbours() {
     let fixed = fdb.iter().find(|e| e.lladdr.to_string() == "02:00:00:00:00:67").unwrap();
     assert_eq!((fixed.state, fixed.master), (NeighbourState::NOARP, Some(2)));
     let qdiscs: Vec<_> = of("36").iter().map(|m| traffic_control::parse_qdisc(m).unwrap()).collect();
-    assert!(qdiscs.iter().any(|q| q.kind == "tbf") && qdiscs.iter().any(|q| q.kind == "clsact"));
+    let tbf = qdiscs.iter().find(|q| q.kind == "tbf").unwrap();
+    assert!(tbf.rate.is_some_and(|r| r > 0) && tbf.limit.is_some_and(|l| l > 0), "{tbf:?}");
+    assert!(qdiscs.iter().any(|q| q.kind == "clsact"));
 }
 
 fn parse_all(bytes: &[u8]) {
@@ -84,6 +86,8 @@ fn parse_all(bytes: &[u8]) {
     let _ = nexthop::parse(bytes);
     let _ = traffic_control::parse_qdisc(bytes);
     let _ = traffic_control::parse_filter(bytes, 0);
+    let _ = statistics::parse_table(bytes);
+    let _ = statistics::parse_conntrack(bytes);
     for message in crate::netlink::Messages::new(bytes).flatten() {
         let _ = message.reply();
     }

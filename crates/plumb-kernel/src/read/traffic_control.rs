@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use plumb_model::{Filter, Qdisc, Read};
 use plumb_nft::DecodeError;
-use plumb_nft::nlattr::Attrs;
+use plumb_nft::nlattr::{Attr, Attrs};
 
 use super::wire::Fields;
 use crate::error::{KernelError, Result};
-use crate::netlink::Socket;
+use crate::netlink::{Native, Socket};
 
 const RTM_NEWQDISC: u16 = 36;
 const RTM_GETQDISC: u16 = 38;
@@ -112,32 +112,78 @@ impl Header {
 
 pub(super) fn parse_qdisc(payload: &[u8]) -> std::result::Result<Qdisc, DecodeError> {
     let (header, rest) = Header::parse(payload)?;
-    let mut qdisc = Qdisc {
-        index: header.index,
-        kind: String::new(),
-        handle: header.handle,
-        parent: header.parent,
-        drops: 0,
-    };
+    let mut qdisc =
+        Qdisc { index: header.index, handle: header.handle, parent: header.parent, ..Qdisc::default() };
+    let mut options = None;
     for attr in Attrs::new(rest, WHAT) {
         let attr = attr?;
         match attr.number {
             1 => qdisc.kind = attr.text(),
+            2 => options = Some(attr),
             7 => {
                 for stats in attr.nested("traffic control statistics") {
                     let stats = stats?;
-                    // `struct gnet_stats_queue`: length, backlog, drops …
+                    // `struct gnet_stats_queue`
                     if stats.number == 3 {
                         let mut queue = Fields::new(stats.data, WHAT);
-                        queue.skip(8)?;
+                        qdisc.queue_length = queue.ne32()?;
+                        qdisc.backlog = queue.ne32()?;
                         qdisc.drops = queue.ne32()?;
+                        qdisc.requeues = queue.ne32()?;
+                        qdisc.overlimits = queue.ne32()?;
                     }
                 }
             }
             _ => {}
         }
     }
+    // The kind stands before its options, but nobody promises that.
+    if let Some(options) = options {
+        limits(&mut qdisc, &options)?;
+    }
     Ok(qdisc)
+}
+
+/// Limit and rate, of the kinds that are told apart here (include/uapi/linux/pkt_sched.h).
+fn limits(qdisc: &mut Qdisc, options: &Attr<'_>) -> std::result::Result<(), DecodeError> {
+    const TCA_TBF_PARMS: u16 = 1;
+    const TCA_TBF_RATE64: u16 = 4;
+    match qdisc.kind.as_str() {
+        // `struct tc_fifo_qopt`
+        "pfifo" | "bfifo" => qdisc.limit = Some(Fields::new(options.data, WHAT).ne32()?),
+        "tbf" => {
+            let mut rate64 = None;
+            for attr in options.nested(WHAT) {
+                let attr = attr?;
+                match attr.number {
+                    TCA_TBF_PARMS => {
+                        // `struct tc_tbf_qopt`: two `struct tc_ratespec`, whose last field is the rate, then the limit.
+                        let mut fields = Fields::new(attr.data, WHAT);
+                        fields.skip(8)?;
+                        qdisc.rate = Some(u64::from(fields.ne32()?));
+                        fields.skip(12)?;
+                        qdisc.limit = Some(fields.ne32()?);
+                    }
+                    // Rates that 32 bits do not hold.
+                    TCA_TBF_RATE64 => rate64 = attr.data.try_into().ok().map(u64::from_ne_bytes),
+                    _ => {}
+                }
+            }
+            qdisc.rate = rate64.or(qdisc.rate);
+        }
+        // `TCA_FQ_CODEL_LIMIT`, `TCA_FQ_PLIMIT`
+        "fq_codel" | "fq" => {
+            let number = if qdisc.kind == "fq" { 1 } else { 2 };
+            for attr in options.nested(WHAT) {
+                let attr = attr?;
+                if attr.number == number {
+                    qdisc.limit = Some(attr.ne32(WHAT)?);
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 pub(super) fn parse_filter(payload: &[u8], asked: u32) -> std::result::Result<Filter, DecodeError> {

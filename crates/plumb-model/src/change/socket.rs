@@ -38,6 +38,9 @@ pub(super) fn start(
         v6only: (family == IpFamily::V6).then_some(false),
         uid: 0,
         inode: 0,
+        timer: None,
+        receive_buffer: None,
+        drops: None,
     };
     let of = ns.name.clone();
     let sockets = read(&mut ns.sockets, "sockets", &of)?;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Redactor;
 use super::names::Kind as Name;
-use crate::{Host, Namespace, Owner, Process, Read, Snapshot, Sysctls};
+use crate::{Host, Namespace, Owner, Process, Read, Snapshot, Statistics, Sysctls};
 
 impl Redactor {
     pub(super) fn snapshot(&mut self, snapshot: &mut Snapshot) {
         let Snapshot { version: _, taken_at: _, host, namespaces, gaps, redacted: _ } = snapshot;
-        let Host { hostname, kernel: _, node, hidden_processes: _ } = host;
+        let Host { hostname, kernel: _, node, hidden_processes: _, statistics: _ } = host;
         *hostname = self.names.name(Name::Host, hostname);
         if let Some(node) = node {
             *node = self.names.name(Name::Node, node);
@@ -53,6 +53,7 @@ impl Redactor {
             filters,
             sysctls,
             counters: _,
+            statistics,
         } = ns;
         *name = self.names.name(Name::Namespace, name);
         for alias in aliases {
@@ -92,6 +93,10 @@ impl Redactor {
         // Kinds, handles and numbers.
         self.part(qdiscs, |_, _| {});
         self.part(filters, |_, _| {});
+        let Statistics { read_at: _, sockstat: _, conntrack } = statistics;
+        if let Some(conntrack) = conntrack {
+            self.part(conntrack, |_, _| {});
+        }
         for engine in other_engines {
             *engine = self.engine(engine);
         }
@@ -122,7 +127,7 @@ impl Redactor {
     }
 
     fn process(&mut self, process: &mut Process) {
-        let Process { pid: _, comm, container, pod_uid } = process;
+        let Process { pid: _, comm, container, pod_uid, serving: _ } = process;
         *comm = self.names.name(Name::Process, comm);
         if let Some(id) = container {
             *id = self.names.name(Name::Container, id);

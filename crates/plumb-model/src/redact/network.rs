@@ -181,6 +181,9 @@ impl Redactor {
             v6only: _,
             uid: _,
             inode: _,
+            timer: _,
+            receive_buffer: _,
+            drops: _,
         } = socket;
         (*src, *dst) = (self.addresses.host(*src), self.addresses.host(*dst));
     }

@@ -70,6 +70,7 @@ fn machine(rules: Vec<Rule>, sets: Vec<Set>) -> Snapshot {
         comm: "postgres".into(),
         container: Some("c0ffee".into()),
         pod_uid: Some("uid-1".into()),
+        serving: None,
     };
     ns.processes = vec![process];
     ns.owner = Some(Owner::Pod { node: "node-7".into(), namespace: "shop".into(), name: "web-0".into() });

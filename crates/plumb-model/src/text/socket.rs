@@ -54,6 +54,9 @@ mod tests {
             v6only,
             uid: 0,
             inode: 0,
+            timer: None,
+            receive_buffer: None,
+            drops: None,
         };
         let show = |s: &Socket| fmt_socket(s, &ns);
         assert_eq!(show(&socket(IpFamily::V4, "10.0.0.5", None)), "tcp 10.0.0.5:6379");

@@ -82,7 +82,8 @@ fn probed(
     let seen = probe::connect(&handle, &flow, &probe::Patience::default())?;
     drop(progress);
     let names: Vec<String> = before.namespaces.iter().map(|n| n.id.to_string()).collect();
-    let after = source::live(context, Some(names), Parts::default())?;
+    let parts = Parts { statistics: false, processes: false, ..Parts::default() };
+    let after = source::live(context, Some(names), parts)?;
     let seen = ProbeSeen::new(seen.connects, seen.errno, seen.seconds);
     Ok(with_probe(report, before, &after, &seen))
 }

@@ -14,7 +14,9 @@ use crate::flow::{Destination, FlowArgs, FlowProtocol, Question as Asked};
 
 /// Reads what the question is asked of.
 pub(super) fn snapshot(args: &FlowArgs, context: &Context) -> Result<Snapshot, Error> {
-    source::read(context, args.snapshot.as_deref(), Parts::default())
+    // What is counted decides nothing, nor how a server fares.
+    let parts = Parts { statistics: false, processes: false, ..Parts::default() };
+    source::read(context, args.snapshot.as_deref(), parts)
 }
 
 /// Resolves the question's names.

@@ -20,6 +20,8 @@ pub(super) const OVERVIEW: Parts = Parts {
     traffic_control: false,
     sysctls: false,
     counters: false,
+    statistics: false,
+    processes: false,
 };
 
 /// Reads this machine, and warns on stderr about what rights are missing.
