@@ -86,6 +86,9 @@ pub(super) fn listener(port: u16) -> Socket {
         v6only: None,
         uid: 0,
         inode: 0,
+        timer: None,
+        receive_buffer: None,
+        drops: None,
     }
 }
 
