@@ -95,6 +95,21 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("fragments-lost", "K12", Warning, "times_out", Layer::Link),
     kind("icmp-rate-limited", "K16", Warning, "times_out", Layer::Sysctl),
     kind("time-exceeded", "R06", Warning, "unreachable", Layer::Routing),
+    kind("frames-damaged", "L13", Warning, "slow", Layer::Link),
+    kind("ring-overflows", "K08", Warning, "slow", Layer::Link),
+    kind("queue-drops", "K09", Warning, "slow", Layer::Tc),
+    kind("carrier-flaps", "L02", Warning, "intermittent", Layer::Link),
+    kind("conntrack-overflows", "C01", Error, "times_out", Layer::Conntrack),
+    kind("conntrack-insert-failed", "C02", Warning, "slow", Layer::Conntrack),
+    kind("conntrack-chains-long", "C10", Warning, "slow", Layer::Conntrack),
+    kind("softnet-overflows", "K07", Warning, "intermittent", Layer::Sysctl),
+    kind("neighbour-table-overflows", "N01", Error, "intermittent", Layer::Neighbour),
+    kind("neighbour-queue-overflows", "N08", Warning, "slow", Layer::Neighbour),
+    kind("cpu-stolen", "H-08", Warning, "slow", Layer::Link),
+    // Processes
+    kind("files-used-up", "K13", Warning, "times_out", Layer::Socket),
+    kind("pids-used-up", "K14", Warning, "times_out", Layer::Socket),
+    kind("server-stopped", "T11", Error, "times_out", Layer::Socket),
 ];
 
 /// The kind with this id. An id that is not in the list is one of the code's own mistakes, which a test finds.

@@ -1,5 +1,8 @@
 //! Two readings: counters are judged by what they did in between, not by how high they are.
 
+mod conntrack;
+mod devices;
+mod host;
 mod ip;
 mod tcp;
 
@@ -70,6 +73,26 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { kinds: &["fragments-lost"], run: ip::fragments },
     Check { kinds: &["icmp-rate-limited"], run: ip::icmp_limit },
     Check { kinds: &["time-exceeded"], run: ip::time_exceeded },
+    Check { kinds: &["frames-damaged", "ring-overflows"], run: devices::errors },
+    Check { kinds: &["queue-drops"], run: devices::queues },
+    Check { kinds: &["carrier-flaps"], run: devices::flapping },
+    Check { kinds: &["conntrack-overflows"], run: conntrack::full },
+    Check { kinds: &["conntrack-insert-failed"], run: conntrack::clash },
+    Check { kinds: &["conntrack-chains-long"], run: conntrack::chains },
+];
+
+/// A check of what the kernel counts once for all namespaces.
+pub(crate) struct HostCheck {
+    /// The kinds of findings that it makes.
+    pub(crate) kinds: &'static [&'static str],
+    pub(crate) run: fn(&host::HostMoved<'_>) -> Vec<Observation>,
+}
+
+/// Every check of the host.
+pub(crate) const HOST_CHECKS: &[HostCheck] = &[
+    HostCheck { kinds: &["softnet-overflows"], run: host::softnet },
+    HostCheck { kinds: &["neighbour-table-overflows", "neighbour-queue-overflows"], run: host::neighbours },
+    HostCheck { kinds: &["cpu-stolen"], run: host::steal },
 ];
 
 /// What motion found.
@@ -93,6 +116,17 @@ pub(super) fn findings(
         let Some(earlier) = before.namespace(n.id) else { continue };
         let moved = Moved { net, ns, before: earlier, after: n };
         for check in CHECKS {
+            findings.extend((check.run)(&moved).into_iter().map(|o| told::finding(lang, o, FoundBy::Motion)));
+        }
+    }
+    // The host's own counters are told of once, where they are looked at.
+    let own = after.namespaces.iter().position(|n| n.own).filter(|ns| yardstick.looks_at(*ns));
+    if let Some((ns, n)) = own.and_then(|ns| Some((ns, after.namespaces.get(ns)?)))
+        && let Some(earlier) = before.namespace(n.id)
+    {
+        let own = Moved { net, ns, before: earlier, after: n };
+        let moved = host::HostMoved { own, before: &before.host.statistics, after: &after.host.statistics };
+        for check in HOST_CHECKS {
             findings.extend((check.run)(&moved).into_iter().map(|o| told::finding(lang, o, FoundBy::Motion)));
         }
     }

@@ -8,6 +8,7 @@ mod conntrack;
 mod links;
 mod neighbours;
 mod overlay;
+mod processes;
 mod routes;
 mod rules;
 mod segments;
@@ -129,6 +130,9 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { kinds: &["ports-used-up"], run: sockets::ports_used },
     Check { kinds: &["close-wait-pile-up"], run: sockets::close_wait },
     Check { kinds: &["port-range-covers-node-ports"], run: sockets::node_ports },
+    Check { kinds: &["files-used-up"], run: processes::files },
+    Check { kinds: &["pids-used-up"], run: processes::pids },
+    Check { kinds: &["server-stopped"], run: processes::stopped },
 ];
 
 /// More namespaces than this, and remedies of single findings are not tried in the model: each takes a copy of it.

@@ -49,6 +49,23 @@ const LABELS: &[(&str, &str, &str)] = &[
     ("vxlan-destination", "destination of the entry", "表项的目的地址"),
     ("entries-for-mac", "entries for the hardware address", "该硬件地址的表项数"),
     ("lladdr", "hardware address of the entry", "表项中的硬件地址"),
+    ("rx-damaged", "damaged frames received", "收到的损坏帧"),
+    ("rx-missed", "frames without room", "无空间接收的帧"),
+    ("qdisc-drops", "packets that the qdisc dropped", "qdisc 丢弃的报文"),
+    ("carrier-changes", "changes of the carrier", "载波变化次数"),
+    ("conntrack-drop", "new connections dropped", "丢弃的新连接"),
+    ("conntrack-early-drop", "old connections thrown out", "提前清除的旧连接"),
+    ("conntrack-insert-failed", "entries that could not be made", "未能插入的条目"),
+    ("conntrack-clash-resolve", "clashes that were resolved", "已解决的冲突"),
+    ("conntrack-chain-toolong", "chains too long", "过长的哈希链"),
+    ("softnet-dropped", "packets dropped before they were looked at", "处理之前丢弃的报文"),
+    ("neighbour-discards", "packets thrown away while waiting", "等待期间丢弃的报文"),
+    ("neighbour-table-fulls", "times that the table was full", "表满的次数"),
+    ("neighbour-entries", "entries of the table", "表中条目"),
+    ("cpu-steal", "time that the hypervisor took", "被虚拟化层占用的时间"),
+    ("open-files", "files open", "已打开的文件"),
+    ("pids-current", "processes in the cgroup", "cgroup 中的进程数"),
+    ("process-state", "state of the process", "进程状态"),
 ];
 
 const UNITS: &[(&str, &str)] = &[

@@ -1,6 +1,7 @@
 //! 中文
 
 mod addresses;
+mod host;
 mod links;
 mod overlay;
 mod routes;
@@ -10,8 +11,15 @@ mod sockets;
 use super::Texts;
 
 /// 其他分组。
-pub(super) const MORE: &[&[(&str, Texts)]] =
-    &[addresses::TEXTS, links::TEXTS, overlay::TEXTS, routes::TEXTS, rules::TEXTS, sockets::TEXTS];
+pub(super) const MORE: &[&[(&str, Texts)]] = &[
+    addresses::TEXTS,
+    host::TEXTS,
+    links::TEXTS,
+    overlay::TEXTS,
+    routes::TEXTS,
+    rules::TEXTS,
+    sockets::TEXTS,
+];
 
 pub(super) const TEXTS: &[(&str, Texts)] = &[
     (
