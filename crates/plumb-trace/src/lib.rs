@@ -5,6 +5,7 @@ pub mod env;
 pub mod event;
 mod hash;
 pub mod machine;
+pub mod meter;
 mod network;
 pub mod packet;
 mod routing;

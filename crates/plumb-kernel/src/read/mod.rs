@@ -12,6 +12,7 @@ mod neighbour;
 mod nexthop;
 mod nft;
 mod peers;
+mod recent;
 mod route;
 mod rule;
 mod sockets;
