@@ -6,6 +6,7 @@ pub mod event;
 mod hash;
 pub mod machine;
 pub mod meter;
+pub mod modelled;
 mod network;
 pub mod packet;
 mod routing;
