@@ -87,6 +87,9 @@ impl Plumb {
         if let Some(uid) = flow.uid {
             command.args(["--uid", &uid.to_string()]);
         }
+        if let Some(n) = flow.connections {
+            command.args(["--connections", &n.to_string()]);
+        }
         if let Some(file) = snapshot {
             command.arg("--snapshot").arg(file);
         }

@@ -45,6 +45,11 @@ pub fn run(scenario: &Scenario, flow: &Flow, plumb: Option<&Plumb>) -> Result<Se
             seen.servers.iter().filter(|s| *s != name).map(|s| format!("{s} answers, expected {name}"));
         Failure::unless_same("the server", wrong.collect())?;
     }
+    if plumb.is_some() && flow.connections.is_some() {
+        // They have used up what is limited: that is another question.
+        drop(state);
+        state = State::broken(scenario)?;
+    }
     if let Some(plumb) = plumb {
         remedy(&mut state, flow, plumb)?;
         if !flow.causes.is_empty() {

@@ -187,6 +187,10 @@ pub struct Flow {
     /// Attempts that the real client makes; more than one only where the kernel chooses.
     #[serde(default)]
     pub attempts: Option<u32>,
+    /// Connections that are asked about together (`--connections`): the real client makes them one straight after the
+    /// other and keeps them open. Exactly `success` of them connect.
+    #[serde(default)]
+    pub connections: Option<u32>,
     /// The answer takes at least this many seconds (a neighbour that fails takes three).
     #[serde(default)]
     pub at_least: Option<f64>,

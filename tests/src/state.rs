@@ -135,7 +135,8 @@ impl<'a> State<'a> {
             protocol: flow.protocol,
             source_port: flow.source_port,
             patience: flow.patience(),
-            attempts: flow.attempts.unwrap_or(1),
+            attempts: flow.connections.or(flow.attempts).unwrap_or(1),
+            hold: flow.connections.is_some(),
             ask_name: flow.answered_by.is_some(),
         };
         let attempts = dial(&self.namespace(&flow.from)?, flow.uid, &plan)?;

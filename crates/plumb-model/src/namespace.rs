@@ -7,8 +7,8 @@ use plumb_nft::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, Route,
-    Serving, Socket, Statistics,
+    Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, RecentList,
+    Route, Serving, Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -128,6 +128,9 @@ pub struct Namespace {
     pub nft: Read<Ruleset>,
     /// Tables of iptables-legacy.
     pub legacy: Read<Vec<LegacyTable>>,
+    /// Lists of the `recent` match.
+    #[serde(default = "not_read")]
+    pub recent: Read<Vec<RecentList>>,
     /// Names of ipsets, IPVS and other engines that hold something here and that this version does not read.
     #[serde(default)]
     pub other_engines: Vec<String>,
@@ -149,12 +152,16 @@ pub struct Namespace {
     pub statistics: Statistics,
 }
 
+fn not_read<T>() -> Read<T> {
+    Read::Absent { feature: "not read".to_owned() }
+}
+
 impl Namespace {
     /// A namespace in which nothing was read yet: everything absent.
     #[must_use]
     pub fn empty(id: NamespaceId, name: &str) -> Self {
         fn absent<T>() -> Read<T> {
-            Read::Absent { feature: "not read".to_owned() }
+            not_read()
         }
         Self {
             id,
@@ -174,6 +181,7 @@ impl Namespace {
             fdb: absent(),
             nft: absent(),
             legacy: absent(),
+            recent: absent(),
             other_engines: Vec::new(),
             conntrack: absent(),
             sockets: absent(),

@@ -5,6 +5,8 @@ pub mod env;
 pub mod event;
 mod hash;
 pub mod machine;
+pub mod meter;
+pub mod modelled;
 mod network;
 pub mod packet;
 mod routing;

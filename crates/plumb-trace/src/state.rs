@@ -122,6 +122,8 @@ pub struct Known {
     pub unknowns: SmallVec<[u32; 1]>,
     /// Dynamic set elements that the walk's packets added: namespace, table, set, key.
     pub dynamic: SmallVec<[(NsIndex, u32, u32, plumb_nft::Bytes); 1]>,
+    /// What counts or limits packets and connections, as far as the walk's packets changed it.
+    pub meters: crate::meter::Meters,
 }
 
 /// What became of the route of a packet in the output hook of the machine that made it: chains of type route and

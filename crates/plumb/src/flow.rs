@@ -53,9 +53,9 @@ pub struct FlowArgs {
     /// Payload that the client sends, then receives (not supported yet)
     #[arg(long, value_name = "UP[:DOWN]")]
     pub bytes: Option<String>,
-    /// Attempts one straight after the other (not supported yet)
-    #[arg(long, value_name = "N")]
-    pub connections: Option<u32>,
+    /// Attempts one straight after the other; what counts or limits them is then part of the walk
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub connections: u32,
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: AnswerFormat,
@@ -68,7 +68,7 @@ pub struct FlowArgs {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ProbeArgs {
     /// Open the real connection from the source namespace, and compare
-    #[arg(long, conflicts_with = "snapshot")]
+    #[arg(long, conflicts_with_all = ["snapshot", "connections"])]
     pub probe: bool,
 }
 
@@ -93,6 +93,8 @@ pub struct Question {
     pub source_port: Option<u16>,
     /// User that the client runs as.
     pub uid: u32,
+    /// Attempts, one after the other.
+    pub connections: u32,
 }
 
 /// Where it goes: what this version resolves.
@@ -147,9 +149,6 @@ impl FlowArgs {
         if self.bytes.is_some() {
             return Err(not_yet("--bytes"));
         }
-        if self.connections.is_some_and(|n| n != 1) {
-            return Err(not_yet("--connections"));
-        }
         if self.output == AnswerFormat::Html {
             return Err(not_yet("-o html"));
         }
@@ -158,6 +157,9 @@ impl FlowArgs {
             |problem: &str, help: &str| Error::Usage { problem: problem.to_owned(), help: help.to_owned() };
         if echo && self.source_port.is_some() {
             return Err(usage("an echo has no ports", "leave --source-port out"));
+        }
+        if self.connections > 1 && self.source_port.is_some() {
+            return Err(usage("one port makes one connection", "leave --source-port or --connections out"));
         }
         let number = |port: &Option<crate::endpoint::Port>| match port {
             Some(crate::endpoint::Port::Number(n)) => Ok(Some(*n)),
@@ -189,6 +191,7 @@ impl FlowArgs {
                 protocol: self.protocol,
                 source_port: self.source_port,
                 uid: self.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw()),
+                connections: self.connections,
             }),
         }
     }
@@ -229,7 +232,7 @@ mod tests {
         assert_eq!(echo.ip_protocol(IpFamily::V6), Protocol::ICMPV6);
         let pod = ask("pod:default/a pod:default/b:80 --protocol udp").unwrap();
         assert!(matches!(pod.to, Destination::Owner { owner: From::Pod(_), port: Some(80) }));
-        assert!(ask("10.0.0.1 10.0.0.2:80 --connections 1").is_ok());
+        assert_eq!(ask("10.0.0.1 10.0.0.2:80 --connections 5").unwrap().connections, 5);
     }
 
     #[test]
@@ -237,7 +240,6 @@ mod tests {
         for line in [
             "host 10.0.0.1:80 --protocol sctp",
             "host 10.0.0.1:80 --bytes 100",
-            "host 10.0.0.1:80 --connections 5",
             "host 10.0.0.1:80 -o html",
             "host svc:default/web:80",
             "host example.org:80",
@@ -251,6 +253,9 @@ mod tests {
             "host 10.0.0.1:80 --protocol icmp",
             "host 10.0.0.1 --protocol icmp --source-port 5",
             "host 10.0.0.1:80 --source-port 0",
+            "host 10.0.0.1:80 --source-port 9 --connections 2",
+            "host 10.0.0.1:80 --connections 0",
+            "host 10.0.0.1:80 --connections 5 --probe",
             "host 10.0.0.1:80 --probe --snapshot x",
             "host",
             "nowhere 10.0.0.1:80",

@@ -36,6 +36,9 @@ pub struct Plan {
     pub patience: f64,
     /// Attempts, one after the other.
     pub attempts: u32,
+    /// Whether TCP connections stay open until the last attempt is over.
+    #[serde(default)]
+    pub hold: bool,
     /// Whether to wait for the server to say who it is (TCP; a datagram's answer says it anyway).
     pub ask_name: bool,
 }
@@ -60,7 +63,8 @@ pub(crate) fn main(json: &str) -> Result<()> {
     let wrong = |why: String| Failure::Agent { what: "client".into(), why };
     let plan: Plan = serde_json::from_str(json).map_err(|e| wrong(e.to_string()))?;
     let to = destination(&plan).ok_or_else(|| wrong(format!("{} is no destination", plan.to)))?;
-    let attempts: Vec<Attempt> = (0..plan.attempts).map(|_| attempt(&plan, to)).collect();
+    let mut held = Vec::new();
+    let attempts: Vec<Attempt> = (0..plan.attempts).map(|_| attempt(&plan, to, &mut held)).collect();
     println!("{}", serde_json::to_string(&attempts).map_err(|e| wrong(e.to_string()))?);
     Ok(())
 }
@@ -72,11 +76,11 @@ fn destination(plan: &Plan) -> Option<SocketAddr> {
     }
 }
 
-fn attempt(plan: &Plan, to: SocketAddr) -> Attempt {
+fn attempt(plan: &Plan, to: SocketAddr, held: &mut Vec<OwnedFd>) -> Attempt {
     let start = Instant::now();
     let mut stage = Stage::Connect;
     let result = match plan.protocol {
-        Protocol::Tcp => stream(plan, to, &mut stage),
+        Protocol::Tcp => stream(plan, to, &mut stage, held),
         Protocol::Udp => datagram(plan, to, &mut stage).map(Some),
         Protocol::Icmp => echo(to, &mut stage).map(|()| None),
     };
@@ -151,7 +155,12 @@ fn wait(socket: &OwnedFd, what: PollFlags, until: Instant) -> rustix::io::Result
     }
 }
 
-fn stream(plan: &Plan, to: SocketAddr, stage: &mut Stage) -> rustix::io::Result<Option<String>> {
+fn stream(
+    plan: &Plan,
+    to: SocketAddr,
+    stage: &mut Stage,
+    held: &mut Vec<OwnedFd>,
+) -> rustix::io::Result<Option<String>> {
     let until = Instant::now() + seconds(plan.patience);
     let socket = open(to, SocketType::STREAM, plan.source_port)?;
     match connect(&socket, &to) {
@@ -159,12 +168,17 @@ fn stream(plan: &Plan, to: SocketAddr, stage: &mut Stage) -> rustix::io::Result<
         Err(Errno::INPROGRESS) => wait(&socket, PollFlags::OUT, until)?,
         Err(errno) => return Err(errno),
     }
-    if !plan.ask_name {
-        return Ok(None);
+    let name = if plan.ask_name {
+        *stage = Stage::Data;
+        wait(&socket, PollFlags::IN, Instant::now() + ANSWER)?;
+        Some(answer(&socket)?)
+    } else {
+        None
+    };
+    if plan.hold {
+        held.push(socket);
     }
-    *stage = Stage::Data;
-    wait(&socket, PollFlags::IN, Instant::now() + ANSWER)?;
-    answer(&socket).map(Some)
+    Ok(name)
 }
 
 fn datagram(plan: &Plan, to: SocketAddr, stage: &mut Stage) -> rustix::io::Result<String> {

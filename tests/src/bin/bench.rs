@@ -215,6 +215,7 @@ fn walks() -> Result<()> {
         source_port: Some(40_000),
         uid: 0,
         gid: 0,
+        connections: 1,
     };
     for (what, transport, port) in [("TCP", Transport::Tcp, 80), ("UDP", Transport::Udp, 53)] {
         for record in [false, true] {

@@ -50,6 +50,7 @@ pub(super) fn predict(
         source_port: Some(flow.source_port),
         uid: 0,
         gid: 0,
+        connections: 1,
     };
     // Its source address was chosen when the socket was connected: it is chosen anew for another socket.
     let mut world = world.clone();

@@ -109,6 +109,7 @@ fn flow(transport: Transport) -> Flow {
         source_port: None,
         uid: 0,
         gid: 0,
+        connections: 1,
     }
 }
 

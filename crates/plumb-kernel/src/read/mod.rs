@@ -13,6 +13,7 @@ mod nexthop;
 mod nft;
 mod peers;
 mod processes;
+mod recent;
 mod route;
 mod rule;
 mod sockets;

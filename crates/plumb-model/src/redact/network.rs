@@ -1,10 +1,13 @@
 //! Devices, addresses, routes, neighbours, conntrack, sockets.
 
+use std::net::IpAddr;
+
 use super::host::is_plain;
 use super::names::Kind as Name;
 use super::{Redactor, each};
 use crate::{
-    Address, CtEntry, FdbEntry, LegacyTable, Link, Neighbour, NextHop, PolicyRule, Route, Socket, Tuple,
+    Address, CtEntry, FdbEntry, IpFamily, LegacyTable, Link, Neighbour, NextHop, PolicyRule, RecentEntry,
+    RecentList, Route, Socket, Tuple,
 };
 
 impl Redactor {
@@ -144,6 +147,23 @@ impl Redactor {
             entry;
         *lladdr = self.addresses.mac(*lladdr);
         each(dst, |a| self.addresses.host(a));
+    }
+
+    /// Under a list's mask all of its addresses end in zeros, and must again.
+    pub(super) fn recent_list(&mut self, list: &mut RecentList) {
+        let RecentList { name, entries } = list;
+        *name = self.names.name(Name::List, name);
+        let zeros = |addr: IpAddr| match addr {
+            IpAddr::V4(a) => 32 - a.to_bits().trailing_zeros().min(32) / 8 * 8,
+            IpAddr::V6(a) => 128 - a.to_bits().trailing_zeros().min(128) / 8 * 8,
+        };
+        for family in [IpFamily::V4, IpFamily::V6] {
+            let mut of_it: Vec<_> = entries.iter_mut().filter(|e| IpFamily::of(e.addr) == family).collect();
+            let len = of_it.iter().map(|e| zeros(e.addr)).max().unwrap_or(0);
+            for RecentEntry { addr, ttl: _, hits: _, ages_ms: _ } in &mut of_it {
+                *addr = self.addresses.network(*addr, u8::try_from(len).unwrap_or(u8::MAX));
+            }
+        }
     }
 
     pub(super) fn ct_entry(&mut self, entry: &mut CtEntry) {

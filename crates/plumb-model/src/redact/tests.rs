@@ -355,3 +355,26 @@ fn translations_and_maps() {
     assert!(warnings.iter().any(|w| w.contains("u32")), "{warnings:?}");
     assert_eq!(value(&rules[4][0]), [10, 1, 2, 3]);
 }
+
+#[test]
+fn lists_of_recent_change_with_what_they_name() {
+    use crate::{RecentEntry, RecentList};
+    let entry =
+        |addr: &str| RecentEntry { addr: addr.parse().unwrap(), ttl: 64, hits: 1, ages_ms: Some(vec![7]) };
+    let list = |name: &str, addrs: &[&str]| RecentList {
+        name: name.into(),
+        entries: addrs.iter().map(|a| entry(a)).collect(),
+    };
+    let mut snapshot = machine(vec![], vec![]);
+    snapshot.namespaces[0].recent = Read::Got(vec![
+        list("secret", &["10.1.2.3", "fd00::7"]),
+        list("networks", &["10.1.2.0", "10.1.3.0"]),
+    ]);
+    let out = snapshot.redact(KEY).unwrap();
+    let lists = out.snapshot.namespaces[0].recent.items();
+    assert_ne!(lists[0].name, "secret");
+    assert_eq!(lists[0].entries[0].addr, out.replacements.address("10.1.2.3".parse().unwrap()));
+    assert_ne!(lists[0].entries[1].addr, entry("fd00::7").addr);
+    let last = |at: usize| octets(lists[1].entries[at].addr)[3];
+    assert_eq!((last(0), last(1)), (0, 0), "under a mask");
+}

@@ -32,50 +32,62 @@ pub(super) fn expr(w: &mut Writer, number: u16, expr: &Expr) {
     });
 }
 
-/// The kernel's name of the expression.
-#[must_use]
-pub fn name(expr: &Expr) -> &str {
-    match expr {
-        Expr::Immediate { .. } => "immediate",
-        Expr::Cmp { .. } => "cmp",
-        Expr::Range { .. } => "range",
-        Expr::Lookup { .. } => "lookup",
-        Expr::Payload { .. } | Expr::PayloadWrite { .. } => "payload",
-        Expr::Meta { .. } | Expr::MetaSet { .. } => "meta",
-        Expr::Ct { .. } | Expr::CtSet { .. } => "ct",
-        Expr::Bitwise { .. } => "bitwise",
-        Expr::Byteorder { .. } => "byteorder",
-        Expr::Counter { .. } => "counter",
-        Expr::Limit(_) => "limit",
-        Expr::Quota { .. } => "quota",
-        Expr::Connlimit { .. } => "connlimit",
-        Expr::Last { .. } => "last",
-        Expr::Snat { .. } | Expr::Dnat { .. } => "nat",
-        Expr::Masq { .. } => "masq",
-        Expr::Redir { .. } => "redir",
-        Expr::Reject { .. } => "reject",
-        Expr::Log { .. } => "log",
-        Expr::Numgen { .. } => "numgen",
-        Expr::Jhash { .. } | Expr::Symhash { .. } => "hash",
-        Expr::Fib { .. } => "fib",
-        Expr::Dynset { .. } => "dynset",
-        Expr::Notrack => "notrack",
-        Expr::Objref { .. } | Expr::ObjrefMap { .. } => "objref",
-        Expr::Queue { .. } => "queue",
-        Expr::Tproxy { .. } => "tproxy",
-        Expr::Socket { .. } => "socket",
-        Expr::Exthdr { .. } | Expr::ExthdrWrite { .. } | Expr::ExthdrReset { .. } => "exthdr",
-        Expr::Rt { .. } => "rt",
-        Expr::Osf { .. } => "osf",
-        Expr::Xfrm { .. } => "xfrm",
-        Expr::Dup { .. } => "dup",
-        Expr::Fwd { .. } => "fwd",
-        Expr::FlowOffload { .. } => "flow_offload",
-        Expr::Synproxy { .. } => "synproxy",
-        Expr::Match { .. } => "match",
-        Expr::Target { .. } => "target",
-        Expr::Unknown { name, .. } => name,
-    }
+/// Declares the names: every variant has one, so that the list of them is whole.
+macro_rules! names {
+    ($($pattern:pat => $name:literal,)*) => {
+        /// The kernel's names of the expressions that this version decodes; some have two variants.
+        pub const NAMES: &[&str] = &[$($name),*];
+
+        /// The kernel's name of the expression.
+        #[must_use]
+        pub fn name(expr: &Expr) -> &str {
+            match expr {
+                $($pattern => $name,)*
+                Expr::Unknown { name, .. } => name,
+            }
+        }
+    };
+}
+
+names! {
+    Expr::Immediate { .. } => "immediate",
+    Expr::Cmp { .. } => "cmp",
+    Expr::Range { .. } => "range",
+    Expr::Lookup { .. } => "lookup",
+    Expr::Payload { .. } | Expr::PayloadWrite { .. } => "payload",
+    Expr::Meta { .. } | Expr::MetaSet { .. } => "meta",
+    Expr::Ct { .. } | Expr::CtSet { .. } => "ct",
+    Expr::Bitwise { .. } => "bitwise",
+    Expr::Byteorder { .. } => "byteorder",
+    Expr::Counter { .. } => "counter",
+    Expr::Limit(_) => "limit",
+    Expr::Quota { .. } => "quota",
+    Expr::Connlimit { .. } => "connlimit",
+    Expr::Last { .. } => "last",
+    Expr::Snat { .. } | Expr::Dnat { .. } => "nat",
+    Expr::Masq { .. } => "masq",
+    Expr::Redir { .. } => "redir",
+    Expr::Reject { .. } => "reject",
+    Expr::Log { .. } => "log",
+    Expr::Numgen { .. } => "numgen",
+    Expr::Jhash { .. } | Expr::Symhash { .. } => "hash",
+    Expr::Fib { .. } => "fib",
+    Expr::Dynset { .. } => "dynset",
+    Expr::Notrack => "notrack",
+    Expr::Objref { .. } | Expr::ObjrefMap { .. } => "objref",
+    Expr::Queue { .. } => "queue",
+    Expr::Tproxy { .. } => "tproxy",
+    Expr::Socket { .. } => "socket",
+    Expr::Exthdr { .. } | Expr::ExthdrWrite { .. } | Expr::ExthdrReset { .. } => "exthdr",
+    Expr::Rt { .. } => "rt",
+    Expr::Osf { .. } => "osf",
+    Expr::Xfrm { .. } => "xfrm",
+    Expr::Dup { .. } => "dup",
+    Expr::Fwd { .. } => "fwd",
+    Expr::FlowOffload { .. } => "flow_offload",
+    Expr::Synproxy { .. } => "synproxy",
+    Expr::Match { .. } => "match",
+    Expr::Target { .. } => "target",
 }
 
 /// A register, where there is one.

@@ -7,7 +7,7 @@ mod expr;
 mod nat;
 mod object;
 
-pub use expr::name;
+pub use expr::{NAMES, name};
 pub use object::{flowtable, object};
 
 use thiserror::Error;

@@ -122,7 +122,7 @@ impl Netfilter {
                     .object
                     .as_deref()
                     .and_then(|name| table.object(set.object_type?, name))
-                    .map(|o| Box::new(o.data.clone())),
+                    .map(|o| Box::new((o.name.as_str().into(), o.data.clone()))),
                 exprs: element.exprs.iter().filter(|e| !is_passive(e)).cloned().collect(),
             });
             self.sets.push(compiled);
@@ -372,7 +372,7 @@ impl Scope<'_> {
                 None => Op::Unknown(format!("set {set}, which the snapshot does not hold").into()),
             },
             Expr::Objref { kind, name } => match table.object(*kind, name) {
-                Some(object) => Op::Object(Box::new(object.data.clone())),
+                Some(object) => Op::Object(Box::new((name.as_str().into(), object.data.clone()))),
                 None => Op::Unknown(format!("object {name}, which the snapshot does not hold").into()),
             },
             other => Op::Rare(Box::new(other.clone())),

@@ -11,32 +11,37 @@ use plumb_model::{CtEntry, IpFamily, Protocol, Read, Tuple};
 use plumb_nft::{BitwiseOp, CmpOp, Expr, MetaKey, PayloadBase, Register};
 use plumb_xtables::XtFamily;
 use plumb_xtables::matches::Connlimit;
+use smallvec::SmallVec;
 
 use super::branch::Branch;
+use super::counting::masked;
 use super::ct::Seen;
 use super::eval::{Step, when};
 use super::ops::Verd;
 use super::solve::Run;
 use super::xt::Says;
+use crate::meter::{Meter, Reading};
 
 /// `TCP_CONNTRACK_TIME_WAIT`, `TCP_CONNTRACK_CLOSE`
 const CLOSED: [Option<u8>; 2] = [Some(7), Some(8)];
 
 impl Run<'_> {
-    /// `nft_connlimit_do_eval`. `in_rule`: it stands in the rule itself, not in an object or an element of a set, which
-    /// other rules may count with.
-    pub(super) fn connections(&self, b: &Branch, limit: u32, flags: u32, in_rule: bool) -> Step {
+    /// `nft_connlimit_do_eval`. In an object or an element of a set, which other rules may count with, it has no place in
+    /// the rule.
+    pub(super) fn connections(&self, b: &mut Branch, at: u32, limit: u32, flags: u32) -> Step {
+        let in_rule = self.owner.is_none();
         let before =
             if in_rule { self.exprs_before(b, |e| matches!(e, Expr::Connlimit { .. })) } else { &[] };
+        let meter = self.meter(b, at);
         let inverted = flags & 1 != 0;
-        match self.over(b, limit, |e| ways(e).iter().any(|t| may_pass(before, t))) {
+        match self.over(b, meter, limit, |e| ways(e).iter().any(|t| may_pass(before, t))) {
             Ok(over) => when(over == inverted),
             Err(why) => Step::Maybe { unknown: self.unknown(b, why), matched: Verd::Continue },
         }
     }
 
     /// `connlimit_mt`
-    pub(super) fn connlimit(&self, b: &Branch, m: &Connlimit) -> Says {
+    pub(super) fn connlimit(&self, b: &mut Branch, at: u32, m: &Connlimit) -> Says {
         let p = &b.state.packet;
         let network = m.network(if m.by_dest { p.dst } else { p.src });
         let before = self.exprs_before(b, |e| matches!(e, Expr::Match { name, .. } if name == "connlimit"));
@@ -44,21 +49,41 @@ impl Run<'_> {
             let here = |t: &Tuple| network.contains(if m.by_dest { t.dst } else { t.src });
             ways(e).iter().any(|t| here(t) && may_pass(before, t))
         };
-        match self.over(b, m.limit.value, counted) {
+        let meter = Meter::Rule {
+            rule: self.rule_of(b),
+            slot: self.slot(b, at),
+            network: Some(masked(network.addr, Some(network.mask))),
+        };
+        match self.over(b, meter, m.limit.value, counted) {
             Ok(over) => (over != m.limit.invert).into(),
             Err(why) => Says::Unknown(why),
         }
     }
 
     /// Whether more than `limit` connections are counted, this one among them; or what is not known of it.
-    fn over(&self, b: &Branch, limit: u32, counted: impl Fn(&CtEntry) -> bool) -> Result<bool, String> {
-        if limit == 0 {
+    fn over(
+        &self,
+        b: &mut Branch,
+        meter: Meter,
+        limit: u32,
+        counted: impl Fn(&CtEntry) -> bool,
+    ) -> Result<bool, String> {
+        let (tuple, own) = match self.seen(b) {
+            Seen::Entry(_, c, _) => (c.original, c.entry),
+            _ => (b.state.packet.tuple(), None),
+        };
+        let mut known = match b.state.world.meters.get(&meter) {
+            Some(Reading::Connections { earlier, own }) => (*earlier, own.clone()),
+            _ => (0, SmallVec::new()),
+        };
+        if !known.1.contains(&tuple) {
+            known.1.push(tuple);
+        }
+        let counted_here = known.0 as usize + known.1.len();
+        b.state.world.meters.set(meter, Reading::Connections { earlier: known.0, own: known.1 });
+        if counted_here > limit as usize {
             return Ok(true);
         }
-        let own = match self.seen(b) {
-            Seen::Entry(_, c, _) => c.entry,
-            _ => None,
-        };
         let entries = match &self.env.namespace.conntrack {
             Read::Got(table) | Read::Torn { value: table, .. } => table.entries.as_slice(),
             Read::Absent { .. } => &[],
@@ -68,7 +93,7 @@ impl Run<'_> {
             let closed = e.original.protocol == Protocol::TCP && CLOSED.contains(&e.tcp_state);
             own.is_none_or(|own| own as usize != *i) && !closed && counted(e)
         });
-        let most = others.count() + 1;
+        let most = others.count() + counted_here;
         if most <= limit as usize {
             return Ok(false);
         }

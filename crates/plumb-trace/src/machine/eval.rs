@@ -117,7 +117,7 @@ impl Run<'_> {
             Op::Lookup { set, sreg, dreg, inverted } => self.lookup(b, at, *set, *sreg, *dreg, *inverted),
             Op::Rare(expr) => self.rare(b, at, expr),
             Op::Dynset { set, expr } => self.dynset(b, at, *set, expr),
-            Op::Object(object) => self.object(b, object),
+            Op::Object(object) => self.object(b, &object.0, &object.1),
             Op::ObjectMap { set, sreg } => self.object_map(b, at, *set, *sreg),
             Op::Unknown(what) => {
                 let unknown = self.unknown(b, &**what);

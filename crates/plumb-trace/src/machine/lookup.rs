@@ -132,12 +132,17 @@ impl Run<'_> {
             match (&found, item.and_then(|i| i.data.as_ref())) {
                 (_, Some(ItemData::Value(v))) => b.regs.store(dreg, v),
                 (_, Some(ItemData::Verdict(v))) => verdict = Step::Verdict(*v),
-                (Found::Added(data), None) => b.regs.store(dreg, data),
+                (Found::Added(_, data), None) => b.regs.store(dreg, data),
                 _ => {}
             }
         }
-        for expr in item.map_or(&[][..], |i| &i.exprs) {
-            match self.rare(b, u32::MAX, expr) {
+        let (key, exprs) = match (&found, item) {
+            (Found::Added(key, _), _) => (&key[..], &set.exprs[..]),
+            (_, Some(item)) => (&[][..], &item.exprs[..]),
+            _ => (&[][..], &[][..]),
+        };
+        if !exprs.is_empty() {
+            match self.element(b, set.place, &element_name(&found, key), exprs) {
                 Step::Next => {}
                 other => return other,
             }
@@ -202,8 +207,17 @@ pub(super) enum Found {
     Nothing,
     /// Index of a compiled element.
     Item(u32),
-    /// An element that a packet of the walk added, with its data.
-    Added(SmallVec<[u8; 16]>),
+    /// An element that a packet of the walk added, with its key and its data.
+    Added(SmallVec<[u8; 16]>, SmallVec<[u8; 16]>),
+}
+
+/// What tells the counters of a set's elements apart: an element of the snapshot goes by its number, one that the walk
+/// added by its key.
+pub(super) fn element_name(found: &Found, key: &[u8]) -> Vec<u8> {
+    match found {
+        Found::Item(i) => [&b"#"[..], &i.to_le_bytes()].concat(),
+        _ => [&b"+"[..], key].concat(),
+    }
 }
 
 /// A change that the walk's packets made to a set: key, and what is there now (`None`: it was removed).
@@ -229,7 +243,7 @@ pub(super) fn additions(b: &Branch, set: &Set) -> Vec<Added> {
 
 fn find_in(set: &Set, walk: &[Added], key: &[u8]) -> Found {
     let found = match walk.iter().find(|(k, _)| **k == *key) {
-        Some((_, Some(data))) => return Found::Added(data.clone()),
+        Some((k, Some(data))) => return Found::Added(k.clone(), data.clone()),
         Some((_, None)) => None,
         None => set.find(key),
     };

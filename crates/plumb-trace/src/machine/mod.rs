@@ -15,6 +15,7 @@ mod branch;
 mod compile;
 mod connlimit;
 mod conntrack_users;
+mod counting;
 mod ct;
 mod draw;
 mod ends;

@@ -118,7 +118,7 @@ pub(super) enum Op {
         set: u32,
         expr: Box<Expr>,
     },
-    Object(Box<ObjectData>),
+    Object(Box<(Box<str>, ObjectData)>),
     ObjectMap {
         set: u32,
         sreg: u8,

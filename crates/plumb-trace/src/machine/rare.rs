@@ -1,7 +1,7 @@
 //! Expressions that are carried out from their decoded form.
 
 use plumb_model::{IpFamily, Protocol};
-use plumb_nft::{Expr, Hook, Limit, RejectType, RtKey};
+use plumb_nft::{Expr, Hook, RejectType, RtKey};
 
 use super::branch::Branch;
 use super::compile::at as offset_of;
@@ -31,10 +31,9 @@ impl Run<'_> {
             Expr::Masq { flags, port_min, port_max } => self.masquerade(b, at, *flags, *port_min, *port_max),
             Expr::Redir { flags, port_min, port_max } => self.redirect(b, at, *flags, *port_min, *port_max),
             Expr::Reject { kind, code } => self.reject(b, *kind, *code),
-            Expr::Limit(limit) => self.limit(b, limit),
-            Expr::Quota { bytes, consumed, flags } => self.quota(b, *bytes, *consumed, *flags),
-            // In an element of a set there is no place in the rule.
-            Expr::Connlimit { count, flags } => self.connections(b, *count, *flags, at != u32::MAX),
+            Expr::Limit(limit) => self.limit(b, at, limit),
+            Expr::Quota { bytes, consumed, flags } => self.quota(b, at, *bytes, *consumed, *flags),
+            Expr::Connlimit { count, flags } => self.connections(b, at, *count, *flags),
             Expr::Numgen { dreg, modulus, random, offset } => {
                 let dreg = offset_of(*dreg);
                 if *random {
@@ -115,20 +114,8 @@ impl Run<'_> {
     }
 
     /// Number of an operation within its rule: tells draws of one rule apart.
-    fn slot(&self, b: &Branch, at: u32) -> u32 {
+    pub(super) fn slot(&self, b: &Branch, at: u32) -> u32 {
         at.wrapping_sub(self.nf.rules.get(b.rule as usize).map_or(0, |r| r.start))
-    }
-
-    /// `nft_limit_eval` with a full bucket: one packet passes; more bytes than the bucket holds never do.
-    pub(super) fn limit(&self, b: &Branch, l: &Limit) -> Step {
-        let over = l.bytes && u64::from(b.state.packet.len) > l.rate.saturating_add(u64::from(l.burst));
-        when(over == l.over)
-    }
-
-    /// `nft_quota_do_eval`
-    pub(super) fn quota(&self, b: &Branch, bytes: u64, consumed: u64, flags: u32) -> Step {
-        let over = consumed.saturating_add(u64::from(b.state.packet.len)) > bytes;
-        when(over == (flags & 1 != 0))
     }
 
     /// `nft_reject_*_eval`

@@ -16,8 +16,8 @@ pub(super) struct Item {
     pub element: usize,
     /// Value of a map.
     pub data: Option<ItemData>,
-    /// Object of an object map.
-    pub object: Option<Box<ObjectData>>,
+    /// Object of an object map, with its name.
+    pub object: Option<Box<(Box<str>, ObjectData)>>,
     /// Expressions that decide (limits, quotas), carried out at each look-up.
     pub exprs: Box<[Expr]>,
 }

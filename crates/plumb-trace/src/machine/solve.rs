@@ -9,6 +9,7 @@ use super::ops::Verd;
 use super::{BaseChain, ChainEnd, Netfilter};
 use crate::env::Env;
 use crate::event::{Decider, Event, Stop, Unknown};
+use crate::meter::Meter;
 use crate::state::{RuleRef, State};
 
 /// Rules that one packet may meet in one chain. The kernel refuses loops, a damaged snapshot may hold one.
@@ -28,6 +29,8 @@ pub(super) struct Run<'a> {
     rules_left: u32,
     forks_left: u32,
     depth: u32,
+    /// The object or element whose expressions are carried out.
+    pub owner: Option<Meter>,
 }
 
 /// How far a branch got.
@@ -51,7 +54,7 @@ pub(super) fn run(nf: &Netfilter, env: &Env<'_>, base: &BaseChain, mut state: St
     let Some(chain) = nf.chains.get(base.chain as usize) else {
         return smallvec![(state, ChainEnd::Accept)];
     };
-    let mut run = Run { nf, env, base, rules_left: MAX_RULES, forks_left: MAX_FORKS, depth: 0 };
+    let mut run = Run { nf, env, base, rules_left: MAX_RULES, forks_left: MAX_FORKS, depth: 0, owner: None };
     let mut branch = Branch::new(state, base.chain, chain.start);
     match run.advance(&mut branch, None) {
         Advance::End(end) => {

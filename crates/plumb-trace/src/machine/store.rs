@@ -8,9 +8,10 @@ use super::compile::at as offset_of;
 use super::ct::Seen;
 use super::eval::{BREAK, Step};
 use super::headers;
-use super::lookup::{Found, additions};
+use super::lookup::{Found, additions, element_name};
 use super::solve::Run;
-use crate::event::Event;
+use crate::event::{Event, SetRef};
+use crate::meter::Meter;
 use crate::packet::{PacketType, Tracking};
 
 impl Run<'_> {
@@ -184,7 +185,7 @@ impl Run<'_> {
         let found = {
             let direct = additions(b, set);
             match direct.iter().find(|(k, _)| **k == *key) {
-                Some((_, Some(data))) => Found::Added(data.clone()),
+                Some((k, Some(data))) => Found::Added(k.clone(), data.clone()),
                 Some((_, None)) => Found::Nothing,
                 None => set.find(&key).map_or(Found::Nothing, Found::Item),
             }
@@ -197,9 +198,11 @@ impl Run<'_> {
                 && bytes.get(..set.key_len) == Some(&key[..])
         };
         if *op == 2 {
+            let name = element_name(&found, &key);
+            b.state.world.meters.forget_element((place.ns, place.table, place.set), &name);
             match found {
                 Found::Nothing => {}
-                Found::Added(_) => b.state.world.dynamic.retain(|d| !mine(d)),
+                Found::Added(..) => b.state.world.dynamic.retain(|d| !mine(d)),
                 Found::Item(_) => {
                     let mut gone = key.to_vec();
                     gone.resize(set.key_len + set.data_len + 1, 0);
@@ -237,24 +240,44 @@ impl Run<'_> {
             b.state.world.dynamic.push((place.ns, place.table, place.set, entry.into()));
             b.state.world.dynamic.sort_unstable();
         }
-        for expr in elements {
-            match self.rare(b, u32::MAX, expr) {
-                Step::Next => {}
-                other => return other,
+        match self.element(b, place, &element_name(&found, &key), elements) {
+            Step::Next => super::eval::when(!inverted),
+            other => other,
+        }
+    }
+
+    /// The expressions of an element, which has counters of its own.
+    pub(super) fn element(&mut self, b: &mut Branch, set: SetRef, key: &[u8], exprs: &[Expr]) -> Step {
+        for (expr, slot) in exprs.iter().zip(0..) {
+            self.owner = Some(Meter::Element(set.ns, set.table, set.set, key.to_vec().into(), slot));
+            let step = self.rare(b, u32::MAX, expr);
+            self.owner = None;
+            if !matches!(step, Step::Next) {
+                return step;
             }
         }
-        super::eval::when(!inverted)
+        Step::Next
     }
 
     /// `nft_objref_eval`: what a named object does to the packet.
-    pub(super) fn object(&mut self, b: &mut Branch, object: &ObjectData) -> Step {
+    pub(super) fn object(&mut self, b: &mut Branch, name: &str, object: &ObjectData) -> Step {
+        let rule = self.rule_of(b);
+        self.owner = Some(Meter::Object(rule.ns, rule.table, name.into()));
+        let step = self.by_object(b, object);
+        self.owner = None;
+        step
+    }
+
+    fn by_object(&mut self, b: &mut Branch, object: &ObjectData) -> Step {
         match object {
             ObjectData::Counter { .. } | ObjectData::Secmark { .. } | ObjectData::CtTimeout { .. } => {
                 Step::Next
             }
-            ObjectData::Quota { bytes, consumed, flags } => self.quota(b, *bytes, *consumed, *flags),
-            ObjectData::Limit(limit) => self.limit(b, limit),
-            ObjectData::Connlimit { count, flags } => self.connections(b, *count, *flags, false),
+            ObjectData::Quota { bytes, consumed, flags } => {
+                self.quota(b, u32::MAX, *bytes, *consumed, *flags)
+            }
+            ObjectData::Limit(limit) => self.limit(b, u32::MAX, limit),
+            ObjectData::Connlimit { count, flags } => self.connections(b, u32::MAX, *count, *flags),
             ObjectData::CtHelper { name, l4proto, .. } => {
                 // nft_ct_helper_obj_eval: only for a connection that is not confirmed yet and has none.
                 if b.state.packet.protocol == Protocol(*l4proto)
@@ -300,7 +323,7 @@ impl Run<'_> {
         }
         let Found::Item(item) = self.find(b, set, b.regs.raw(sreg, set.key_len)) else { return BREAK };
         match set.items.get(item as usize).and_then(|i| i.object.as_deref()) {
-            Some(object) => self.object(b, object),
+            Some((name, object)) => self.object(b, name, object),
             None => BREAK,
         }
     }

@@ -119,37 +119,57 @@ const DATAGRAM_PATIENCE: f64 = 2.0;
 /// How long a neighbour is asked for before that is an error, seconds (3 probes, 1 s apart).
 const NEIGHBOUR_PATIENCE: f64 = 3.0;
 
-/// Walks an attempt from the state the snapshot holds.
+/// Walks a flow's attempts from the state the snapshot holds.
 #[must_use]
 pub fn attempt(walker: &Walker, flow: &Flow) -> Attempt {
+    if flow.connections > 1 {
+        return super::attempts::attempts(walker, flow);
+    }
+    match port(walker, flow, 0) {
+        Ok(sport) => summarize(tries(walker, flow, sport, World::default(), Share::ONE), sport),
+        Err((range, used)) => summarize(vec![without_port(flow, range, used)], 0),
+    }
+}
+
+/// The port of the client's attempt with this number; an error where a TCP client gets none.
+pub(super) fn port(walker: &Walker, flow: &Flow, number: usize) -> Result<u16, (String, usize)> {
     let inside = matches!(flow.origin, Origin::Process { .. });
-    let sport = match flow.source_port {
-        Some(port) => port,
-        None => match free_port(walker, flow) {
-            Ok(port) => port,
-            Err((range, used)) if inside && flow.transport == Transport::Tcp => {
-                return without_port(flow, range, used);
-            }
-            Err(_) => 0,
-        },
-    };
+    match flow.source_port.map_or_else(|| free_port(walker, flow, number), Ok) {
+        Err(none) if inside && flow.transport == Transport::Tcp => Err(none),
+        port => Ok(port.unwrap_or(0)),
+    }
+}
+
+/// An attempt in a world as earlier ones left it: the packet, and its retransmissions.
+pub(super) fn tries(
+    walker: &Walker,
+    flow: &Flow,
+    sport: u16,
+    start: World,
+    share: Share,
+) -> Vec<AttemptBranch> {
     let times = match flow.transport {
         Transport::Tcp => syn_times(&walker.net.ns[flow.origin.ns()].settings),
         _ => smallvec![0.0],
     };
     let patience = if flow.transport == Transport::Tcp { TCP_PATIENCE } else { DATAGRAM_PATIENCE };
+    let begun = start.meters.clock;
     let mut branches = Vec::new();
-    let mut open: Vec<(Share, World, Vec<Exchange>)> = vec![(Share::ONE, World::default(), Vec::new())];
+    let mut open: Vec<(Share, World, Vec<Exchange>)> = vec![(share, start, Vec::new())];
     for (i, at) in times.iter().enumerate() {
         let last = i + 1 == times.len();
         let mut next: Vec<(Share, World, Vec<Exchange>)> = Vec::new();
-        for (share, world, packets) in open {
+        for (share, mut world, packets) in open {
+            if i > 0 {
+                world.meters.clock = begun + milliseconds(*at);
+            }
             let results = walker.exchange(flow, sport, &world, share);
             let could_pass = results.iter().any(|e| e.reaction == Reaction::Reply);
             for e in results {
                 let mut packets = packets.clone();
                 let (share, reaction, after) = (e.share, e.reaction, e.world.clone());
-                let same_again = after == world && !could_pass;
+                // What counts changes with time alone.
+                let same_again = after == world && !could_pass && after.meters.is_empty();
                 packets.push(e);
                 if reaction == Reaction::Silence && !last && !same_again {
                     match next.iter_mut().find(|(_, w, _)| *w == after) {
@@ -167,7 +187,12 @@ pub fn attempt(walker: &Walker, flow: &Flow) -> Attempt {
             break;
         }
     }
-    summarize(branches, sport)
+    branches
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one attempt")]
+pub(super) fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1000.0).round() as u64
 }
 
 fn ended(
@@ -213,7 +238,7 @@ fn left_the_sender(flow: &Flow, e: &Exchange) -> bool {
 /// Draws that are made for each packet: up to this share of failing attempts is no fault of the flow.
 const LUCK: (u128, u128) = (1, 100);
 
-fn summarize(branches: Vec<AttemptBranch>, source_port: u16) -> Attempt {
+pub(super) fn summarize(branches: Vec<AttemptBranch>, source_port: u16) -> Attempt {
     let sum =
         |f: &dyn Fn(&AttemptBranch) -> bool| branches.iter().filter(|b| f(b)).map(|b| b.share).sum::<Share>();
     let success = sum(&|b| b.outcome == Outcome::Connects);
@@ -269,7 +294,7 @@ fn syn_times(s: &Settings) -> SmallVec<[f64; 16]> {
 
 /// The port that a client gets (`__inet_hash_connect`, `udp_lib_get_port`): one of the namespace's range that no socket
 /// is bound to and, for TCP, that no connection from the same address to the same destination has.
-fn free_port(walker: &Walker, flow: &Flow) -> Result<u16, (String, usize)> {
+fn free_port(walker: &Walker, flow: &Flow, number: usize) -> Result<u16, (String, usize)> {
     let n = walker.net.namespace(flow.origin.ns());
     let range = n.sysctls.text("net.ipv4.ip_local_port_range").unwrap_or("32768\t60999");
     let mut bounds = range.split_whitespace().filter_map(|w| w.parse::<u16>().ok());
@@ -292,27 +317,35 @@ fn free_port(walker: &Walker, flow: &Flow) -> Result<u16, (String, usize)> {
     let start = first.saturating_add((last.saturating_sub(first)) / 2);
     (start..=last)
         .chain(first..start)
-        .find(|p| !taken.contains(p))
+        .filter(|p| !taken.contains(p))
+        .nth(number)
         .ok_or_else(|| (format!("{first} {last}"), taken.len()))
 }
 
-/// An attempt that fails before a packet is made.
-fn without_port(flow: &Flow, range: String, used: usize) -> Attempt {
+/// An attempt for which there is no port.
+pub(super) fn without_port(flow: &Flow, range: String, used: usize) -> AttemptBranch {
     let ns = flow.origin.ns();
+    let reaction = Reaction::Error(Errno::Eaddrnotavail);
+    let mut branch = unsent(flow, crate::event::Stop::PortsUsedUp { ns, range, used }, reaction);
+    branch.outcome = Outcome::LocalError;
+    branch.errno = Some(Errno::Eaddrnotavail);
+    branch
+}
+
+/// An attempt that ends before a packet is made; how it ends is open.
+pub(super) fn unsent(flow: &Flow, stop: crate::event::Stop, reaction: Reaction) -> AttemptBranch {
     let dst = flow.dst;
     let packet = super::answer::blank(plumb_model::IpFamily::of(dst).unspecified(), dst, Protocol::TCP, 64);
     let state = crate::state::State::new(packet);
-    let request = crate::walk::End { state, stop: crate::event::Stop::PortsUsedUp { ns, range, used } };
-    let reaction = Reaction::Error(Errno::Eaddrnotavail);
+    let request = crate::walk::End { state, stop };
     let exchange = Exchange { share: Share::ONE, reaction, request, response: None, world: World::default() };
-    let branch = AttemptBranch {
+    AttemptBranch {
         share: Share::ONE,
-        outcome: Outcome::LocalError,
-        errno: Some(Errno::Eaddrnotavail),
+        outcome: Outcome::Unknown,
+        errno: None,
         stage: Some(Stage::Connect),
         seconds: 0.0,
         packets: vec![exchange],
         exhausted: false,
-    };
-    summarize(vec![branch], 0)
+    }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod attempt;
+mod attempts;
 mod errno;
 mod exchange;
 
@@ -74,4 +75,6 @@ pub struct Flow {
     pub uid: u32,
     /// Group that the client runs as.
     pub gid: u32,
+    /// Attempts, one straight after the other; the client keeps what it gets open until the last is over.
+    pub connections: u32,
 }

@@ -50,6 +50,7 @@ pub(super) fn resolve(
         source_port: asked.source_port,
         uid: asked.uid,
         gid: asked.uid,
+        connections: asked.connections,
     };
     Ok(Question { flow, from: args.from.to_string(), lang: context.lang() })
 }

@@ -64,6 +64,7 @@ impl Asked {
             source_port: None,
             uid: 0,
             gid: 0,
+            connections: 1,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod connlimit;
+mod counting;
 mod draws;
 mod flow;
 mod questions;

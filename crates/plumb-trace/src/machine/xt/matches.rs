@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use plumb_model::Protocol;
 use plumb_xtables::Match;
-use plumb_xtables::matches::{Owner, PortSide, RecentAction, Statistic};
+use plumb_xtables::matches::{Owner, PortSide, Statistic};
 
 use super::Says;
 use crate::machine::branch::Branch;
@@ -75,22 +75,12 @@ impl Run<'_> {
             }
             Match::Mac(m) => self.mac(b, m),
             Match::Physdev(m) => self.physdev(m).into(),
-            // With full buckets one packet passes, and is not over the limit.
-            Match::Limit(_) => Says::Yes,
-            Match::Hashlimit(m) => (!m.above).into(),
+            Match::Limit(m) => self.xt_limit(b, at, m),
+            Match::Hashlimit(m) => self.hashlimit(b, m),
             Match::Statistic(m) => self.statistic(b, at, m),
-            Match::Connlimit(m) => self.connlimit(b, m),
-            Match::Quota(m) => m.bytes.holds(|bytes| *bytes >= u64::from(p.len)).into(),
-            Match::Recent(m) => {
-                let list = if m.dest { p.dst } else { p.src };
-                match m.action.value {
-                    RecentAction::Set => (!m.action.invert).into(),
-                    _ => Says::Unknown(format!(
-                        "whether {list} is on the list {} (xt match \"recent\")",
-                        m.name
-                    )),
-                }
-            }
+            Match::Connlimit(m) => self.connlimit(b, at, m),
+            Match::Quota(m) => self.xt_quota(b, at, m),
+            Match::Recent(m) => self.recent(b, m),
             Match::Set(m) => {
                 Says::Unknown(format!("ipset with index {} (xt match \"set\")", m.set.value.index))
             }

@@ -130,7 +130,8 @@ pub(super) fn resolve(lines: &[Line], net: &Network) -> Result<Vec<Expectation>,
                 Protocol::Udp => Transport::Udp,
                 Protocol::Icmp => Transport::Icmp,
             };
-            let flow = Flow { origin, transport, dst, port, source_port: None, uid: 0, gid: 0 };
+            let flow =
+                Flow { origin, transport, dst, port, source_port: None, uid: 0, gid: 0, connections: 1 };
             all.push(Expectation { from, to: line.to.clone(), flow, outcome: line.outcome.outcome() });
         }
     }
