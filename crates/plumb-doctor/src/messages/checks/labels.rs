@@ -23,11 +23,11 @@ const LABELS: &[(&str, &str, &str)] = &[
     ("owners-of-mac", "owners of the hardware address", "硬件地址的拥有者数"),
     ("mtu", "MTU", "MTU"),
     ("master", "master of the device", "设备所属主设备"),
-    ("port-setting", "setting of the bridge port", "网桥端口设置"),
+    ("port-setting", "setting of the bridge port", "网桥端口的设置"),
     ("owners-of-address", "owners of the address", "地址的拥有者数"),
     ("address-flags", "flags of the address", "地址标志"),
     ("prefix-length", "prefix length", "前缀长度"),
-    ("sysctl", "sysctl", "内核参数"),
+    ("sysctl", "value of the sysctl", "sysctl 的值"),
     ("rules-of-nft", "rules of iptables-nft", "iptables-nft 的规则数"),
     ("entries-of-legacy", "entries of iptables-legacy", "iptables-legacy 的条目数"),
     ("service-chains-reached", "chains of Services that a rule leads to", "有规则通向的服务链数"),
@@ -38,7 +38,7 @@ const LABELS: &[(&str, &str, &str)] = &[
     ("conntrack-count", "entries of the connection table", "连接表条目"),
     ("chain-length", "entries a look-up walks", "每次查找经过的条目"),
     ("ports-in-use", "ports in use", "已用端口"),
-    ("accept-queue", "connections waiting to be accepted", "等待 accept 的连接"),
+    ("accept-queue", "connections that wait to be accepted", "等待 accept 的连接"),
     ("half-open", "open handshakes", "未完成的握手"),
     ("close-wait", "sockets in CLOSE-WAIT", "处于 CLOSE-WAIT 的套接字"),
     ("shared-ports", "ports of both ranges", "两个范围共有的端口"),
@@ -48,7 +48,7 @@ const LABELS: &[(&str, &str, &str)] = &[
     ("vxlan-setting", "setting of the tunnel", "隧道设置"),
     ("vxlan-destination", "destination of the entry", "表项的目的地址"),
     ("entries-for-mac", "entries for the hardware address", "该硬件地址的表项数"),
-    ("lladdr", "hardware address of the entry", "表项中的硬件地址"),
+    ("lladdr", "hardware address of the neighbour", "邻居的 MAC 地址"),
 ];
 
 const UNITS: &[(&str, &str)] = &[
