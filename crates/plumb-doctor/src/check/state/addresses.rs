@@ -207,7 +207,7 @@ pub(super) fn ipv6_disabled(look: &Look<'_>) -> Vec<Observation> {
                 Observation::new("ipv6-disabled", place::sysctl(look.net, ns, &key, "1"))
                     .with("device", &l.name)
                     .with("network", networks.concat()[0].masked().to_string())
-                    .seen(Seen::new("sysctl", 1, 0, n.command(&format!("sysctl {key}"))))
+                    .seen(Seen::new("sysctl", "1", "0", n.command(&format!("sysctl {key}"))))
                     .affects([look.name(ns)])
                     .change(vec![Change { namespace: n.id, action }]),
             );

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use plumb_model::{CtStatus, Protocol};
 
+use serde_json::Value;
+
 use super::Look;
 use crate::check::report::Severity;
 use crate::check::told::{Observation, Seen};
@@ -35,7 +37,7 @@ pub(super) fn full(look: &Look<'_>) -> Vec<Observation> {
                     Seen::new(
                         "conntrack-count",
                         count,
-                        max,
+                        Value::Null,
                         n.command(&format!("sysctl net.netfilter.nf_conntrack_count {name}")),
                     )
                     .unit("entries"),
@@ -107,7 +109,7 @@ pub(super) fn ports_used(look: &Look<'_>) -> Vec<Observation> {
                         Seen::new(
                             "ports-in-use",
                             count,
-                            PORTS,
+                            Value::Null,
                             n.command(&format!("conntrack -L -q {source}")),
                         )
                         .unit("connections"),

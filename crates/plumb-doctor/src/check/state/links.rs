@@ -112,7 +112,8 @@ pub(super) fn duplicate_mac(look: &Look<'_>) -> Vec<Observation> {
         let stations: Vec<Device> = segment.iter().copied().filter(|d| look.is_station(*d)).collect();
         for (i, &copy) in stations.iter().enumerate() {
             let Some(mac) = own(&copy) else { continue };
-            let Some(&first) = stations[..i].iter().find(|d| own(d) == Some(mac)) else { continue };
+            let other = stations[..i].iter().find(|d| own(d) == Some(mac) && !seen_twice(look, **d, copy));
+            let Some(&first) = other else { continue };
             if !look.yardstick.looks_at(copy.0) {
                 continue;
             }
@@ -133,6 +134,18 @@ pub(super) fn duplicate_mac(look: &Look<'_>) -> Vec<Observation> {
         }
     }
     found
+}
+
+/// Whether two devices of a whole made of several snapshots are one: the nodes of a lab stand on one machine, and each
+/// one's snapshot may show the others.
+fn seen_twice(look: &Look<'_>, a: Device, b: Device) -> bool {
+    let joined = |d: Device| look.ns(d.0).node.is_some();
+    let held = |d: Device| {
+        let mut all: Vec<_> = look.addresses(d).map(|a| a.prefix).collect();
+        all.sort_unstable();
+        (look.ns(d.0).link_name(d.1), all)
+    };
+    joined(a) && joined(b) && held(a) == held(b)
 }
 
 /// A locally administered unicast address near this one that nobody has.

@@ -16,7 +16,9 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
-use plumb_model::{Address, Change, Link, Namespace, Snapshot};
+use std::cell::Cell;
+
+use plumb_model::{Address, Change, Link, Namespace, NamespaceId, Snapshot, UNDERLAY};
 use plumb_trace::Network;
 use plumb_trace::state::NsIndex;
 
@@ -43,6 +45,13 @@ impl<'a> Look<'a> {
     /// A namespace.
     pub(crate) fn ns(&self, ns: NsIndex) -> &'a Namespace {
         self.net.namespace(ns)
+    }
+
+    /// Whether a namespace stands for the network between nodes that no snapshot covers: its addresses are the nodes'
+    /// gateways', its hardware addresses are made up.
+    pub(crate) fn is_assumed(&self, ns: NsIndex) -> bool {
+        let n = self.ns(ns);
+        n.id == NamespaceId(0) && n.name == UNDERLAY
     }
 
     /// A device.
@@ -138,6 +147,9 @@ pub(crate) const CHECKS: &[Check] = &[
 /// More namespaces than this, and remedies of single findings are not tried in the model: each takes a copy of it.
 const MOST_TO_TRY: usize = 400;
 
+/// More remedies than this are not tried in one check: a fault that all pods have is as plain from the first of them.
+const MOST_TRIES: usize = 64;
+
 /// What all checks find.
 pub(super) fn findings(
     snapshot: &Snapshot,
@@ -146,14 +158,22 @@ pub(super) fn findings(
     lang: Lang,
 ) -> Vec<CheckFinding> {
     let look = Look::new(snapshot, net, yardstick);
+    let tries = Cell::new(MOST_TRIES);
     CHECKS
         .iter()
-        .flat_map(|check| (check.run)(&look).into_iter().map(|o| told(&look, check, o, lang)))
+        .flat_map(|check| (check.run)(&look).into_iter().map(move |o| (check, o)))
+        .map(|(check, o)| told(&look, check, o, lang, &tries))
         .collect()
 }
 
-fn told(look: &Look<'_>, check: &Check, o: Observation, lang: Lang) -> CheckFinding {
-    let tried = |changes: &[Change]| try_in_model(look, check, &o, changes);
+fn told(look: &Look<'_>, check: &Check, o: Observation, lang: Lang, tries: &Cell<usize>) -> CheckFinding {
+    let tried = |changes: &[Change]| match tries.get() {
+        0 => Tried::Unknown,
+        left => {
+            tries.set(left - 1);
+            try_in_model(look, check, &o, changes)
+        }
+    };
     let mut remedy = told::remedies(lang, look.snapshot, &o.mend, tried);
     let mut finding = told::finding(lang, o, FoundBy::State);
     remedy.append(&mut finding.remedy);

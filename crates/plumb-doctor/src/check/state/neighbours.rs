@@ -19,7 +19,8 @@ pub(super) fn wrong(look: &Look<'_>) -> Vec<Observation> {
         };
         for e in n.neighbours.items().iter().filter(permanent) {
             let device = (ns, e.index);
-            let Some(owner) = look.owner_near(device, e.addr).filter(|o| o.0 != ns) else { continue };
+            let owner = look.owner_near(device, e.addr);
+            let Some(owner) = owner.filter(|o| o.0 != ns && !look.is_assumed(o.0)) else { continue };
             let Some(right) = look.link(owner).and_then(|l| l.mac) else { continue };
             // An address of a virtual router belongs to another device of the same machine.
             let near = look.segments.around(device).iter();
@@ -78,7 +79,7 @@ pub(super) fn no_answer(look: &Look<'_>) -> Vec<Observation> {
                     .with("value", "8")
                     .with("address", address.to_string())
                     .with("asker", look.name(asker))
-                    .seen(Seen::new("sysctl", NEVER, 0, n.command(&format!("sysctl {key}"))))
+                    .seen(Seen::new("sysctl", "8", "0", n.command(&format!("sysctl {key}"))))
                     .affects([look.name(asker)])
                     .change(changes),
             );
@@ -141,7 +142,7 @@ fn silent_end(look: &Look<'_>, pod: usize, end: Device, gateway: IpAddr) -> Opti
             .with("value", "0")
             .with("address", gateway.to_string())
             .with("asker", look.name(pod))
-            .seen(Seen::new("sysctl", 0, 1, n.command(&format!("sysctl {key}"))))
+            .seen(Seen::new("sysctl", "0", "1", n.command(&format!("sysctl {key}"))))
             .affects([look.name(pod)])
             .change(vec![Change { namespace: n.id, action }]),
     )

@@ -190,7 +190,7 @@ pub(super) fn reverse_path(look: &Look<'_>) -> Vec<Observation> {
                     .with("sysctl", &name)
                     .with("source", source.to_string())
                     .with("leads", &leads)
-                    .seen(Seen::new("sysctl", STRICT, 2, n.command(&format!("sysctl {name}"))))
+                    .seen(Seen::new("sysctl", "1", "2", n.command(&format!("sysctl {name}"))))
                     .seen(Seen::new(
                         "way-back",
                         leads,
@@ -249,7 +249,7 @@ pub(super) fn forwarding_off(look: &Look<'_>) -> Vec<Observation> {
                     .with("device", &l.name)
                     .with("sysctl", &name)
                     .with("client", look.name(client.0))
-                    .seen(Seen::new("sysctl", 0, 1, n.command(&format!("sysctl {name}"))))
+                    .seen(Seen::new("sysctl", "0", "1", n.command(&format!("sysctl {name}"))))
                     .affects([look.name(client.0)])
                     .change(vec![set(n, &name, "1")]),
             );
@@ -295,7 +295,7 @@ pub(super) fn advertisements(look: &Look<'_>) -> Vec<Observation> {
                     .with("device", &l.name)
                     .with("sysctl", &name)
                     .with("address", a.prefix.to_string())
-                    .seen(Seen::new("sysctl", 1, 2, n.command(&format!("sysctl {name}"))))
+                    .seen(Seen::new("sysctl", "1", "2", n.command(&format!("sysctl {name}"))))
                     .affects([look.name(ns)])
                     .change(vec![set(n, &name, "2")]),
             );

@@ -1,9 +1,11 @@
 //! Sockets: their queues, their ports, and how many of them are left over.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use plumb_model::{Action, Change, Namespace, Protocol, Socket, SocketState};
+
+use serde_json::Value;
 
 use super::Look;
 use super::rules::node_port_rules;
@@ -91,7 +93,7 @@ pub(super) fn syn_queue(look: &Look<'_>) -> Vec<Observation> {
                     .with("count", count.to_string())
                     .with("limit", limit.to_string())
                     .seen(
-                        Seen::new("half-open", count, limit, n.command("ss -tan state syn-recv"))
+                        Seen::new("half-open", count, Value::Null, n.command("ss -tan state syn-recv"))
                             .unit("connections"),
                     )
                     .affects([look.name(ns)]),
@@ -154,7 +156,7 @@ pub(super) fn ports_used(look: &Look<'_>) -> Vec<Observation> {
                 .with("count", count.to_string())
                 .with("size", size.to_string())
                 .seen(
-                    Seen::new("ports-in-use", count, size, n.command(&format!("ss -tan dst {dst}")))
+                    Seen::new("ports-in-use", count, Value::Null, n.command(&format!("ss -tan dst {dst}")))
                         .unit("sockets"),
                 )
                 .affects([look.name(ns)])
@@ -173,10 +175,10 @@ pub(super) fn close_wait(look: &Look<'_>) -> Vec<Observation> {
     for (ns, n) in look.namespaces() {
         let tcp = || n.sockets.items().iter().filter(|s| s.protocol == Protocol::TCP);
         let waiting = tcp().filter(|s| s.state == SocketState::CloseWait);
+        let served: BTreeSet<u16> = tcp().filter(|s| is_tcp_listener(s)).map(|s| s.sport).collect();
         let mut by_port: BTreeMap<String, usize> = BTreeMap::new();
         for s in waiting {
-            let local_serves = tcp().any(|l| l.state == SocketState::Listen && l.sport == s.sport);
-            let end = if local_serves {
+            let end = if served.contains(&s.sport) {
                 format!("tcp *:{}", s.sport)
             } else {
                 format!("→ {}", place::endpoint(s.dst, s.dport))
@@ -196,7 +198,7 @@ pub(super) fn close_wait(look: &Look<'_>) -> Vec<Observation> {
                 .with("all", all.to_string())
                 .with("most", most)
                 .seen(
-                    Seen::new("close-wait", count, FEWEST, n.command("ss -tan state close-wait"))
+                    Seen::new("close-wait", count, Value::Null, n.command("ss -tan state close-wait"))
                         .unit("sockets"),
                 )
                 .affects([look.name(ns)]),

@@ -96,6 +96,17 @@ fn an_entry_that_leads_to_nobody() {
     vrrp.mac = entry.lladdr;
     ns(&mut s, "node").links.value_mut().unwrap().push(vrrp);
     is_silent(&s);
+    // The network between nodes: nobody knows the hardware addresses there.
+    let mut s = bridged();
+    ns(&mut s, "pod1").neighbours = Read::Got(vec![entry]);
+    let node = ns(&mut s, "node");
+    let former = std::mem::replace(&mut node.id, NamespaceId(0));
+    node.name = plumb_model::UNDERLAY.to_owned();
+    for pod in ["pod1", "pod2", "pod3"] {
+        let peer = device(&mut s, pod, "eth0").peer.as_mut().unwrap();
+        assert_eq!(std::mem::replace(&mut peer.namespace, NamespaceId(0)), former);
+    }
+    is_silent(&s);
 }
 
 #[test]

@@ -46,6 +46,13 @@ fn one_hardware_address_for_two() {
     let mut s = bridged();
     device(&mut s, "pod2", "eth0").mac = device(&mut s, "pod1", "eth0").mac;
     finds(&s, "duplicate-mac", "pod2", true);
+    // One device in the snapshots of two nodes.
+    let addresses = ns(&mut s, "pod1").addresses.clone();
+    ns(&mut s, "pod2").addresses = addresses;
+    for name in ["pod1", "pod2"] {
+        ns(&mut s, name).node = Some(name.to_owned());
+    }
+    is_silent(&s);
     // A bridge takes its port's.
     let mut s = bridged();
     device(&mut s, "node", "br0").mac = device(&mut s, "node", "v1").mac;
