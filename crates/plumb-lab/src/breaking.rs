@@ -159,6 +159,7 @@ fn snapshot(state: &State) -> Result<Snapshot> {
         sockets: false,
         traffic_control: false,
         counters: false,
+        names: false,
         ..Parts::default()
     };
     let only = Some(state.namespaces.iter().map(|n| n.name.clone()).collect());

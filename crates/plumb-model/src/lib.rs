@@ -16,6 +16,7 @@ mod namespace;
 mod neighbour;
 mod read;
 mod redact;
+mod resolver;
 mod route;
 mod rule;
 mod snapshot;
@@ -34,6 +35,9 @@ pub use namespace::{Namespace, NamespaceId, Owner, Process, Sysctls};
 pub use neighbour::{FdbEntry, Neighbour, NeighbourState};
 pub use read::Read;
 pub use redact::{Key, RedactError, Redacted, Replacements};
+pub use resolver::{
+    HostsEntry, HostsSource, NameServer, OddLine, ResolvConf, Resolver, ResolverOptions, default_order,
+};
 pub use route::{NextHop, Route, RouteKind};
 pub use rule::{PolicyAction, PolicyRule, PortRange};
 pub use snapshot::{Host, Snapshot};

@@ -7,8 +7,8 @@ use plumb_nft::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, Route,
-    Socket,
+    Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, Resolver,
+    Route, Socket,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -141,15 +141,19 @@ pub struct Namespace {
     /// Counters of /proc/net/snmp, snmp6 and netstat: `Tcp` → `OutRsts` → value.
     #[serde(default)]
     pub counters: BTreeMap<String, BTreeMap<String, i64>>,
+    /// What a process here asks for names.
+    #[serde(default = "not_read")]
+    pub resolver: Read<Resolver>,
+}
+
+fn not_read<T>() -> Read<T> {
+    Read::Absent { feature: "not read".to_owned() }
 }
 
 impl Namespace {
     /// A namespace in which nothing was read yet: everything absent.
     #[must_use]
     pub fn empty(id: NamespaceId, name: &str) -> Self {
-        fn absent<T>() -> Read<T> {
-            Read::Absent { feature: "not read".to_owned() }
-        }
         Self {
             id,
             name: name.to_owned(),
@@ -160,21 +164,22 @@ impl Namespace {
             owner: None,
             node: None,
             nsids: BTreeMap::new(),
-            links: absent(),
-            addresses: absent(),
-            routes: absent(),
-            rules: absent(),
-            neighbours: absent(),
-            fdb: absent(),
-            nft: absent(),
-            legacy: absent(),
+            links: not_read(),
+            addresses: not_read(),
+            routes: not_read(),
+            rules: not_read(),
+            neighbours: not_read(),
+            fdb: not_read(),
+            nft: not_read(),
+            legacy: not_read(),
             other_engines: Vec::new(),
-            conntrack: absent(),
-            sockets: absent(),
-            qdiscs: absent(),
-            filters: absent(),
+            conntrack: not_read(),
+            sockets: not_read(),
+            qdiscs: not_read(),
+            filters: not_read(),
             sysctls: Sysctls::default(),
             counters: BTreeMap::new(),
+            resolver: not_read(),
         }
     }
 

@@ -20,6 +20,7 @@ pub(super) const OVERVIEW: Parts = Parts {
     traffic_control: false,
     sysctls: false,
     counters: false,
+    names: false,
 };
 
 /// Reads this machine, and warns on stderr about what rights are missing.
