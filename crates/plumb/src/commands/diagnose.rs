@@ -1,6 +1,7 @@
 //! `plumb diagnose`: why a flow fails, where, and what mends it.
 
 use plumb_doctor::diagnose::{ProbeSeen, diagnose, with_probe};
+use plumb_doctor::names;
 use plumb_doctor::render::terminal as render;
 use plumb_doctor::report::Report;
 use plumb_kernel::Parts;
@@ -9,6 +10,7 @@ use plumb_model::{IpFamily, Namespace, Snapshot};
 use plumb_trace::Network;
 use plumb_trace::session::Origin;
 
+use super::flow::Resolved;
 use super::{Context, flow, source};
 use crate::cli::DiagnoseArgs;
 use crate::error::{Error, Status};
@@ -22,10 +24,17 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
     let snapshot = flow::snapshot(&args.flow, context)?;
     let net = Network::compile(&snapshot);
     let question = flow::resolve(&net, &args.flow, &asked, context)?;
-    let mut report = diagnose(&snapshot, &question);
-    if args.probe.probe {
-        report = probed(report, &snapshot, &net, &question, &asked, context)?;
-    }
+    let mut report = match &question {
+        Resolved::Flow(question) => {
+            let report = diagnose(&snapshot, question);
+            if args.probe.probe {
+                probed(report, &snapshot, &net, question, &asked, context)?
+            } else {
+                report
+            }
+        }
+        Resolved::Name(question) => names::diagnose(&snapshot, &net, question).map_err(flow::no_look_up)?,
+    };
     if args.flow.snapshot.is_none() {
         super::lab::remedy::listeners(&mut report);
     }
