@@ -67,7 +67,7 @@ pub struct FlowArgs {
 /// Flags of `plumb diagnose` alone.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ProbeArgs {
-    /// Open the real connection from the source namespace, and compare
+    /// Open the real connection from the source namespace, and compare; ask the servers of a name first
     #[arg(long, conflicts_with = "snapshot")]
     pub probe: bool,
 }

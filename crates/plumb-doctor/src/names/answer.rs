@@ -7,7 +7,7 @@ use plumb_trace::Network;
 use plumb_trace::session::{Flow, Origin, Transport};
 
 use super::resolve::{Resolution, resolve};
-use super::{NameError, NameQuestion};
+use super::{NameError, NameQuestion, Told};
 use crate::diagnose::{self, Question};
 use crate::hops::Level;
 use crate::messages::{NameNote, name_note};
@@ -23,8 +23,13 @@ pub fn flow_question(q: &NameQuestion, address: IpAddr) -> Question {
 ///
 /// # Errors
 /// The client's files are of a machine that was not read.
-pub fn diagnose(snapshot: &Snapshot, net: &Network, q: &NameQuestion) -> Result<Report, NameError> {
-    let found = resolve(snapshot, net, q, Level::Brief, true)?;
+pub fn diagnose(
+    snapshot: &Snapshot,
+    net: &Network,
+    q: &NameQuestion,
+    told: Told,
+) -> Result<Report, NameError> {
+    let found = resolve(snapshot, net, q, told, Level::Brief, true)?;
     Ok(report(q, found, |question| diagnose::diagnose(snapshot, question)))
 }
 
@@ -36,9 +41,10 @@ pub fn trace(
     snapshot: &Snapshot,
     net: &Network,
     q: &NameQuestion,
+    told: Told,
     level: Level,
 ) -> Result<Report, NameError> {
-    let found = resolve(snapshot, net, q, level, false)?;
+    let found = resolve(snapshot, net, q, told, level, false)?;
     Ok(report(q, found, |question| diagnose::trace(net, question, level)))
 }
 

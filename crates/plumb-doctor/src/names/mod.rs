@@ -5,7 +5,10 @@
 //! [`state`] is what a check can say of a namespace's files without any name.
 
 pub mod answer;
+pub mod ask;
 pub mod finding;
+mod heard;
+mod objects;
 mod order;
 pub mod plan;
 pub mod report;
@@ -49,6 +52,24 @@ impl NameQuestion {
 
 /// Port of name servers (RFC 1035, 4.2).
 pub const DNS: u16 = 53;
+
+/// Who can say what name servers answer.
+#[derive(Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// The names of the client's cluster.
+    pub cluster: Option<Cluster<'a>>,
+    /// Asks servers for real.
+    pub ask: Option<ask::Asker<'a>>,
+}
+
+/// The names of a cluster, from the objects of its API.
+#[derive(Clone, Copy, Debug)]
+pub struct Cluster<'a> {
+    /// Every name.
+    pub zone: &'a plumb_dns::Zone,
+    /// Addresses of the name servers that serve them.
+    pub servers: &'a [IpAddr],
+}
 
 /// Why a name cannot be looked up at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

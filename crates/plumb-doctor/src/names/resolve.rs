@@ -8,11 +8,13 @@ use plumb_trace::share::Share;
 use plumb_trace::state::NsIndex;
 use serde_json::json;
 
+use super::ask::{self, Said};
+use super::heard::{answers, really};
 use super::plan::{Plan, Source};
 use super::report::{ResolutionReport, ServerReport};
 use super::servers::{Way, ways};
-use super::timing::{Asked, Does, ask, until_given_up};
-use super::{NameError, NameFinding, NameQuestion, client, order};
+use super::timing::{self, Asked, Does, until_given_up};
+use super::{NameError, NameFinding, NameQuestion, Told, client, order};
 use crate::hops::Level;
 use crate::messages::{self, NameNote, name_note};
 use crate::place;
@@ -45,11 +47,12 @@ pub fn resolve(
     snapshot: &Snapshot,
     net: &Network,
     q: &NameQuestion,
+    told: Told,
     level: Level,
     causes: bool,
 ) -> Result<Resolution, NameError> {
     let ns = client(&q.flow.origin)?;
-    let mut at = LookUp { snapshot, net, q, ns, level, causes, found: blank(q) };
+    let mut at = LookUp { snapshot, net, q, told, ns, level, causes, found: blank(q) };
     match &net.namespace(ns).resolver {
         Read::Got(resolver) | Read::Torn { value: resolver, .. } => at.with_files(resolver),
         Read::Denied { capability: why } | Read::Absent { feature: why } => {
@@ -84,22 +87,24 @@ fn blank(q: &NameQuestion) -> Resolution {
     }
 }
 
-struct LookUp<'a, 'n> {
-    snapshot: &'a Snapshot,
-    net: &'a Network<'n>,
-    q: &'a NameQuestion,
-    ns: NsIndex,
-    level: Level,
-    causes: bool,
-    found: Resolution,
+/// A look-up on its way.
+pub(super) struct LookUp<'a, 'n> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) net: &'a Network<'n>,
+    pub(super) q: &'a NameQuestion,
+    pub(super) told: Told<'a>,
+    pub(super) ns: NsIndex,
+    pub(super) level: Level,
+    pub(super) causes: bool,
+    pub(super) found: Resolution,
 }
 
 impl LookUp<'_, '_> {
-    fn namespace(&self) -> String {
+    pub(super) fn namespace(&self) -> String {
         place::namespace_name(self.net, self.ns)
     }
 
-    fn not_known(&mut self, note: NameNote) {
+    pub(super) fn not_known(&mut self, note: NameNote) {
         self.found.unknowns.push(UnknownReport {
             place: place::namespace(self.net, self.ns),
             reason: name_note(self.q.lang, note),
@@ -173,17 +178,24 @@ impl LookUp<'_, '_> {
         let ways = walk(&plan.servers, self.causes);
         let unasked = walk(&plan.unasked, false);
         self.found.report.servers = servers(&ways, true).chain(servers(&unasked, false)).collect();
-        let does: Vec<Vec<(Share, Does)>> = ways.iter().map(|w| w.does.clone()).collect();
-        let asked = ask(plan, &does);
+        // What was really asked says more than the walk.
+        let said = self.told.ask.map(|asker| ask::all(plan, asker));
+        let does: Vec<Vec<(Share, Does)>> = match &said {
+            Some(said) => said.servers.iter().map(|s| vec![(Share::ONE, s.does)]).collect(),
+            None => ways.iter().map(|w| w.does.clone()).collect(),
+        };
+        let asked = timing::ask(plan, &does);
         self.found.answered = asked.iter().filter(|a| a.by.is_some()).map(|a| a.share).sum();
         self.found.open |= asked.iter().any(|a| a.open);
         let longest = |a: &Asked| if a.by.is_some() { a.seconds } else { until_given_up(plan, a) };
         self.found.report.seconds = asked.iter().map(longest).max().unwrap_or(0).into();
-        for way in &ways {
-            self.found.unknowns.extend(way.unknowns.iter().cloned());
-            self.found.assumptions.extend(way.assumptions.iter().cloned());
+        if said.is_none() {
+            for way in &ways {
+                self.found.unknowns.extend(way.unknowns.iter().cloned());
+                self.found.assumptions.extend(way.assumptions.iter().cloned());
+            }
         }
-        self.unanswered(plan, &ways, &asked);
+        self.unanswered(plan, &ways, &asked, &does, said.as_ref());
         if self.found.answered.is_zero() && !self.found.open {
             self.found.report.error = Some("EAI_AGAIN".to_owned());
             // One that would answer is there, and never asked.
@@ -196,22 +208,62 @@ impl LookUp<'_, '_> {
                 let place = file(self.net, self.ns, path, &format!("nameserver {}", way.address));
                 self.cause(&finding, Share::ONE, place, Vec::new(), Vec::new(), None);
             }
-            return;
         }
-        let servers: Vec<&str> = ways.iter().map(|w| w.address.as_str()).collect();
-        let servers = servers.join(", ");
-        self.not_known(NameNote::AnswerNotKnown { name: &self.q.name, servers: &servers });
+        match said {
+            Some(said) => self.heard(said, plan, &ways),
+            None => self.by_objects(plan, &ways, &asked, path),
+        }
+    }
+
+    /// Each name up to the one that is there was waited for.
+    pub(super) fn times(&mut self, names: usize) {
+        let names = names as f64;
+        for cause in &mut self.found.causes {
+            cause.delay_s = cause.delay_s.map(|d| d * names);
+        }
+        if self.found.report.error.is_none() {
+            self.found.report.seconds *= names;
+        }
+    }
+
+    /// No name of the search list has an address. `no_data`: one that is there.
+    pub(super) fn nobody_knows(&mut self, plan: &Plan, server: &str, no_data: Option<String>) {
+        let (namespace, server) = (self.namespace(), server.to_owned());
+        let place = file(self.net, self.ns, &self.found.report.files[0].clone(), "");
+        match no_data {
+            Some(name) => {
+                self.fails(&NameFinding::NoAddress { namespace, name, server }, "EAI_NODATA", place);
+            }
+            None => {
+                let (name, asked) = (self.q.name.clone(), plan.queries.clone());
+                let finding = NameFinding::NameNotFound { namespace, name, asked, server };
+                self.fails(&finding, "EAI_NONAME", place);
+            }
+        }
     }
 
     /// Causes for the first server that keeps look-ups from being answered, and for those that only delay them.
-    fn unanswered(&mut self, plan: &Plan, ways: &[Way], asked: &[Asked]) {
+    fn unanswered(
+        &mut self,
+        plan: &Plan,
+        ways: &[Way],
+        asked: &[Asked],
+        does: &[Vec<(Share, Does)>],
+        said: Option<&Said>,
+    ) {
         let lost: Vec<&Asked> = asked.iter().filter(|a| a.by.is_none() && !a.open).collect();
         let share: Share = lost.iter().map(|a| a.share).sum();
         if !share.is_zero() {
             let seconds = lost.iter().map(|a| until_given_up(plan, a)).max().unwrap_or(0);
             let refused = lost.iter().all(|a| a.at_once);
-            let Some(way) = ways.iter().find(|w| fails(w)) else { return };
-            let (namespace, name) = (self.namespace(), self.q.name.clone());
+            let Some(first) = does.iter().position(|d| fails(d)) else { return };
+            let (way, namespace, name) = (&ways[first], self.namespace(), self.q.name.clone());
+            if let Some(finding) = said.and_then(|s| really(s, plan, first, way, &namespace, &name)) {
+                let place = self.at_server(plan.servers[first].address);
+                let evidence = answers(self.q.lang, ways, said);
+                self.cause(&finding, share, place, evidence, Vec::new(), None);
+                return;
+            }
             self.through(way, ways, share, None, |why| NameFinding::ServerUnreachable {
                 namespace: namespace.clone(),
                 server: way.address.clone(),
@@ -225,12 +277,19 @@ impl LookUp<'_, '_> {
         if late.is_zero() {
             return;
         }
-        for (i, way) in ways.iter().enumerate().filter(|(_, w)| w.does.iter().any(|d| d.1 == Does::Silent)) {
+        let silent = |i: usize| does[i].iter().any(|d| d.1 == Does::Silent);
+        for (i, way) in ways.iter().enumerate().filter(|(i, _)| silent(*i)) {
             // A server behind the one that answers is not waited for.
             if !asked.iter().any(|a| a.seconds > 0 && a.by.is_some_and(|by| by != i)) {
                 continue;
             }
             let (namespace, seconds) = (self.namespace(), plan.patience(i));
+            if let Some(finding) = said.and_then(|s| really(s, plan, i, way, &namespace, &self.q.name)) {
+                let place = self.at_server(plan.servers[i].address);
+                let evidence = answers(self.q.lang, ways, said);
+                self.cause(&finding, late, place, evidence, Vec::new(), Some(f64::from(seconds)));
+                continue;
+            }
             self.through(way, ways, late, Some(f64::from(seconds)), |why| NameFinding::ServerLate {
                 namespace: namespace.clone(),
                 server: way.address.clone(),
@@ -285,13 +344,13 @@ impl LookUp<'_, '_> {
         }
     }
 
-    fn fails(&mut self, finding: &NameFinding, error: &str, place: Place) {
+    pub(super) fn fails(&mut self, finding: &NameFinding, error: &str, place: Place) {
         self.found.report.error = Some(error.to_owned());
         self.found.answered = Share::ZERO;
         self.cause(finding, Share::ONE, place, Vec::new(), Vec::new(), None);
     }
 
-    fn cause(
+    pub(super) fn cause(
         &mut self,
         finding: &NameFinding,
         share: Share,
@@ -315,8 +374,8 @@ impl LookUp<'_, '_> {
     }
 }
 
-fn fails(way: &Way) -> bool {
-    way.does.iter().any(|d| matches!(d.1, Does::Fails | Does::Silent))
+fn fails(does: &[(Share, Does)]) -> bool {
+    does.iter().any(|d| matches!(d.1, Does::Fails | Does::Silent))
 }
 
 /// A cause as reports have it; advice where there is no remedy.

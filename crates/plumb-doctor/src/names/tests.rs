@@ -150,3 +150,82 @@ fn every_kind_is_said_in_both_languages() {
         }
     }
 }
+
+mod asking {
+    use std::cell::RefCell;
+    use std::net::IpAddr;
+
+    use plumb_dns::{Found, Rcode};
+
+    use super::super::ask::{Ask, Heard, Reply, all};
+    use super::super::timing::Does;
+    use super::*;
+
+    fn plan() -> Plan {
+        let two = "nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a b\noptions ndots:2 timeout:1\n";
+        Plan::new(&resolver(two, "", ""), "web")
+    }
+
+    const LOST: Reply = Reply::Error(110);
+
+    /// Asks with these answers, and tells what was asked: server, name, over TCP.
+    fn asked(
+        answer: impl Fn(&Ask, usize) -> Reply,
+    ) -> (super::super::ask::Said, Vec<(String, String, bool)>) {
+        let log = RefCell::new(Vec::new());
+        let said = all(&plan(), &|a: &Ask| {
+            let n = log.borrow().len();
+            log.borrow_mut().push((a.server.to_string(), a.name.clone(), a.tcp));
+            Heard { reply: answer(a, n), seconds: 0.0 }
+        });
+        (said, log.into_inner())
+    }
+
+    fn known(a: &Ask, name: &str) -> Reply {
+        let address: IpAddr = [10, 1, 1, 1].into();
+        Reply::Found(match (a.name == name, a.kind) {
+            (true, plumb_dns::Kind::A) => Found::Addresses(vec![address]),
+            (true, _) => Found::NoData,
+            _ => Found::NoName,
+        })
+    }
+
+    #[test]
+    fn the_first_that_answers_is_asked_for_the_search_list() {
+        let (said, log) = asked(|a, _| known(a, "web.b"));
+        let (server, name, addresses) = said.addresses.unwrap();
+        assert_eq!((server, name.as_str(), addresses.len()), (0, "web.b", 1));
+        let second: Vec<&str> = log.iter().filter(|l| l.0 == "10.0.0.2").map(|l| l.1.as_str()).collect();
+        assert_eq!(second, ["web.a", "web.b"], "once, and over TCP for what is there");
+        // The first question is not asked twice.
+        assert_eq!(log.iter().filter(|l| l.0 == "10.0.0.1" && l.1 == "web.a").count(), 2, "A and AAAA");
+    }
+
+    #[test]
+    fn an_error_or_silence_leads_to_the_next_server() {
+        let first = |a: &Ask| a.server.to_string() == "10.0.0.1";
+        let fails = Reply::Found(Found::Fails(Rcode::SERVFAIL));
+        let (said, _) = asked(|a, _| if first(a) { fails.clone() } else { known(a, "web.a") });
+        assert_eq!((said.servers[0].does, said.servers[0].rcode.as_deref()), (Does::Fails, Some("SERVFAIL")));
+        assert_eq!(said.addresses.unwrap().0, 1);
+        let (said, log) = asked(|a, _| if first(a) { LOST } else { known(a, "web.a") });
+        assert_eq!((said.servers[0].does, said.addresses.unwrap().0), (Does::Silent, 1));
+        assert_eq!(log.iter().filter(|l| l.0 == "10.0.0.1" && !l.2).count(), 2, "as many rounds as attempts");
+        // One that is lost is no dead server.
+        let (said, _) = asked(|a, n| if n == 0 { LOST } else { known(a, "web.a") });
+        assert_eq!((said.servers[0].does, said.servers[0].lost), (Does::Answers, 1));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_asked_for_over_tcp() {
+        let cut = |a: &Ask| if a.tcp { known(a, "web.a") } else { Reply::Found(Found::Truncated) };
+        let (said, _) = asked(|a, _| cut(a));
+        assert!(!said.cut_off && said.addresses.is_some());
+        let (said, _) = asked(|a, _| if a.tcp { LOST } else { Reply::Found(Found::Truncated) });
+        assert!(said.cut_off && said.addresses.is_none());
+        let (said, _) = asked(|_, _| Reply::Found(Found::NoName));
+        assert!(said.addresses.is_none() && said.no_data.is_none());
+        let (said, _) = asked(|a, _| known(&Ask { kind: plumb_dns::Kind::Aaaa, ..a.clone() }, "web.a"));
+        assert_eq!(said.no_data.as_deref(), Some("web.a"));
+    }
+}

@@ -2,7 +2,7 @@
 
 use plumb_doctor::diagnose::trace;
 use plumb_doctor::hops::Level;
-use plumb_doctor::names;
+use plumb_doctor::names::{self, Told};
 use plumb_doctor::render::terminal as render;
 use plumb_trace::Network;
 
@@ -22,7 +22,7 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Result<Status, Error> 
     let report = match &question {
         Resolved::Flow(question) => trace(&net, question, level),
         Resolved::Name(question) => {
-            names::trace(&snapshot, &net, question, level).map_err(flow::no_look_up)?
+            names::trace(&snapshot, &net, question, Told::default(), level).map_err(flow::no_look_up)?
         }
     };
     match args.flow.output {

@@ -117,7 +117,9 @@ pub(super) fn note(note: NameNote) -> String {
     use NameNote as N;
     match note {
         N::AnswerNotKnown { name, servers } => {
-            format!("the address of {name}: what its name server ({servers}) answers is in no snapshot")
+            format!(
+                "the address of {name}: what its name server ({servers}) answers is in no snapshot; --probe asks it"
+            )
         }
         N::FilesNotKnown { name, why } => {
             format!("how {name} is looked up: the resolver's files are not known ({why})")

@@ -102,7 +102,7 @@ pub(super) fn note(note: NameNote) -> String {
     use NameNote as N;
     match note {
         N::AnswerNotKnown { name, servers } => {
-            format!("{name} 的地址：快照中没有域名服务器（{servers}）的应答")
+            format!("{name} 的地址：快照中没有域名服务器（{servers}）的应答；--probe 会去查询")
         }
         N::FilesNotKnown { name, why } => format!("{name} 如何解析：解析器的文件未知（{why}）"),
         N::ServiceNotKnown { name, service } => {
