@@ -66,6 +66,8 @@ pub fn report(q: &NameQuestion, found: Resolution, follow: impl Fn(&Question) ->
             },
         );
     }
+    // One fault that stops the look-up and the flow is told once.
+    report.causes.retain(|c| found.causes.iter().all(|d| d.place != c.place));
     report.causes.splice(0..0, found.causes);
     report.unknowns.splice(0..0, found.unknowns);
     report.assumptions.splice(0..0, found.assumptions);

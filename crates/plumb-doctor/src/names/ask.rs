@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use plumb_dns::{Found, Kind};
+use plumb_dns::{Found, Kind, Rcode};
 use plumb_trace::session::Errno;
 
 use super::plan::Plan;
@@ -76,6 +76,8 @@ pub(super) struct Said {
     pub(super) addresses: Option<(usize, String, Vec<IpAddr>)>,
     /// A name that is there without an address.
     pub(super) no_data: Option<String>,
+    /// A name that the server answers with an error, and which.
+    pub(super) fails: Option<(String, String)>,
     /// The answer was cut off, and TCP brought none.
     pub(super) cut_off: bool,
 }
@@ -89,7 +91,7 @@ pub(super) fn all(plan: &Plan, ask: Asker) -> Said {
         asking.first(i, &query);
     }
     let good = asking.servers.iter().position(|s| s.does == Does::Answers);
-    let mut said = Said { servers: Vec::new(), addresses: None, no_data: None, cut_off: false };
+    let mut said = Said { servers: Vec::new(), addresses: None, no_data: None, fails: None, cut_off: false };
     if let Some(server) = good {
         asking.search(server, &mut said);
     }
@@ -173,7 +175,14 @@ impl Asking<'_> {
     fn search(&mut self, server: usize, said: &mut Said) {
         let kinds: &[Kind] = if self.plan.options.no_aaaa { &[Kind::A] } else { &[Kind::A, Kind::Aaaa] };
         let mut first = self.servers[server].first.take();
-        for name in self.plan.queries.clone() {
+        let (queries, last) = (self.plan.queries.clone(), self.plan.queries.len().saturating_sub(1));
+        let mut given_up = false;
+        for (i, name) in queries.into_iter().enumerate() {
+            // An error other than SERVFAIL ends the search; the name itself is asked for all the same (`__res_context_search`).
+            if given_up && (i < last || self.plan.as_is_first) {
+                continue;
+            }
+            let counts = i == 0 || !self.plan.as_is_first;
             let mut addresses = Vec::new();
             for &kind in kinds {
                 // The very first question has its answer already.
@@ -187,7 +196,15 @@ impl Asking<'_> {
                 }
                 match reply {
                     Reply::Found(Found::Addresses(found)) => addresses.extend(found),
-                    Reply::Found(Found::NoData) => said.no_data = said.no_data.take().or(Some(name.clone())),
+                    Reply::Found(Found::NoData) if counts => {
+                        said.no_data = said.no_data.take().or(Some(name.clone()));
+                    }
+                    Reply::Found(Found::Fails(rcode)) => {
+                        if counts {
+                            said.fails = Some((name.clone(), rcode.to_string()));
+                        }
+                        given_up |= rcode != Rcode::SERVFAIL && (i > 0 || !self.plan.as_is_first);
+                    }
                     _ => {}
                 }
             }

@@ -62,7 +62,15 @@ impl LookUp<'_, '_> {
                 self.found.addresses = addresses;
                 self.found.report.source = Some("probe".to_owned());
             }
-            None => self.nobody_knows(plan, &ways[good].address, said.no_data),
+            None => match (said.no_data, said.fails) {
+                (None, Some((name, rcode))) => {
+                    let (namespace, server) = (self.namespace(), ways[good].address.clone());
+                    let place = self.at_server(plan.servers[good].address);
+                    let finding = NameFinding::ServerFails { namespace, server, rcode, name };
+                    self.fails(&finding, "EAI_AGAIN", place);
+                }
+                (no_data, _) => self.nobody_knows(plan, &ways[good].address, no_data),
+            },
         }
     }
 

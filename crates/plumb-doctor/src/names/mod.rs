@@ -17,6 +17,8 @@ pub mod servers;
 pub mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_state;
 pub mod timing;
 
 use std::net::IpAddr;

@@ -17,6 +17,8 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// The names that are asked for in DNS, in order, until one of them is there; absolute, without the last dot.
     pub queries: Vec<String>,
+    /// The name itself comes first of these, and what is said of it counts where none has an address.
+    pub as_is_first: bool,
     /// Name servers that are asked, in their order.
     pub servers: Vec<NameServer>,
     /// Name servers beyond the third, which are never asked.
@@ -57,6 +59,7 @@ impl Plan {
         let unasked = conf.nameservers.split_off(conf.nameservers.len().min(MOST_SERVERS));
         Self {
             sources: sources(resolver, name),
+            as_is_first: queries.first().is_some_and(|q| q == name.trim_end_matches('.')),
             queries,
             servers: conf.nameservers,
             unasked,

@@ -223,6 +223,15 @@ mod asking {
         assert!(!said.cut_off && said.addresses.is_some());
         let (said, _) = asked(|a, _| if a.tcp { LOST } else { Reply::Found(Found::Truncated) });
         assert!(said.cut_off && said.addresses.is_none());
+        // The last name counts where none has an address; an error of the first ends the search.
+        let refused = |a: &Ask, name: &str| {
+            let rcode = if a.name == name { Found::Fails(Rcode::REFUSED) } else { Found::NoName };
+            Reply::Found(rcode)
+        };
+        let (said, _) = asked(|a, _| refused(a, "web"));
+        assert_eq!(said.fails.unwrap(), ("web".to_owned(), "REFUSED".to_owned()));
+        let (_, log) = asked(|a, _| refused(a, "web.b"));
+        assert_eq!(log.iter().filter(|l| l.1 == "web" && !l.2).count(), 2);
         let (said, _) = asked(|_, _| Reply::Found(Found::NoName));
         assert!(said.addresses.is_none() && said.no_data.is_none());
         let (said, _) = asked(|a, _| known(&Ask { kind: plumb_dns::Kind::Aaaa, ..a.clone() }, "web.a"));
