@@ -4,6 +4,7 @@ pub mod diagnose;
 pub mod finding;
 pub mod hops;
 pub mod messages;
+pub mod names;
 pub mod place;
 pub mod render;
 pub mod report;

@@ -194,6 +194,9 @@ pub struct Report {
     pub version: u32,
     /// The flow.
     pub flow: FlowReport,
+    /// How its destination was looked up, where a name was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<crate::names::report::ResolutionReport>,
     /// What the client sees.
     pub outcome: String,
     /// Where a failing attempt fails.

@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn every_id_has_its_page_and_every_page_its_id() {
-        let all = crate::messages::ALL_IDS.iter().copied().chain(crate::check::kind_ids());
+        let names = crate::names::NAME_KINDS.iter().map(|(id, _)| *id);
+        let all = crate::messages::ALL_IDS.iter().copied().chain(crate::check::kind_ids()).chain(names);
         let ids: BTreeSet<String> = all.map(str::to_owned).collect();
         let pages: BTreeSet<String> = std::fs::read_dir(format!("{DOCS}/faults"))
             .unwrap()

@@ -161,6 +161,7 @@ fn snapshot(state: &State) -> Result<Snapshot> {
         counters: false,
         statistics: false,
         processes: false,
+        names: false,
         ..Parts::default()
     };
     let only = Some(state.namespaces.iter().map(|n| n.name.clone()).collect());

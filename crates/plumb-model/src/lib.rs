@@ -17,6 +17,7 @@ mod neighbour;
 mod read;
 mod recent;
 mod redact;
+mod resolver;
 mod route;
 mod rule;
 mod snapshot;
@@ -37,6 +38,9 @@ pub use neighbour::{FdbEntry, Neighbour, NeighbourState};
 pub use read::Read;
 pub use recent::{RecentEntry, RecentList};
 pub use redact::{Key, RedactError, Redacted, Replacements};
+pub use resolver::{
+    HostsEntry, HostsSource, NameServer, OddLine, ResolvConf, Resolver, ResolverOptions, default_order,
+};
 pub use route::{NextHop, Route, RouteKind};
 pub use rule::{PolicyAction, PolicyRule, PortRange};
 pub use snapshot::{Host, Snapshot};

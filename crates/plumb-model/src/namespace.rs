@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, RecentList,
-    Route, Serving, Socket, Statistics,
+    Resolver, Route, Serving, Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -150,6 +150,9 @@ pub struct Namespace {
     /// What else is counted.
     #[serde(default)]
     pub statistics: Statistics,
+    /// What a process here asks for names.
+    #[serde(default = "not_read")]
+    pub resolver: Read<Resolver>,
 }
 
 fn not_read<T>() -> Read<T> {
@@ -160,9 +163,6 @@ impl Namespace {
     /// A namespace in which nothing was read yet: everything absent.
     #[must_use]
     pub fn empty(id: NamespaceId, name: &str) -> Self {
-        fn absent<T>() -> Read<T> {
-            not_read()
-        }
         Self {
             id,
             name: name.to_owned(),
@@ -173,23 +173,24 @@ impl Namespace {
             owner: None,
             node: None,
             nsids: BTreeMap::new(),
-            links: absent(),
-            addresses: absent(),
-            routes: absent(),
-            rules: absent(),
-            neighbours: absent(),
-            fdb: absent(),
-            nft: absent(),
-            legacy: absent(),
-            recent: absent(),
+            links: not_read(),
+            addresses: not_read(),
+            routes: not_read(),
+            rules: not_read(),
+            neighbours: not_read(),
+            fdb: not_read(),
+            nft: not_read(),
+            legacy: not_read(),
+            recent: not_read(),
             other_engines: Vec::new(),
-            conntrack: absent(),
-            sockets: absent(),
-            qdiscs: absent(),
-            filters: absent(),
+            conntrack: not_read(),
+            sockets: not_read(),
+            qdiscs: not_read(),
+            filters: not_read(),
             sysctls: Sysctls::default(),
             counters: BTreeMap::new(),
             statistics: Statistics::default(),
+            resolver: not_read(),
         }
     }
 

@@ -39,7 +39,7 @@ pub enum AnswerFormat {
 pub struct FlowArgs {
     /// netns:NAME, netns:/proc/PID/ns/net, host, pod:NAMESPACE/NAME, node:NAME, or an IP address
     pub from: From,
-    /// ADDRESS:PORT, [V6]:PORT, pod:NAMESPACE/NAME:PORT, node:NAME:PORT; ADDRESS alone with --protocol icmp
+    /// ADDRESS:PORT, [V6]:PORT, HOSTNAME:PORT, pod:NAMESPACE/NAME:PORT, node:NAME:PORT; without port for --protocol icmp
     pub to: To,
     /// Protocol
     #[arg(long, value_enum, default_value_t, value_name = "PROTOCOL")]
@@ -67,7 +67,7 @@ pub struct FlowArgs {
 /// Flags of `plumb diagnose` alone.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ProbeArgs {
-    /// Open the real connection from the source namespace, and compare
+    /// Open the real connection from the source namespace, and compare; ask the servers of a name first
     #[arg(long, conflicts_with_all = ["snapshot", "connections"])]
     pub probe: bool,
 }
@@ -114,6 +114,13 @@ pub enum Destination {
         /// The port.
         port: Option<u16>,
     },
+    /// A name, to be looked up as the client would.
+    Name {
+        /// The name.
+        name: String,
+        /// The port.
+        port: Option<u16>,
+    },
 }
 
 impl Question {
@@ -132,7 +139,7 @@ impl Question {
 fn not_yet(what: &str) -> Error {
     Error::Usage {
         problem: format!("{what} is not supported yet"),
-        help: "supported are TCP, UDP and ICMP echo between namespaces, pods, nodes and addresses, in text and JSON"
+        help: "supported are TCP, UDP and ICMP echo between namespaces, pods, nodes, names and addresses, in text and JSON"
             .to_owned(),
     }
 }
@@ -168,7 +175,7 @@ impl FlowArgs {
         };
         let to = match &self.to {
             To::Service { .. } => return Err(not_yet("svc:")),
-            To::Name { .. } => return Err(not_yet("a host's name")),
+            To::Name { name, port } => Destination::Name { name: name.clone(), port: *port },
             To::Address { address, port } => Destination::Address { address: *address, port: *port },
             To::Pod { name, port } => {
                 Destination::Owner { owner: From::Pod(name.clone()), port: number(port)? }
@@ -177,7 +184,9 @@ impl FlowArgs {
                 Destination::Owner { owner: From::Node(name.clone()), port: number(port)? }
             }
         };
-        let (Destination::Address { port, .. } | Destination::Owner { port, .. }) = &to;
+        let (Destination::Address { port, .. }
+        | Destination::Owner { port, .. }
+        | Destination::Name { port, .. }) = &to;
         match (echo, port) {
             (true, Some(_)) => Err(usage("an echo has no port", "write the address alone")),
             (false, None) => {
@@ -233,6 +242,9 @@ mod tests {
         let pod = ask("pod:default/a pod:default/b:80 --protocol udp").unwrap();
         assert!(matches!(pod.to, Destination::Owner { owner: From::Pod(_), port: Some(80) }));
         assert_eq!(ask("10.0.0.1 10.0.0.2:80 --connections 5").unwrap().connections, 5);
+        let name = ask("host example.org:80").unwrap();
+        assert_eq!(name.to, Destination::Name { name: "example.org".into(), port: Some(80) });
+        assert!(ask("host example.org --protocol icmp").is_ok());
     }
 
     #[test]
@@ -242,7 +254,6 @@ mod tests {
             "host 10.0.0.1:80 --bytes 100",
             "host 10.0.0.1:80 -o html",
             "host svc:default/web:80",
-            "host example.org:80",
             "host pod:default/web:http",
         ] {
             assert!(ask(line).unwrap_err().contains("not supported yet"), "{line}");
@@ -250,6 +261,7 @@ mod tests {
         for line in [
             "host 10.0.0.1",
             "host fd00::1",
+            "host example.org",
             "host 10.0.0.1:80 --protocol icmp",
             "host 10.0.0.1 --protocol icmp --source-port 5",
             "host 10.0.0.1:80 --source-port 0",

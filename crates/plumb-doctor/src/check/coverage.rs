@@ -27,8 +27,9 @@ pub fn coverage() -> BTreeMap<&'static str, Coverage> {
         c.ids.insert(id);
         c.reach = true;
     }
+    let moving = motion::CHECKS.iter().map(|c| c.kinds).chain(motion::HOST_CHECKS.iter().map(|c| c.kinds));
     for (check, is_motion) in
-        state::CHECKS.iter().map(|c| (c.kinds, false)).chain(motion::CHECKS.iter().map(|c| (c.kinds, true)))
+        state::CHECKS.iter().map(|c| (c.kinds, false)).chain(moving.map(|kinds| (kinds, true)))
     {
         for id in check {
             for fault in kinds::KINDS.iter().filter(|k| k.id == *id).filter_map(|k| k.fault) {

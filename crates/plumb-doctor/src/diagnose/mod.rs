@@ -58,6 +58,7 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
     Report {
         version: 1,
         flow: flow_report(q, a),
+        resolution: None,
         outcome: verdict.outcome.name().to_owned(),
         stage: verdict.stage.map(|s| s.name().to_owned()),
         success: verdict.success,
@@ -84,6 +85,21 @@ pub(crate) fn is_open(a: &Attempt) -> bool {
     ends_otherwise.filter_map(|b| b.packets.last()).any(|e| !verdict::met(e).is_empty())
 }
 
+/// What is said of a walk.
+pub(crate) fn verdict(net: &Network, q: &Question, walked: &Walked) -> verdict::Verdict {
+    verdict::verdict(net, q, walked)
+}
+
+/// The causes of a flow that was walked, as reports tell them.
+pub(crate) fn causes_of(
+    snapshot: &Snapshot,
+    q: &Question,
+    net: &Network,
+    walked: &Walked,
+) -> Vec<crate::report::Cause> {
+    cure::causes(snapshot, q, net, walked).into_iter().map(|d| d.cause).collect()
+}
+
 /// The causes of one flow, with what cured each in the model.
 pub(crate) fn causes(snapshot: &Snapshot, q: &Question) -> Vec<Diagnosed> {
     let net = Network::compile(snapshot);
@@ -100,6 +116,7 @@ pub fn trace(net: &Network, q: &Question, level: Level) -> Report {
     Report {
         version: 1,
         flow: flow_report(q, a),
+        resolution: None,
         outcome: report.outcome.name().to_owned(),
         stage: report.stage.map(|s| s.name().to_owned()),
         success: report.success,

@@ -37,6 +37,11 @@ pub enum Heading {
     Pairs,
     NextStep,
     NotCovered,
+    LookUp,
+    Queries,
+    NameServer,
+    Waits,
+    Files,
 }
 
 pub(super) fn heading(lang: Lang, heading: Heading) -> &'static str {
@@ -50,6 +55,11 @@ pub(super) fn heading(lang: Lang, heading: Heading) -> &'static str {
         H::Effect => ("effect", "影响"),
         H::Remedy => ("mend it", "修复"),
         H::Advice => ("advice", "建议"),
+        H::LookUp => ("Look-up of the name", "名字解析"),
+        H::Queries => ("asked for, in this order", "依次查询"),
+        H::NameServer => ("name server", "域名服务器"),
+        H::Waits => ("waits for servers that say nothing, at most", "等待无应答的服务器，最多"),
+        H::Files => ("by", "依据"),
         H::Unknowns => ("Not known", "未知"),
         H::Assumptions => ("Assumed", "假定"),
         H::Probe => ("Probe", "探测"),

@@ -17,7 +17,9 @@ pub fn layer(net: &Network, place: &Place) -> Layer {
     if let Some(name) = text("sysctl") {
         return sysctl_layer(name);
     }
-    if has("object") {
+    if has("file") {
+        Layer::Dns
+    } else if has("object") {
         Layer::Object
     } else if has("qdisc") {
         Layer::Tc

@@ -188,7 +188,7 @@ pub(crate) fn rule_ref(table: u32, rule: u32) -> RuleRef {
     RuleRef { ns: 0, table, chain: 0, rule }
 }
 
-fn route_to(dst: &str, table: u32, kind: RouteKind) -> Route {
+pub(crate) fn route_to(dst: &str, table: u32, kind: RouteKind) -> Route {
     Route {
         family: IpFamily::V4,
         table,

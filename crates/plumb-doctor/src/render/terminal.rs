@@ -6,6 +6,7 @@
 
 mod check;
 mod locator;
+mod names;
 mod style;
 #[cfg(test)]
 mod tests;
@@ -38,12 +39,17 @@ pub fn report(out: &mut dyn Write, report: &Report, options: Options) -> io::Res
     Terminal { out, lang: options.lang, style: Style(options.color) }.report(report)
 }
 
-/// The ways that a flow takes (`plumb trace`), each with its share and all of its steps.
+/// The ways that a flow takes (`plumb trace`), each with its share and all of its steps; before them those of the look-up.
 ///
 /// # Errors
 /// What writing gives.
-pub fn trace(out: &mut dyn Write, paths: &[PathReport], options: Options) -> io::Result<()> {
-    Terminal { out, lang: options.lang, style: Style(options.color) }.paths(paths, true)
+pub fn trace(out: &mut dyn Write, report: &Report, options: Options) -> io::Result<()> {
+    let mut terminal = Terminal { out, lang: options.lang, style: Style(options.color) };
+    if let Some(r) = &report.resolution {
+        terminal.resolution(r, true)?;
+        writeln!(terminal.out)?;
+    }
+    terminal.paths(&report.paths, true)
 }
 
 struct Terminal<'w> {
@@ -79,6 +85,9 @@ impl Terminal<'_> {
         writeln!(self.out, "{}", self.style.dim(&flow(r)))?;
         for (i, cause) in r.causes.iter().enumerate() {
             self.cause(cause, (r.causes.len() > 1).then_some(i + 1))?;
+        }
+        if let Some(resolution) = &r.resolution {
+            self.resolution(resolution, false)?;
         }
         if !r.unknowns.is_empty() {
             self.heading(Heading::Unknowns)?;

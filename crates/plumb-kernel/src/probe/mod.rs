@@ -41,13 +41,25 @@ pub struct Flow {
     pub uid: Option<u32>,
     /// What is sent: for TCP after the handshake, nothing where empty; for UDP and ICMP 16 bytes where empty.
     pub payload: Vec<u8>,
+    /// For TCP: what comes back begins with its length in two bytes, as DNS has it (RFC 1035, 4.2.2). It is read whole, and
+    /// given without them.
+    pub framed: bool,
 }
 
 impl Flow {
     /// A plain client's: any source port, the caller's user, no payload.
     #[must_use]
     pub fn new(protocol: Protocol, destination: IpAddr, port: u16) -> Self {
-        Self { protocol, destination, port, scope_id: 0, source_port: None, uid: None, payload: Vec::new() }
+        Self {
+            protocol,
+            destination,
+            port,
+            scope_id: 0,
+            source_port: None,
+            uid: None,
+            payload: Vec::new(),
+            framed: false,
+        }
     }
 
     fn address(&self) -> SocketAddr {
@@ -240,7 +252,11 @@ fn tcp(flow: &Flow, patience: &Patience, seen: &mut Seen) -> std::result::Result
             Err(errno) => return Err(at(Stage::Data)(errno)),
         }
     }
-    seen.reply = receive(&socket, until).map_err(at(Stage::Data))?;
+    seen.reply = if flow.framed {
+        receive_framed(&socket, until).map_err(at(Stage::Data))?
+    } else {
+        receive(&socket, until).map_err(at(Stage::Data))?
+    };
     // End of stream before an answer.
     if seen.reply.is_empty() { Err(at(Stage::Data)(Errno::CONNRESET)) } else { Ok(()) }
 }
@@ -257,6 +273,24 @@ fn receive(socket: &OwnedFd, until: Instant) -> std::result::Result<Vec<u8>, Err
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
+    }
+}
+
+/// A message behind its length; empty where the stream ends before.
+fn receive_framed(socket: &OwnedFd, until: Instant) -> std::result::Result<Vec<u8>, Errno> {
+    let mut bytes = Vec::new();
+    loop {
+        if let [high, low, message @ ..] = bytes.as_slice() {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            if let Some(whole) = message.get(..length) {
+                return Ok(whole.to_vec());
+            }
+        }
+        let more = receive(socket, until)?;
+        if more.is_empty() {
+            return Ok(Vec::new());
+        }
+        bytes.extend(more);
     }
 }
 

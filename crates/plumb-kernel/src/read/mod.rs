@@ -14,6 +14,7 @@ mod nft;
 mod peers;
 mod processes;
 mod recent;
+mod resolver;
 mod route;
 mod rule;
 mod sockets;
@@ -43,7 +44,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use plumb_model::{Host, HostStatistics, IpFamily, NamespaceId, Owner, Read, Snapshot};
+use plumb_model::{Host, HostStatistics, IpFamily, NamespaceId, Owner, Read, Resolver, Snapshot};
 
 use crate::discover::{self, Found};
 use crate::error::{KernelError, Result};
@@ -70,6 +71,8 @@ pub struct Parts {
     pub statistics: bool,
     /// How processes that serve fare: their files, limits and groups. It takes the sockets.
     pub processes: bool,
+    /// The resolver's files.
+    pub names: bool,
 }
 
 impl Default for Parts {
@@ -84,6 +87,7 @@ impl Default for Parts {
             counters: true,
             statistics: true,
             processes: true,
+            names: true,
         }
     }
 }
@@ -102,6 +106,9 @@ pub struct Progress {
 /// Tells whose a namespace is.
 pub type OwnerOf<'a> = &'a (dyn Fn(NamespaceId) -> Option<Owner> + Sync);
 
+/// Tells what the processes of a namespace ask for names, where that is not in files.
+pub type ResolverOf<'a> = &'a (dyn Fn(NamespaceId) -> Option<Resolver> + Sync);
+
 /// What to read, and whom to tell.
 #[derive(Clone, Default)]
 pub struct Options<'a> {
@@ -113,6 +120,8 @@ pub struct Options<'a> {
     pub parts: Parts,
     /// Whose namespaces they are, where the caller knows.
     pub owner: Option<OwnerOf<'a>>,
+    /// What their processes ask for names, where the caller knows: in place of the files.
+    pub resolver: Option<ResolverOf<'a>>,
     /// Called after each namespace, from whatever thread read it.
     pub progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
     /// Namespaces that are read at a time; as many as there are processors where `None`.

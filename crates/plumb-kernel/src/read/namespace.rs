@@ -8,7 +8,7 @@ use super::{
     Options, absence, address, conntrack, counters, engines, legacy, link, neighbour, nft, recent, route,
     rule,
 };
-use super::{processes, sockets, statistics, sysctl, traffic_control};
+use super::{processes, resolver, sockets, statistics, sysctl, traffic_control};
 use crate::discover::Found;
 use crate::error::{KernelError, Result};
 use crate::features::Features;
@@ -30,6 +30,10 @@ pub(super) fn read(found: &Found, features: &Features, options: &Options<'_>) ->
     namespace.path = found.path();
     namespace.processes = found.processes.clone();
     namespace.owner = options.owner.and_then(|owner| owner(found.id));
+    if options.parts.names {
+        let told = options.resolver.and_then(|resolver| resolver(found.id));
+        namespace.resolver = told.map_or_else(|| resolver::read(found), Read::Got);
+    }
     let reading = Reading { namespace, gaps: Vec::new(), route: None };
     if found.own {
         return inside(reading, features, options);

@@ -55,6 +55,7 @@ impl Redactor {
             sysctls,
             counters: _,
             statistics,
+            resolver,
         } = ns;
         *name = self.names.name(Name::Namespace, name);
         for alias in aliases {
@@ -103,10 +104,11 @@ impl Redactor {
             *engine = self.engine(engine);
         }
         self.sysctls(sysctls);
+        self.part(resolver, |r, x| r.resolver(x));
     }
 
     /// The value of a part, and the text that says why there is none.
-    fn part<T>(&mut self, read: &mut Read<T>, f: impl FnOnce(&mut Self, &mut T)) {
+    pub(super) fn part<T>(&mut self, read: &mut Read<T>, f: impl FnOnce(&mut Self, &mut T)) {
         match read {
             Read::Got(value) => f(self, value),
             Read::Torn { reason, value } => {
@@ -117,7 +119,7 @@ impl Redactor {
         }
     }
 
-    fn path(&mut self, path: &str) -> String {
+    pub(super) fn path(&mut self, path: &str) -> String {
         let of_process = path.strip_prefix("/proc/").and_then(|p| p.split('/').next());
         if of_process.is_some_and(|pid| pid.bytes().all(|b| b.is_ascii_digit())) {
             return path.to_owned();

@@ -16,6 +16,7 @@ mod host;
 mod names;
 mod network;
 mod nft;
+mod resolver;
 mod rules;
 mod values;
 mod xt;
@@ -60,6 +61,13 @@ impl Replacements {
     #[must_use]
     pub fn namespace<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.names.of(Kind::Namespace, name)
+    }
+
+    /// The replacement of a host's name, label by label; `None` where the snapshot has one of its labels nowhere.
+    #[must_use]
+    pub fn host_name(&self, name: &str) -> Option<String> {
+        let labels = name.split('.').map(|label| self.names.of(Kind::Label, label));
+        Some(labels.collect::<Option<Vec<_>>>()?.join("."))
     }
 
     /// The same for a device.

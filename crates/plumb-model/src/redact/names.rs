@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Host,
     List,
     Path,
+    /// A part of a host's name between dots.
+    Label,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             Self::Host => "host",
             Self::List => "list",
             Self::Path => "path",
+            Self::Label => "label",
         }
     }
 
@@ -57,6 +60,12 @@ impl Kind {
             Self::Set => ["__set", "__map"].iter().any(|p| name.strip_prefix(p).is_some_and(is_number)),
             // The namespaces that every cluster has; `default` is a word of sysctls too.
             Self::Pod => name.is_empty() || matches!(name, "default" | "kube-system"),
+            // Labels that clusters, reverse zones and every hosts file have.
+            Self::Label => {
+                let common = ["cluster", "local", "svc", "pod", "localhost", "localdomain", "arpa"];
+                let loopback = ["ip6-localhost", "ip6-loopback", "ip6-allnodes", "ip6-allrouters"];
+                name.is_empty() || common.contains(&name) || loopback.contains(&name)
+            }
             _ => name.is_empty(),
         }
     }
@@ -150,8 +159,23 @@ impl Names {
             Kind::Device => format!("{}{plain}", self.longest(name, false)),
             _ => plain,
         };
-        self.seen.push(name.to_owned());
+        // A label is a word like others, and may stand for something else elsewhere: whole names are looked for.
+        if kind != Kind::Label {
+            self.seen.push(name.to_owned());
+        }
         self.new.insert((kind, name.to_owned()), new.clone());
+        new
+    }
+
+    /// The replacement of a host's name, label by label, so that what ended in a domain ends in its replacement. Case does not
+    /// count in names (RFC 4343).
+    pub(super) fn host(&mut self, name: &str) -> String {
+        let lower = name.to_ascii_lowercase();
+        let labels: Vec<String> = lower.split('.').map(|label| self.name(Kind::Label, label)).collect();
+        let new = labels.join(".");
+        if new != lower && name.trim_matches('.').contains('.') {
+            self.seen.push(name.to_owned());
+        }
         new
     }
 

@@ -378,3 +378,37 @@ fn lists_of_recent_change_with_what_they_name() {
     let last = |at: usize| octets(lists[1].entries[at].addr)[3];
     assert_eq!((last(0), last(1)), (0, 0), "under a mask");
 }
+
+#[test]
+fn names_resolve_as_before() {
+    let mut machine = machine(vec![], vec![]);
+    let (conf, _) = crate::ResolvConf::parse(
+        "nameserver 10.1.2.3\nnameserver fe80::1%veth-shop\nsearch shop.svc.cluster.local corp.example\noptions ndots:5\nodd secret-line\n",
+    );
+    let (hosts, odd) =
+        crate::HostsEntry::parse_all("10.1.2.9 DB.corp.example db\n127.0.0.1 localhost\nx secret\n");
+    machine.namespaces[0].resolver = Read::Got(crate::Resolver {
+        conf: Read::Got(conf),
+        hosts: Read::Got(hosts),
+        order: Read::Absent { feature: "x".into() },
+        domain: Some("corp.example".into()),
+        paths: ["resolv.conf", "hosts", "nsswitch.conf"].map(|f| format!("/etc/netns/customer-a/{f}")),
+        odd,
+        others: vec![],
+    });
+    let redacted = machine.redact([9; 16]).unwrap();
+    let Read::Got(r) = &redacted.snapshot.namespaces[0].resolver else { unreachable!() };
+    let (conf, hosts) = (r.configuration().unwrap(), r.hosts.items());
+    // The name that ends in the second domain of the list is still one that does; dots, options and loopback stay.
+    assert_eq!(hosts[0].names[0], format!("{}.{}", hosts[0].names[1], conf.search[1]));
+    assert_eq!(r.domain.as_ref(), Some(&conf.search[1]));
+    assert!(conf.search[0].ends_with(".svc.cluster.local") && conf.options.ndots == 5);
+    assert_eq!(hosts[1].names, ["localhost"]);
+    assert_eq!(redacted.replacements.host_name("db.corp.example").as_ref(), Some(&hosts[0].names[0]));
+    assert_eq!(conf.nameservers[0].address, redacted.replacements.address("10.1.2.3".parse().unwrap()));
+    assert_eq!(conf.nameservers[1].scope.as_deref(), redacted.replacements.device("veth-shop"));
+    let text = serde_json::to_string(&redacted.snapshot).unwrap();
+    for secret in ["corp", "example", "shop", "secret", "customer"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}

@@ -1,6 +1,8 @@
 //! `plumb diagnose`: why a flow fails, where, and what mends it.
 
 use plumb_doctor::diagnose::{ProbeSeen, diagnose, with_probe};
+use plumb_doctor::names::ask::{Ask, Heard};
+use plumb_doctor::names::{self, NameQuestion, Told};
 use plumb_doctor::render::terminal as render;
 use plumb_doctor::report::Report;
 use plumb_kernel::Parts;
@@ -9,7 +11,8 @@ use plumb_model::{IpFamily, Namespace, Snapshot};
 use plumb_trace::Network;
 use plumb_trace::session::Origin;
 
-use super::{Context, flow, source};
+use super::flow::Resolved;
+use super::{Context, dns, flow, source};
 use crate::cli::DiagnoseArgs;
 use crate::error::{Error, Status};
 use crate::flow::{AnswerFormat, Question as Asked};
@@ -22,10 +25,20 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
     let snapshot = flow::snapshot(&args.flow, context)?;
     let net = Network::compile(&snapshot);
     let question = flow::resolve(&net, &args.flow, &asked, context)?;
-    let mut report = diagnose(&snapshot, &question);
-    if args.probe.probe {
-        report = probed(report, &snapshot, &net, &question, &asked, context)?;
-    }
+    let mut report = match &question {
+        Resolved::Flow(question) => {
+            let report = diagnose(&snapshot, question);
+            if args.probe.probe {
+                probed(report, &snapshot, &net, question, &asked, context)?
+            } else {
+                report
+            }
+        }
+        Resolved::Name(question) if args.probe.probe => by_name(&snapshot, &net, question, &asked, context)?,
+        Resolved::Name(question) => {
+            names::diagnose(&snapshot, &net, question, Told::default()).map_err(flow::no_look_up)?
+        }
+    };
     if args.flow.snapshot.is_none() {
         super::lab::remedy::listeners(&mut report);
     }
@@ -49,6 +62,38 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
         3 => Status::CannotTell,
         _ => Status::No,
     })
+}
+
+/// Asks the name's servers for real, then opens the connection to the address that they gave.
+fn by_name(
+    snapshot: &Snapshot,
+    net: &Network,
+    question: &NameQuestion,
+    asked: &Asked,
+    context: &Context,
+) -> Result<Report, Error> {
+    let Origin::Process { ns, .. } = question.flow.origin else {
+        return Err(Error::Usage {
+            problem: "a probe needs a client on this machine".to_owned(),
+            help: "name the namespace of the client, or leave --probe out".to_owned(),
+        });
+    };
+    let n: &Namespace = net.namespace(ns);
+    let handle = source::handle(n)?;
+    let progress = Progress::new(&context.say(&Say::Probing));
+    let ask = |a: &Ask| -> Heard { dns::ask(&handle, n, a, asked.uid) };
+    let told = Told { ask: Some(&ask), ..Told::default() };
+    let report = names::diagnose(snapshot, net, question, told).map_err(flow::no_look_up)?;
+    drop(progress);
+    let resolution = report.resolution.as_ref();
+    let address = resolution.filter(|r| r.error.is_none()).and_then(|r| r.addresses.first()?.parse().ok());
+    match address {
+        Some(address) => {
+            let flow = names::flow_question(question, address);
+            probed(report, snapshot, net, &flow, asked, context)
+        }
+        None => Ok(report),
+    }
 }
 
 /// Opens the one connection that was asked for, and reads the counters again.

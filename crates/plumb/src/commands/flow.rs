@@ -1,6 +1,9 @@
 //! A question about a flow, asked of a snapshot: what `trace` and `diagnose` share.
 
+use std::net::IpAddr;
+
 use plumb_doctor::diagnose::Question;
+use plumb_doctor::names::{NameError, NameQuestion};
 use plumb_doctor::resolve::{self, ResolveError, Who};
 use plumb_kernel::Parts;
 use plumb_model::{IpFamily, Snapshot};
@@ -19,16 +22,26 @@ pub(super) fn snapshot(args: &FlowArgs, context: &Context) -> Result<Snapshot, E
     source::read(context, args.snapshot.as_deref(), parts)
 }
 
-/// Resolves the question's names.
+/// What is asked of a snapshot.
+pub(super) enum Resolved {
+    /// A flow to an address.
+    Flow(Question),
+    /// A flow to a name, which is looked up first.
+    Name(NameQuestion),
+}
+
+/// Resolves whom the question is about.
 pub(super) fn resolve(
     net: &Network,
     args: &FlowArgs,
     asked: &Asked,
     context: &Context,
-) -> Result<Question, Error> {
+) -> Result<Resolved, Error> {
     let origin = resolve::origin(net, &who(&asked.from)).map_err(usage)?;
     let (dst, port) = match &asked.to {
         Destination::Address { address, port } => (*address, *port),
+        // Any address, until the name is looked up.
+        Destination::Name { port, .. } => (IpAddr::from([0; 4]), *port),
         Destination::Owner { owner, port } => {
             let family = match &asked.from {
                 From::Address(a) => Some(IpFamily::of(*a)),
@@ -52,7 +65,21 @@ pub(super) fn resolve(
         gid: asked.uid,
         connections: asked.connections,
     };
-    Ok(Question { flow, from: args.from.to_string(), lang: context.lang() })
+    let (from, lang) = (args.from.to_string(), context.lang());
+    Ok(match &asked.to {
+        Destination::Name { name, .. } => {
+            Resolved::Name(NameQuestion { name: name.clone(), flow, from, lang })
+        }
+        _ => Resolved::Flow(Question { flow, from, lang }),
+    })
+}
+
+/// A name that cannot be looked up.
+pub(super) fn no_look_up(e: NameError) -> Error {
+    Error::Usage {
+        problem: e.to_string(),
+        help: "name a namespace of this machine as FROM, or an address as TO".to_owned(),
+    }
 }
 
 fn usage(e: ResolveError) -> Error {

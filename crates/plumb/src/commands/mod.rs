@@ -3,6 +3,7 @@
 mod check;
 mod completion;
 mod diagnose;
+mod dns;
 mod endpointslices;
 mod explain;
 mod flow;

@@ -22,6 +22,7 @@ pub(super) const OVERVIEW: Parts = Parts {
     counters: false,
     statistics: false,
     processes: false,
+    names: false,
 };
 
 /// Reads this machine, and warns on stderr about what rights are missing.

@@ -2,9 +2,11 @@
 
 use plumb_doctor::diagnose::trace;
 use plumb_doctor::hops::Level;
+use plumb_doctor::names::{self, Told};
 use plumb_doctor::render::terminal as render;
 use plumb_trace::Network;
 
+use super::flow::Resolved;
 use super::{Context, flow};
 use crate::cli::TraceArgs;
 use crate::error::{Error, Status};
@@ -17,13 +19,18 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Result<Status, Error> 
     let net = Network::compile(&snapshot);
     let question = flow::resolve(&net, &args.flow, &asked, context)?;
     let level = if args.explain.explain { Level::Explain } else { Level::Brief };
-    let report = trace(&net, &question, level);
+    let report = match &question {
+        Resolved::Flow(question) => trace(&net, question, level),
+        Resolved::Name(question) => {
+            names::trace(&snapshot, &net, question, Told::default(), level).map_err(flow::no_look_up)?
+        }
+    };
     match args.flow.output {
         AnswerFormat::Json => output::print_json(&report)?,
         _ => {
             let mut text = Vec::new();
             let options = render::Options { lang: context.lang(), color: true };
-            render::trace(&mut text, &report.paths, options).map_err(Error::file("write to", "-"))?;
+            render::trace(&mut text, &report, options).map_err(Error::file("write to", "-"))?;
             output::print(&String::from_utf8_lossy(&text))?;
         }
     }

@@ -58,6 +58,9 @@ fn what(lang: Lang, place: &Place, text: &dyn Fn(&str) -> Option<String>) -> Str
         let zone = text("zone").map(|z| format!(" zone={z}")).unwrap_or_default();
         return format!("conntrack {entry}{zone}");
     }
+    if let Some(file) = text("file") {
+        return text("line").map_or_else(|| file.clone(), |line| format!("{file}: {line}"));
+    }
     if let Some(object) = text("object") {
         return object;
     }

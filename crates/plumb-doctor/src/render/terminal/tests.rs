@@ -36,6 +36,7 @@ fn example() -> Report {
             port: Some(8080),
             protocol: "tcp".into(),
         },
+        resolution: None,
         outcome: "times_out".into(),
         stage: Some("connect".into()),
         success: 0.0,
@@ -176,7 +177,8 @@ fn a_trace_shows_all_branches_with_their_shares() {
     lost.hops[1].text = "dropped".into();
     let mut out = Vec::new();
     // Two branches that differ in nothing that is told are one.
-    trace(&mut out, &[arrives(1.0 / 3.0), arrives(1.0 / 3.0), lost], Options::default()).unwrap();
+    let paths = vec![arrives(1.0 / 3.0), arrives(1.0 / 3.0), lost];
+    trace(&mut out, &Report { paths, ..example() }, Options::default()).unwrap();
     let expected = "  66.7 % of the attempts: connects
   request
     server  arrives

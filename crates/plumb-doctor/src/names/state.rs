@@ -1,0 +1,111 @@
+//! What is wrong with how a namespace looks names up, whatever name is asked for: pure, for checks.
+
+use std::net::IpAddr;
+
+use plumb_model::{Namespace, Protocol};
+use plumb_trace::Network;
+use plumb_trace::session::{Flow, Origin, Outcome, Transport};
+use plumb_trace::state::NsIndex;
+
+use super::plan::Plan;
+use super::servers::written;
+use super::{DNS, NameFinding};
+use crate::diagnose::walk;
+use crate::place;
+use crate::report::Place;
+
+/// A finding with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// What.
+    pub finding: NameFinding,
+    /// Where.
+    pub place: Place,
+}
+
+/// A name from outside that stands for those whose dots are fewer than `ndots`: `api.example.com` has two.
+const OUTSIDE: &str = "name.example.com";
+/// More questions than this for one name from outside are told: the name, and three domains before it, are a pod's own.
+const USUAL_QUERIES: usize = 4;
+
+/// What can be said of a namespace's files. Nothing of a namespace that has no process with files of its own: whoever starts
+/// one there decides about them.
+#[must_use]
+pub fn findings(net: &Network, ns: NsIndex) -> Vec<Found> {
+    let n = net.namespace(ns);
+    let Some(resolver) = n.resolver.value() else { return Vec::new() };
+    let path = &resolver.paths[0];
+    let of_its_own = n.own || path.starts_with("/proc/") || path.starts_with("/etc/netns/");
+    if !of_its_own || resolver.conf.is_denied() {
+        return Vec::new();
+    }
+    let plan = Plan::new(resolver, OUTSIDE);
+    let mut all = Vec::new();
+    if !plan.unasked.is_empty() {
+        all.push(Found {
+            finding: NameFinding::ServersBeyondThree {
+                namespace: n.name.clone(),
+                servers: plan.unasked.iter().map(written).collect(),
+                path: path.clone(),
+            },
+            place: at(net, ns, path, &format!("nameserver {}", written(&plan.unasked[0]))),
+        });
+    }
+    // Without any resolv.conf nobody meant to ask.
+    if !resolver.conf.is_absent() {
+        for server in plan.servers.iter().filter(|s| is_here(n, s.address) && !listens(n, s.address)) {
+            // Rules may lead elsewhere, as those of 127.0.0.11 in a container do.
+            let flow = Flow {
+                origin: Origin::Process { ns, source: None },
+                transport: Transport::Udp,
+                dst: server.address,
+                port: DNS,
+                source_port: None,
+                uid: 0,
+                gid: 0,
+                connections: 1,
+            };
+            if walk(net, &flow).attempt.outcome != Outcome::Refused {
+                continue;
+            }
+            all.push(Found {
+                finding: NameFinding::LocalServerDown {
+                    namespace: n.name.clone(),
+                    server: written(server),
+                    path: path.clone(),
+                },
+                place: place::missing_socket(net, ns, Protocol::UDP, server.address, DNS),
+            });
+        }
+    }
+    if plan.queries.len() > USUAL_QUERIES && plan.options.ndots > 2 {
+        all.push(Found {
+            finding: NameFinding::SearchExplosion {
+                namespace: n.name.clone(),
+                ndots: plan.options.ndots,
+                queries: plan.queries.len() * if plan.options.no_aaaa { 1 } else { 2 },
+                path: path.clone(),
+            },
+            place: at(net, ns, path, &format!("options ndots:{}", plan.options.ndots)),
+        });
+    }
+    all
+}
+
+fn at(net: &Network, ns: NsIndex, path: &str, line: &str) -> Place {
+    super::resolve::file(net, ns, path, line)
+}
+
+/// Whether the namespace has the address itself.
+fn is_here(n: &Namespace, address: IpAddr) -> bool {
+    address.is_loopback() || n.addresses.items().iter().any(|a| a.prefix.addr == address)
+}
+
+/// Whether a UDP socket there takes what is sent to port 53. Where sockets could not be read it is taken to.
+fn listens(n: &Namespace, address: IpAddr) -> bool {
+    let Some(sockets) = n.sockets.value() else { return true };
+    sockets.iter().any(|s| {
+        let open = s.protocol == Protocol::UDP && s.sport == DNS;
+        open && (s.src == address || s.src.is_unspecified())
+    })
+}
