@@ -62,6 +62,8 @@ impl LookUp<'_, '_> {
                 self.found.addresses = addresses;
                 self.found.report.source = Some("probe".to_owned());
             }
+            // Its own cluster's name, which that server cannot know.
+            None if self.not_the_clusters(plan, ways, good) => {}
             None => match (said.no_data, said.fails) {
                 (None, Some((name, rcode))) => {
                     let (namespace, server) = (self.namespace(), ways[good].address.clone());

@@ -10,8 +10,27 @@ use super::timing::Asked;
 use crate::messages::NameNote;
 
 impl LookUp<'_, '_> {
+    /// A name of the cluster was asked of a server that is not the cluster's. Whether that is so.
+    pub(super) fn not_the_clusters(&mut self, plan: &Plan, ways: &[Way], server: usize) -> bool {
+        let Some(cluster) = self.told.cluster else { return false };
+        let known = plan.queries.iter().any(|q| matches!(cluster.zone.addresses(q), Some(Ok(_))));
+        if !known || plan.servers.get(server).is_none_or(|s| cluster.servers.contains(&s.address)) {
+            return false;
+        }
+        let path = self.found.report.files[0].clone();
+        let place = file(self.net, self.ns, &path, &format!("nameserver {}", ways[server].address));
+        let finding = NameFinding::NotTheClusters {
+            namespace: self.namespace(),
+            server: ways[server].address.clone(),
+            cluster: cluster.servers.iter().map(IpAddr::to_string).collect(),
+            path,
+        };
+        self.fails(&finding, "EAI_NONAME", place);
+        true
+    }
+
     /// What the objects of the cluster say, as its name servers would.
-    pub(super) fn by_objects(&mut self, plan: &Plan, ways: &[Way], asked: &[Asked], path: &str) {
+    pub(super) fn by_objects(&mut self, plan: &Plan, ways: &[Way], asked: &[Asked]) {
         let servers: Vec<&str> = ways.iter().map(|w| w.address.as_str()).collect();
         let servers = servers.join(", ");
         let dead = self.found.report.error.is_some();
@@ -25,17 +44,9 @@ impl LookUp<'_, '_> {
         let by = asked.iter().find_map(|a| a.by).unwrap_or(0);
         let Some(server) = plan.servers.get(by) else { return };
         if !cluster.servers.contains(&server.address) {
-            let known = plan.queries.iter().any(|q| matches!(cluster.zone.addresses(q), Some(Ok(_))));
-            if known && !dead && !self.found.open {
-                let finding = NameFinding::NotTheClusters {
-                    namespace: self.namespace(),
-                    server: ways[by].address.clone(),
-                    cluster: cluster.servers.iter().map(IpAddr::to_string).collect(),
-                    path: path.to_owned(),
-                };
-                let place = file(self.net, self.ns, path, &format!("nameserver {}", ways[by].address));
-                self.fails(&finding, "EAI_NONAME", place);
-            } else if !dead {
+            let certain = !dead && !self.found.open;
+            let other = certain && self.not_the_clusters(plan, ways, by);
+            if !other && !dead {
                 self.not_known(NameNote::AnswerNotKnown { name: &self.q.name, servers: &servers });
             }
             return;

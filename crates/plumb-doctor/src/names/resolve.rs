@@ -211,7 +211,7 @@ impl LookUp<'_, '_> {
         }
         match said {
             Some(said) => self.heard(said, plan, &ways),
-            None => self.by_objects(plan, &ways, &asked, path),
+            None => self.by_objects(plan, &ways, &asked),
         }
     }
 
