@@ -160,6 +160,15 @@ fn changes_are_real_and_undone() {
     assert_eq!(elements(&after).len(), 2);
     let after = do_it(Action::DeleteElement { family, table: table.clone(), set, element });
     assert_eq!(elements(&after).len(), 0);
+    let whole = of(&after, &server).nft.value().unwrap().tables[0].clone();
+    do_it(Action::DeleteTable { family, table: table.clone() });
+    let after = do_it(Action::AddTable(whole.clone()));
+    let again = of(&after, &server).nft.value().unwrap().tables[0].clone();
+    let shape = |t: &plumb_nft::Table| {
+        let chains = t.chains.iter().map(|c| (c.name.clone(), c.rules.len())).collect::<Vec<_>>();
+        (t.name.clone(), chains, t.sets.iter().map(|s| s.name.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(shape(&again), shape(&whole));
     do_it(Action::DeleteTable { family, table });
 
     let mut batch = Batch::new(1, None);

@@ -117,6 +117,7 @@ fn takes_away(action: &Action) -> bool {
     matches!(
         action,
         Action::DeleteRule { .. }
+            | Action::DeleteTable { .. }
             | Action::DeleteRoute(_)
             | Action::DeletePolicyRule(_)
             | Action::DeleteAddress { .. }

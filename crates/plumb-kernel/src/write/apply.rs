@@ -109,6 +109,7 @@ fn batch(action: &Action, namespace: &Namespace) -> Result<Batch> {
             let elements = with_old_end(find_set(namespace, *family, table, set)?, element);
             batch.delete_elements(&key(*family, table), set, &elements).map(|_| 0)
         }
+        Action::AddTable(table) => batch.add_all(table).map(|()| 0),
         Action::DeleteTable { family, table } => Ok(batch.delete_table(&key(*family, table))),
         other => return Err(unsupported(&format!("{other:?}"), "this version does not know how")),
     };

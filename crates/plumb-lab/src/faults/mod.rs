@@ -4,6 +4,8 @@
 //! number is that of the fault catalogue. Each names the flow that it breaks and what the client of that flow then sees,
 //! so that it can be tried: `plumb lab probe FROM TO` before and after.
 
+mod addresses;
+mod firewall;
 mod link;
 mod neighbour;
 mod netfilter;
@@ -93,9 +95,11 @@ pub struct Made {
 pub fn all() -> Vec<Fault> {
     let mut all = Vec::new();
     all.extend_from_slice(link::FAULTS);
+    all.extend_from_slice(addresses::FAULTS);
     all.extend_from_slice(neighbour::FAULTS);
     all.extend_from_slice(routing::FAULTS);
     all.extend_from_slice(netfilter::FAULTS);
+    all.extend_from_slice(firewall::FAULTS);
     all.extend_from_slice(service::FAULTS);
     all.extend_from_slice(socket::FAULTS);
     all
@@ -133,7 +137,7 @@ mod tests {
         let all = super::all();
         let ids: BTreeSet<_> = all.iter().map(|f| f.id).collect();
         assert_eq!(ids.len(), all.len());
-        assert!(all.len() >= 14);
+        assert!(all.len() >= 45);
         assert_eq!(super::find("f01").map(|f| f.id), Some("F01"));
     }
 

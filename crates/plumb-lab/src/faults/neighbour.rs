@@ -2,11 +2,15 @@
 
 use plumb_model::{Action, Change, IpFamily, Mac, Neighbour, NeighbourState};
 
-use super::scene::{change, device, made, serves, sysctl};
+use plumb_nft::{Family, Verdict};
+
+use super::scene::{add_rule, change, device, made, serves, sysctl};
 use super::{Fault, Made, Scene, TargetKind};
 use crate::client::Outcome;
 use crate::plan::bridge::ETH0;
+use crate::plan::nat::FILTER;
 use crate::plan::of_family;
+use crate::plan::rules;
 use crate::topology::Pod;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -24,7 +28,36 @@ pub(super) const FAULTS: &[Fault] = &[
         target: TargetKind::Server,
         make: silent,
     },
+    Fault {
+        id: "N06",
+        name: "ND blocked by an ICMPv6 rule",
+        does: "drops neighbour solicitations and advertisements (ICMPv6 types 135 and 136) that come to the pod's node: IPv6 alone breaks",
+        target: TargetKind::Client,
+        make: no_discovery,
+    },
 ];
+
+fn no_discovery(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let (node, ns) = (scene.node_namespace(pod)?, scene.pod_namespace(pod)?);
+    let gateway =
+        of_family(&scene.topology.gateways(&pod.node), IpFamily::V6).ok_or("the pod has no IPv6 gateway")?;
+    let mut changes: Vec<Change> = [135, 136]
+        .into_iter()
+        .map(|kind| {
+            let rule = rules::rule(Family::Inet).icmpv6_type(kind).counter().verdict(Verdict::Drop);
+            add_rule(node, Family::Inet, FILTER, "input", rule)
+        })
+        .collect();
+    // What the pod knows of its gateway would hide it for some seconds.
+    let known = ns.neighbours.items().iter().any(|n| n.addr == gateway);
+    if known {
+        changes.push(change(ns, Action::DeleteNeighbour { device: ETH0.to_owned(), address: gateway }));
+    }
+    let to = scene.remote(pod, serves)?;
+    let flow = scene.flow_to_pod_of(pod, to, IpFamily::V6, Outcome::Unreachable)?;
+    made(changes, flow, format!("{} drops neighbour discovery", pod.node))
+}
 
 /// Makes every namespace of the lab forget the pod's hardware address: an entry that is still there would hide for some
 /// seconds that nobody answers any more.

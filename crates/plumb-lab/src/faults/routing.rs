@@ -9,7 +9,7 @@ use super::scene::{add_rule, change, default_route, device, made, route, serves,
 use super::{Fault, Made, Scene, TargetKind};
 use crate::client::Outcome;
 use crate::plan::bridge::{CNI0, ETH0};
-use crate::plan::nat::FILTER;
+use crate::plan::nat::{FILTER, SERVICES};
 use crate::plan::of_family;
 use crate::plan::rules::{self, Side};
 use crate::topology::ranges;
@@ -63,6 +63,20 @@ pub(super) const FAULTS: &[Fault] = &[
         does: "routes the client's range to cni0 on the pod's node, the pod's answers by a mark and a policy rule, and sets rp_filter=1",
         target: TargetKind::Server,
         make: reverse_path,
+    },
+    Fault {
+        id: "R08",
+        name: "martian destination",
+        does: "translates what the pod sends over TCP to 127.0.0.1 of its node, which does not route to loopback",
+        target: TargetKind::Client,
+        make: martian,
+    },
+    Fault {
+        id: "R09",
+        name: "ECMP with a dead next hop",
+        does: "gives the pod's node two next hops for another node's pods, one of which is gone, chosen by ports too",
+        target: TargetKind::Client,
+        make: half_dead,
     },
     Fault {
         id: "R10",
@@ -245,6 +259,57 @@ fn by_main(ns: &Namespace, to: IpAddr) -> Result<&Route, String> {
     let fits = |r: &&Route| r.table == Route::TABLE_MAIN && r.dst.contains(to);
     let best = ns.routes.items().iter().filter(fits).max_by_key(|r| r.dst.len);
     best.ok_or_else(|| format!("{} has no route to {to}", ns.name))
+}
+
+fn martian(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let there = ns.nft.value().and_then(|r| r.table(Family::Ip, SERVICES)?.chain("prerouting")).is_some();
+    if !there {
+        return Err("it needs the NAT chains of an IPv4 service (nat_services)".to_owned());
+    }
+    let rule = rules::rule(Family::Ip)
+        .address(Side::Source, Prefix::host(scene.address(pod, IpFamily::V4)?), true)
+        .protocol(plumb_model::Protocol::TCP)
+        .counter()
+        .dnat(std::net::Ipv4Addr::LOCALHOST.into(), 6443);
+    let flow = scene.flow_to_pod_of(pod, scene.remote(pod, serves)?, IpFamily::V4, Outcome::TimesOut)?;
+    let add = add_rule(ns, Family::Ip, SERVICES, "prerouting", rule);
+    made(vec![add], flow, format!("{} sends what is from {} to its own 127.0.0.1", pod.node, pod.full_name()))
+}
+
+fn half_dead(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let family = scene.family();
+    let ns = scene.node_namespace(pod)?;
+    let server = scene.remote(pod, serves)?;
+    let old = by_main(ns, scene.address(server, family)?)?;
+    let underlay =
+        scene.topology.network.underlay.iter().find(|r| r.family() == family).ok_or("no underlay")?;
+    let gone = ranges::nth(*underlay, ranges::size(*underlay).saturating_sub(2))
+        .ok_or("the underlay is too small")?;
+    let mut new = old.clone();
+    new.flags = 0;
+    let mut dead = new.next_hops.first().cloned().ok_or("the route leads nowhere")?;
+    new.next_hops.iter_mut().for_each(|h| h.flags = 0);
+    dead.gateway = Some(gone);
+    dead.flags = 0;
+    new.next_hops.push(dead);
+    let name = match family {
+        IpFamily::V4 => "net.ipv4.fib_multipath_hash_policy",
+        IpFamily::V6 => "net.ipv6.fib_multipath_hash_policy",
+    };
+    let changes = vec![
+        sysctl(ns, name, "1"),
+        change(ns, Action::DeleteRoute(old.clone())),
+        change(ns, Action::AddRoute(new)),
+    ];
+    let flow = scene.flow_to_pod(pod, server, Outcome::Intermittent)?;
+    made(
+        changes,
+        flow,
+        format!("{} sends half of what is for {} to {gone}, which is gone", pod.node, old.dst),
+    )
 }
 
 fn no_forwarding(scene: &Scene<'_>) -> Result<Made, String> {

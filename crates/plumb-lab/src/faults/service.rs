@@ -6,7 +6,7 @@ use plumb_nft::{Expr, Family};
 use super::scene::{add_rule, change, device, made, serves, sysctl};
 use super::{Fault, Made, Scene, TargetKind, socket};
 use crate::client::Outcome;
-use crate::plan::nat::MASQUERADE;
+use crate::plan::nat::{MASQUERADE, SERVICES, endpoint_chain};
 use crate::plan::rules::{self, Side};
 use crate::topology::{NatService, Pod};
 
@@ -17,6 +17,13 @@ pub(super) const FAULTS: &[Fault] = &[
         does: "turns hairpin off for the service's first endpoint: where the service chooses that pod itself, its packets are lost",
         target: TargetKind::Service,
         make: no_hairpin,
+    },
+    Fault {
+        id: "S03",
+        name: "wrong targetPort",
+        does: "translates the service, on the node of the first pod, to a port of its endpoints on which nothing listens",
+        target: TargetKind::Service,
+        make: wrong_port,
     },
     Fault {
         id: "S07",
@@ -72,6 +79,47 @@ fn dead_backend(scene: &Scene<'_>) -> Result<Made, String> {
         vec![socket::stop(scene, pod, port)?],
         flow,
         format!("{}, one of {n} endpoints of {}, is dead", pod.full_name(), service.name),
+    )
+}
+
+/// A port on which no pod of the lab listens.
+const NOBODY: u16 = 18_080;
+
+fn wrong_port(scene: &Scene<'_>) -> Result<Made, String> {
+    let service = scene.service()?;
+    let client = scene.topology.pods.first().ok_or("the lab has no pod")?;
+    let ns = scene.node_namespace(client)?;
+    let ip = scene.family();
+    let family = rules::table_family(ip);
+    let table =
+        ns.nft.value().and_then(|r| r.table(family, SERVICES)).ok_or("the table of services is gone")?;
+    let mut changes = Vec::new();
+    for (index, endpoint) in service.endpoints.iter().enumerate() {
+        let name = endpoint_chain(service, index);
+        let rule = table.chain(&name).and_then(|c| c.rules.first()).ok_or("the rule is gone already")?;
+        let pod =
+            scene.topology.pod(&endpoint.pod).ok_or_else(|| format!("there is no pod `{}`", endpoint.pod))?;
+        changes.push(change(
+            ns,
+            Action::DeleteRule {
+                family,
+                table: SERVICES.to_owned(),
+                chain: name.clone(),
+                handle: rule.handle,
+            },
+        ));
+        let wrong = rules::rule(family)
+            .protocol(service.protocol.transport())
+            .counter()
+            .comment(&endpoint.pod)
+            .dnat(scene.address(pod, ip)?, NOBODY);
+        changes.push(add_rule(ns, family, SERVICES, &name, wrong));
+    }
+    let flow = scene.flow_to_service(client, service, Outcome::Refused)?;
+    made(
+        changes,
+        flow,
+        format!("{} translates {} to port {NOBODY} of its endpoints", client.node, service.name),
     )
 }
 

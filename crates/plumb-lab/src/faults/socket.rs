@@ -31,7 +31,44 @@ pub(super) const FAULTS: &[Fault] = &[
         target: TargetKind::Server,
         make: one_family,
     },
+    Fault {
+        id: "D02",
+        name: "DNS service down",
+        does: "closes UDP and TCP port 53 of every pod that serves it",
+        target: TargetKind::Client,
+        make: no_dns_server,
+    },
 ];
+
+/// Whether a pod answers questions for names.
+pub(super) fn serves_dns(pod: &Pod) -> bool {
+    pod.ports.iter().any(|p| p.port == 53 && p.protocol.transport() == plumb_model::Protocol::UDP)
+}
+
+fn no_dns_server(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let servers: Vec<&Pod> = scene.topology.pods.iter().filter(|p| serves_dns(p)).collect();
+    let first = servers.iter().find(|s| s.full_name() != pod.full_name());
+    let first = first.ok_or("no other pod of the lab serves UDP port 53")?;
+    let mut changes = Vec::new();
+    for server in &servers {
+        let ns = scene.pod_namespace(server)?;
+        for port in server.ports.iter().filter(|p| p.port == 53) {
+            changes.push(change(
+                ns,
+                Action::StopListener {
+                    family: IpFamily::of(port.address),
+                    protocol: port.protocol.transport(),
+                    address: port.address,
+                    port: port.port,
+                },
+            ));
+        }
+    }
+    let to = std::net::SocketAddr::new(scene.address(first, scene.family())?, 53).to_string();
+    let flow = super::Flow { from: super::scene::pod_name(pod), to, outcome: Outcome::Refused };
+    made(changes, flow, "no pod answers questions for names")
+}
 
 /// Whoever can reach the pod from elsewhere.
 fn client<'a>(scene: &Scene<'a>, pod: &Pod) -> Result<&'a Pod, String> {

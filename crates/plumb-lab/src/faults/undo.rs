@@ -4,7 +4,7 @@ use plumb_model::{
     Action, Address, BridgePort, Change, IpFamily, Link, Namespace, Position, Read, Route, RouteKind,
     Snapshot,
 };
-use plumb_nft::{Chain, Family};
+use plumb_nft::{Chain, Expr, Family, Rule};
 
 /// `RTPROT_KERNEL`: routes that come and go with addresses.
 const KERNEL: u8 = 2;
@@ -12,11 +12,15 @@ const KERNEL: u8 = 2;
 /// What undoes these changes, in the order in which it must be done. `before` is what was there; `after`, where there
 /// is one, tells the handles that the kernel gave to new rules.
 pub(crate) fn undo(changes: &[Change], before: &Snapshot, after: &Snapshot) -> Vec<Change> {
-    let mut all = Vec::new();
+    let mut all: Vec<Change> = Vec::new();
     for change in changes.iter().rev() {
         let Some(was) = before.namespace(change.namespace) else { continue };
         let is = after.namespace(change.namespace);
-        let actions = one(&change.action, was, is);
+        // Two rules may be made in one chain: each has its own handle.
+        let handles =
+            all.iter().filter(|c| c.namespace == change.namespace).filter_map(|c| deleted(&c.action));
+        let claimed: Vec<_> = handles.collect();
+        let actions = one(&change.action, was, is, &claimed);
         all.extend(actions.into_iter().map(|action| Change { namespace: change.namespace, action }));
     }
     all
@@ -26,7 +30,30 @@ fn chain<'n>(ns: &'n Namespace, family: Family, table: &str, chain: &str) -> Opt
     ns.nft.value()?.table(family, table)?.chain(chain)
 }
 
-fn one(action: &Action, was: &Namespace, is: Option<&Namespace>) -> Vec<Action> {
+type RuleName<'a> = (Family, &'a str, &'a str, u64);
+
+/// The rule that an action deletes.
+fn deleted(action: &Action) -> Option<RuleName<'_>> {
+    match action {
+        Action::DeleteRule { family, table, chain, handle } => Some((*family, table, chain, *handle)),
+        _ => None,
+    }
+}
+
+/// Whether the rule that was read is the one that was written: counters have counted since, and the kernel may tell an
+/// expression otherwise than it was told.
+fn is_like(read: &Rule, written: &Rule) -> bool {
+    let plain = |rule: &Rule| -> Vec<Expr> {
+        let zero = |e: &Expr| match e {
+            Expr::Counter { .. } => Expr::Counter { packets: 0, bytes: 0 },
+            other => other.clone(),
+        };
+        rule.exprs.iter().map(zero).collect()
+    };
+    plain(read) == plain(written)
+}
+
+fn one(action: &Action, was: &Namespace, is: Option<&Namespace>, claimed: &[RuleName<'_>]) -> Vec<Action> {
     let single = |action| vec![action];
     match action {
         Action::AddRule { family, table, chain: name, rule, .. } => {
@@ -35,9 +62,11 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>) -> Vec<Action> 
                 .and_then(|n| chain(n, *family, table, name))
                 .map(|c| c.rules.as_slice())
                 .unwrap_or_default();
-            let fresh = new
-                .iter()
-                .find(|r| !old.iter().any(|o| o.handle == r.handle) && r.exprs.len() == rule.exprs.len());
+            let is_claimed = |r: &Rule| claimed.contains(&(*family, table, name, r.handle));
+            let is_new = |r: &&Rule| !old.iter().any(|o| o.handle == r.handle) && !is_claimed(r);
+            let long_as = |r: &&Rule| r.exprs.len() == rule.exprs.len();
+            let fresh = new.iter().filter(is_new).find(|r| is_like(r, rule));
+            let fresh = fresh.or_else(|| new.iter().filter(is_new).find(long_as));
             let delete = |handle| Action::DeleteRule {
                 family: *family,
                 table: table.clone(),
@@ -75,6 +104,9 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>) -> Vec<Action> 
             })
             .into_iter()
             .collect()
+        }
+        Action::AddTable(table) => {
+            single(Action::DeleteTable { family: table.family, table: table.name.clone() })
         }
         Action::AddRoute(route) => single(Action::DeleteRoute(route.clone())),
         Action::DeleteRoute(route) => single(Action::AddRoute(settled(route))),

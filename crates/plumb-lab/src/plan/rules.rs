@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use plumb_model::{IpFamily, Prefix, Protocol};
 use plumb_nft::{
-    BaseChain, BitwiseOp, Bytes, Chain, ChainRef, ChainType, CmpOp, Data, Element, Expr, Family, Hook,
-    MetaKey, NatRange, PayloadBase, Register, Rule, Set, Table, Verdict,
+    BaseChain, BitwiseOp, Bytes, Chain, ChainRef, ChainType, CmpOp, CtKey, Data, Element, Expr, Family, Hook,
+    Limit, MetaKey, NatRange, PayloadBase, Register, RejectType, Rule, Set, Table, Verdict,
 };
 
 /// The register that `nft` loads first.
@@ -129,6 +129,53 @@ impl Draft {
             .equal(Bytes(port.to_be_bytes().to_vec()))
     }
 
+    /// `icmpv6 type …`
+    pub(crate) fn icmpv6_type(self, kind: u8) -> Self {
+        self.protocol(Protocol::ICMPV6)
+            .push(Expr::Payload { dreg: R1, base: PayloadBase::Transport, offset: 0, len: 1 })
+            .equal(Bytes(vec![kind]))
+    }
+
+    /// `ether type ip`, `ether type ip6`: what a table of the bridge family asks first.
+    pub(crate) fn ether(self, family: IpFamily) -> Self {
+        // ETH_P_IP, ETH_P_IPV6
+        let kind: u16 = if family == IpFamily::V4 { 0x0800 } else { 0x86dd };
+        self.push(Expr::Meta { key: MetaKey::Protocol, dreg: R1 }).equal(Bytes(kind.to_be_bytes().to_vec()))
+    }
+
+    /// `ip daddr @SET`
+    pub(crate) fn destination_in(self, family: IpFamily, set: &str) -> Self {
+        let (offset, len) = if family == IpFamily::V4 { (16, 4) } else { (24, 16) };
+        self.network(family)
+            .push(Expr::Payload { dreg: R1, base: PayloadBase::Network, offset, len })
+            .push(Expr::Lookup { set: set.to_owned(), set_id: None, sreg: R1, dreg: None, inverted: false })
+    }
+
+    /// `ct state new`
+    pub(crate) fn new_connection(self) -> Self {
+        // `NF_CT_STATE_BIT(IP_CT_NEW)`: any bit of a mask is asked for as nft does it, by `!= 0`.
+        const NEW: u32 = 8;
+        let (mask, zero) = (Bytes(NEW.to_ne_bytes().to_vec()), Bytes(vec![0; 4]));
+        self.push(Expr::Ct { key: CtKey::State, dreg: R1, direction: None })
+            .push(Expr::Bitwise {
+                sreg: R1,
+                dreg: R1,
+                len: 4,
+                op: BitwiseOp::Bool { mask, xor: zero.clone() },
+            })
+            .compare(CmpOp::Neq, zero)
+    }
+
+    /// `limit rate RATE/minute burst BURST packets`
+    pub(crate) fn limit_a_minute(self, rate: u64, burst: u32) -> Self {
+        self.push(Expr::Limit(Limit { rate, unit: 60, burst, bytes: false, over: false }))
+    }
+
+    /// `meta skuid …`
+    pub(crate) fn owner(self, uid: u32) -> Self {
+        self.push(Expr::Meta { key: MetaKey::Skuid, dreg: R1 }).equal(Bytes(uid.to_ne_bytes().to_vec()))
+    }
+
     /// `meta mark …`
     pub(crate) fn mark(self, mark: u32) -> Self {
         self.push(Expr::Meta { key: MetaKey::Mark, dreg: R1 }).equal(Bytes(mark.to_ne_bytes().to_vec()))
@@ -172,6 +219,22 @@ impl Draft {
     /// `jump CHAIN`
     pub(crate) fn jump(self, chain: &str) -> Rule {
         self.verdict(Verdict::Jump(ChainRef::Name(chain.to_owned())))
+    }
+
+    /// `goto CHAIN`
+    pub(crate) fn goto(self, chain: &str) -> Rule {
+        self.verdict(Verdict::Goto(ChainRef::Name(chain.to_owned())))
+    }
+
+    /// `reject with tcp reset`
+    pub(crate) fn reset(self) -> Rule {
+        self.end(Expr::Reject { kind: RejectType::TcpRst, code: 0 })
+    }
+
+    /// `ct zone set …`
+    pub(crate) fn set_zone(self, zone: u16) -> Rule {
+        self.push(Expr::Immediate { dreg: R1, data: Data::Value(Bytes(zone.to_ne_bytes().to_vec())) })
+            .end(Expr::CtSet { key: CtKey::Zone, sreg: R1, direction: None })
     }
 
     /// `masquerade`
@@ -262,6 +325,32 @@ pub(crate) fn choice_map(number: usize, chains: &[String]) -> Set {
         userdata: Bytes(userdata),
         exprs: Vec::new(),
         elements: elements.collect(),
+    }
+}
+
+/// A set of addresses by this name.
+pub(crate) fn address_set(name: &str, addresses: &[IpAddr]) -> Set {
+    let of_v4 = addresses.first().is_none_or(IpAddr::is_ipv4);
+    let elements =
+        addresses.iter().map(|a| Element { key: address_bytes(*a), ..Element::default() }).collect();
+    Set {
+        name: name.to_owned(),
+        handle: 0,
+        flags: 0,
+        // nft's types `ipv4_addr` and `ipv6_addr`.
+        key_type: if of_v4 { 7 } else { 8 },
+        key_len: if of_v4 { 4 } else { 16 },
+        data_type: None,
+        data_len: None,
+        object_type: None,
+        policy: None,
+        size: None,
+        field_lens: Vec::new(),
+        timeout_ms: None,
+        gc_interval_ms: None,
+        userdata: Bytes::default(),
+        exprs: Vec::new(),
+        elements,
     }
 }
 

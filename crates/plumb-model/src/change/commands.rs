@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use plumb_nft::Family;
 
-use super::nft_text::{element_text, rule_text};
+use super::nft_text::{element_text, rule_text, table_text};
 use super::sysctl::device_part;
 use super::{Action, Change, Position, bridge};
 use crate::text::{route_words, rule_action_words, rule_selector_words};
@@ -134,6 +134,7 @@ impl Action {
                 let text = quote(&element_text(ns, holder, element));
                 format!("nft delete element {} {} {text}", in_table(*family, table)?, quote(set))
             }
+            Self::AddTable(table) => format!("nft {}", quote(&table_text(ns, table)?)),
             Self::DeleteTable { family, table } => format!("nft delete table {}", in_table(*family, table)?),
             Self::AddRoute(route) => route_command("add", route, ns),
             Self::DeleteRoute(route) => route_command("del", route, ns),

@@ -21,7 +21,7 @@ use std::net::IpAddr;
 pub use commands::Advice;
 pub use error::ChangeError;
 pub(crate) use nft::successor;
-use plumb_nft::{Element, Family, Rule, Verdict};
+use plumb_nft::{Element, Family, Rule, Table, Verdict};
 use serde::{Deserialize, Serialize};
 pub(crate) use sysctl::device_part;
 
@@ -76,6 +76,8 @@ pub enum Action {
     AddElement { family: Family, table: String, set: String, element: Element },
     /// Delete an element from a set or map (the end of its interval with it).
     DeleteElement { family: Family, table: String, set: String, element: Element },
+    /// Add a table with all that is in it.
+    AddTable(Table),
     /// Delete a table.
     DeleteTable { family: Family, table: String },
     /// Add a route.
@@ -159,6 +161,7 @@ impl Namespace {
             Action::DeleteElement { family, table, set, element } => {
                 nft::delete_element(nft::table(self, *family, table)?, set, element)
             }
+            Action::AddTable(table) => nft::add_table(self, table),
             Action::DeleteTable { family, table } => nft::delete_table(self, *family, table),
             Action::AddRoute(route) => route::add(self, route),
             Action::DeleteRoute(route) => route::delete(self, route),

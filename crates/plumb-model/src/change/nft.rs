@@ -24,6 +24,30 @@ pub(super) fn table<'a>(
         })
 }
 
+pub(super) fn add_table(ns: &mut Namespace, table: &Table) -> Result<(), ChangeError> {
+    let of = ns.name.clone();
+    let ruleset = read(&mut ns.nft, "nftables", &of)?;
+    if ruleset.table(table.family, &table.name).is_some() {
+        let family = table.family.word().unwrap_or("?");
+        return Err(ChangeError::AlreadyThere(format!("table `{family} {}` in {of}", table.name)));
+    }
+    let mut table = table.clone();
+    // Each thing gets the next number of its table, as the kernel would give it.
+    table.handle = ruleset.tables.iter().map(|t| t.handle).max().unwrap_or(0) + 1;
+    let mut handle = 0;
+    let mut next = || {
+        handle += 1;
+        handle
+    };
+    table.chains.iter_mut().for_each(|c| c.handle = next());
+    table.sets.iter_mut().for_each(|s| s.handle = next());
+    table.objects.iter_mut().for_each(|o| o.handle = next());
+    table.flowtables.iter_mut().for_each(|f| f.handle = next());
+    table.chains.iter_mut().flat_map(|c| &mut c.rules).for_each(|r| r.handle = next());
+    ruleset.tables.push(table);
+    Ok(())
+}
+
 pub(super) fn delete_table(ns: &mut Namespace, family: Family, name: &str) -> Result<(), ChangeError> {
     table(ns, family, name)?;
     if let Some(ruleset) = ns.nft.value_mut() {

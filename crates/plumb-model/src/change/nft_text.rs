@@ -8,8 +8,27 @@ use crate::Namespace;
 /// The rule, for `nft add rule`; `None` where nft has no words for it.
 pub(super) fn rule_text(ns: &Namespace, table: &Table, rule: &Rule) -> Option<String> {
     // nft lists extensions of iptables as comments, which it would skip when read again.
-    let has_words = |e: &Expr| !matches!(e, Expr::Match { .. } | Expr::Target { .. } | Expr::Unknown { .. });
     rule.exprs.iter().all(has_words).then(|| text::rule_with(table, rule, &options(ns)))
+}
+
+fn has_words(e: &Expr) -> bool {
+    !matches!(e, Expr::Match { .. } | Expr::Target { .. } | Expr::Unknown { .. })
+}
+
+/// The table in one line, as an argument of `nft`; `None` where nft has no words for a rule.
+pub(super) fn table_text(ns: &Namespace, table: &Table) -> Option<String> {
+    table.family.word()?;
+    if !table.chains.iter().flat_map(|c| &c.rules).flat_map(|r| &r.exprs).all(has_words) {
+        return None;
+    }
+    let text = text::table(table, &options(ns));
+    let mut line = String::with_capacity(text.len());
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        line.push_str(part);
+        // What a line's end separates, a semicolon does as well; within a list there is none.
+        line.push_str(if part.ends_with(['{', ';', ',']) { " " } else { "; " });
+    }
+    Some(line.trim_end_matches([';', ' ']).to_owned())
 }
 
 /// The element between braces, for `nft add element` and `nft delete element`.

@@ -228,7 +228,9 @@ pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) 
         _ => None,
     })?;
     let r = case.net.namespace(ns).routes.items().get(route.route)?;
-    if r.next_hops.get(route.hop).and_then(|h| h.gateway) != Some(gateway) {
+    let hop = r.next_hops.get(route.hop)?;
+    let shadow = hop.gateway.is_none().then(|| shadowing(case, ns, r, hop.oif, gateway)).flatten();
+    if shadow.is_none() && hop.gateway != Some(gateway) {
         return None;
     }
     let finding = Finding::RouteAstray {
@@ -238,6 +240,10 @@ pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) 
         packet,
         by_source: false,
     };
+    if let Some(cure) = shadow {
+        let place = place::route(case.net, route);
+        return Some(Suspect::new(finding, place, Layer::Routing, vec![vec![cure]]).must_connect());
+    }
     let delete = case.change(ns, Action::DeleteRoute(r.clone()));
     let mut alternatives = vec![vec![delete.clone()]];
     // Nothing else leads there: the same network by a machine that exists.
@@ -253,4 +259,26 @@ pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) 
         alternatives.push(std::iter::once(delete.clone()).chain(same_network).collect());
     }
     Some(Suspect::new(finding, place::route(case.net, route), Layer::Routing, alternatives).must_connect())
+}
+
+/// What takes away a route that looks on a link for an address whose owner lives in another network: the route itself,
+/// or the address that brought it. An owner in the very network of the route is where it should be.
+fn shadowing(case: &Case, ns: NsIndex, r: &Route, device: Option<u32>, addr: IpAddr) -> Option<Change> {
+    // RTPROT_KERNEL
+    const KERNEL: u8 = 2;
+    let owners = case.net.owners_of(addr);
+    let lives_there = |a: &plumb_model::Address| a.prefix.addr == addr && a.prefix.masked() == r.dst;
+    let elsewhere = owners.into_iter().next().is_some()
+        && !case.net.snapshot.namespaces.iter().flat_map(|n| n.addresses.items()).any(lives_there);
+    if !elsewhere || r.kind != RouteKind::Unicast {
+        return None;
+    }
+    if r.protocol != KERNEL {
+        return Some(case.change(ns, Action::DeleteRoute(r.clone())));
+    }
+    let n = case.net.namespace(ns);
+    let brought = |a: &&plumb_model::Address| Some(a.index) == device && a.prefix.masked() == r.dst;
+    let address = n.addresses.items().iter().find(brought)?;
+    let device = n.link_name(address.index);
+    Some(case.change(ns, Action::DeleteAddress { device, address: address.clone() }))
 }

@@ -178,7 +178,16 @@ fn elements_and_their_ends() {
     delete("ranges", key([10, 0, 0, 0])).apply(&mut s).unwrap();
     delete("ranges", key([255, 255, 255, 0])).apply(&mut s).unwrap();
     assert_eq!(shown(&s), expected(&[("0a000108", true), ("0a000100", false)]));
+    let whole = s.namespace(A).unwrap().nft.value().unwrap().table(Family::Ip, "filter").unwrap().clone();
     let gone = Action::DeleteTable { family: Family::Ip, table: "filter".into() };
     change(A, gone.clone()).apply(&mut s).unwrap();
     assert!(matches!(change(A, gone).apply(&mut s), Err(ChangeError::NotFound(_))));
+    let back = change(A, Action::AddTable(whole.clone()));
+    let commands = back.commands(&s);
+    assert!(commands[0].starts_with("ip netns exec a nft 'table ip filter { "), "{commands:?}");
+    assert!(!commands[0].contains('\n') && commands[0].ends_with("}'"), "{commands:?}");
+    back.apply(&mut s).unwrap();
+    assert!(matches!(back.apply(&mut s), Err(ChangeError::AlreadyThere(_))));
+    let again = s.namespace(A).unwrap().nft.value().unwrap().table(Family::Ip, "filter").unwrap();
+    assert_eq!((again.chains.len(), again.sets.len()), (whole.chains.len(), whole.sets.len()));
 }

@@ -1,0 +1,96 @@
+//! Addresses and networks that are somebody else's.
+
+use plumb_model::{Action, Address, Prefix, RouteKind};
+
+use super::scene::{change, device, made, route};
+use super::{Fault, Made, Scene, TargetKind};
+use crate::client::Outcome;
+use crate::plan::bridge::CNI0;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        id: "A01",
+        name: "duplicate IP address",
+        does: "gives cni0 of the pod's node the pod's own address too: the node takes what is for the pod",
+        target: TargetKind::Server,
+        make: duplicate,
+    },
+    Fault {
+        id: "A05",
+        name: "pod network overlaps another",
+        does: "adds a route on the pod's node that takes the network outside for one of pods on cni0",
+        target: TargetKind::Client,
+        make: overlap,
+    },
+    Fault {
+        id: "A06",
+        name: "bridge network shadows a real one",
+        does: "gives cni0 of the pod's node an address in the network outside, which is then taken to be on the bridge",
+        target: TargetKind::Client,
+        make: shadow,
+    },
+];
+
+fn duplicate(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let own = Prefix::host(scene.address(pod, scene.family())?);
+    let add = added(scene, pod, own)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Refused)?;
+    made(
+        vec![change(ns, add)],
+        flow,
+        format!("{CNI0} of {} has {own}, the address of {}", pod.node, pod.full_name()),
+    )
+}
+
+/// An address more on cni0 of the pod's node.
+fn added(scene: &Scene<'_>, pod: &crate::topology::Pod, prefix: Prefix) -> Result<Action, String> {
+    let index = device(scene.node_namespace(pod)?, CNI0)?.index;
+    let v6 = prefix.addr.is_ipv6();
+    let flags = Address::PERMANENT | if v6 { plumb_kernel::NamespaceWriter::NODAD } else { 0 };
+    let address = Address {
+        index,
+        prefix,
+        peer: None,
+        scope: 0,
+        flags,
+        label: (!v6).then(|| CNI0.to_owned()),
+        broadcast: None,
+        preferred: true,
+    };
+    Ok(Action::AddAddress { device: CNI0.to_owned(), address })
+}
+
+/// The network around the server outside: a /24, a /64.
+fn around_outside(scene: &Scene<'_>) -> Result<Prefix, String> {
+    let (outside, _) = scene.outside()?;
+    Ok(Prefix::new(outside, if outside.is_ipv4() { 24 } else { 64 }).masked())
+}
+
+fn overlap(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let network = around_outside(scene)?;
+    let covering = route(RouteKind::Unicast, network, None, Some(device(ns, CNI0)?.index));
+    let flow = scene.flow_to_outside(pod, Outcome::Unreachable)?;
+    made(
+        vec![change(ns, Action::AddRoute(covering))],
+        flow,
+        format!("{} looks for {network} on {CNI0}", pod.node),
+    )
+}
+
+fn shadow(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let ns = scene.node_namespace(pod)?;
+    let network = around_outside(scene)?;
+    let (outside, _) = scene.outside()?;
+    // The first address of the network, as a bridge takes it; the last where outside has that.
+    let nth = |n| crate::topology::ranges::nth(network, n);
+    let own =
+        nth(1).filter(|a| *a != outside).or_else(|| nth(2)).ok_or("the network outside is too small")?;
+    let add = added(scene, pod, Prefix::new(own, network.len))?;
+    let flow = scene.flow_to_outside(pod, Outcome::Unreachable)?;
+    made(vec![change(ns, add)], flow, format!("{CNI0} of {} has {own}/{}", pod.node, network.len))
+}
