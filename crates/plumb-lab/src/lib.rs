@@ -11,6 +11,7 @@
 //! * [`plan`]: a pure function from that to everything that must be built.
 //! * [`up`], [`down`], [`status`], [`exec`], [`probe`]: what is done with a lab.
 //! * [`faults`], [`break_`], [`heal`]: what goes wrong in clusters, made on purpose.
+//! * [`resolvers`], [`cluster_names`]: what pods ask for names, and what they are told.
 //! * [`owners`]: whose namespaces are, so that a snapshot knows `pod:…` and `node:…`.
 //!
 //! A program that starts labs calls [`run_if_child`] first in its `main`: supervisors and servers are the same program,
@@ -32,6 +33,7 @@ mod execute;
 pub mod faults;
 mod lab;
 mod listen;
+mod names;
 pub mod plan;
 mod resolve;
 pub mod server;
@@ -49,6 +51,7 @@ pub use cluster::{API_ADDRESS, ProxyStatus};
 pub use error::{LabError, Result};
 pub use lab::{ProbeOptions, ProbeReport, choose, down, exec, probe, run_in, topology, up};
 pub use listen::{listen, start_command};
+pub use names::{ClusterNames, cluster_names, resolvers};
 pub use plan::Plan;
 pub use resolve::{Destination, destination, namespace};
 pub use state::{ActiveFault, labs, owners};

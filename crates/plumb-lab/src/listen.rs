@@ -42,7 +42,7 @@ pub(crate) fn tell(lab: &str, namespace: &str, command: Command) -> Result<()> {
     match ask(lab, &Request::Listener { namespace: namespace.to_owned(), command })? {
         Response::Done => Ok(()),
         Response::Failed(message) => Err(LabError::Refused { what, message }),
-        Response::Servers(_) | Response::Proxies(_) => {
+        Response::Servers(_) | Response::Proxies(_) | Response::Objects(_) => {
             Err(LabError::Refused { what, message: "an answer to another question".to_owned() })
         }
     }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod names;
 mod readiness;
 mod support;
 
@@ -37,6 +38,7 @@ fn main() {
         Trial::test("faults_of_one_family", faults_of_one_family),
         Trial::test("a_missing_listener_has_a_command", a_missing_listener_has_a_command),
         Trial::test("readiness_follows_the_port", readiness::readiness_follows_the_port),
+        Trial::test("a_labs_names", names::a_labs_names),
     ];
     trials.extend(
         faults::all()

@@ -37,6 +37,7 @@ const SERVICE_CIDRS: [&str; 2] = ["10.97.0.0/16", "fd00:10:97::/112"];
 /// A lab's API, controller and proxies; they end with this.
 pub(crate) struct Cluster {
     proxies: proxies::Proxies,
+    api: Arc<Api>,
     _controller: controller::Running,
     _servers: Vec<ApiServer>,
     _probes: readiness::Probes,
@@ -62,7 +63,12 @@ impl Cluster {
             servers.push(ApiServer::start(listener, Arc::clone(&api)).map_err(LabError::io(what()))?);
         }
         let proxies = proxies::Proxies::start(topology)?;
-        Ok(Some(Self { proxies, _controller: controller, _servers: servers, _probes: probes }))
+        Ok(Some(Self { proxies, api, _controller: controller, _servers: servers, _probes: probes }))
+    }
+
+    /// Its API.
+    pub(crate) fn api(&self) -> &Arc<Api> {
+        &self.api
     }
 
     /// How the proxies are.
@@ -89,17 +95,24 @@ fn filled(topology: &Topology) -> Result<Store> {
 /// The objects of a topology as the lab's API holds them when it starts: with the addresses that it gave out.
 pub(crate) fn objects(topology: &Topology) -> Result<Vec<Object>> {
     let store = filled(topology)?;
+    values(&store)?
+        .into_iter()
+        .map(|value| {
+            Object::from_json(value)
+                .map_err(|e| LabError::Refused { what: "read an object".to_owned(), message: e.to_string() })
+        })
+        .collect()
+}
+
+/// Every object of a store, in its JSON form.
+pub(crate) fn values(store: &Store) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     for kind in Kind::ALL {
         let list = store.list(kind, &ListOptions::default()).map_err(|status| LabError::Refused {
             what: format!("list {kind}"),
             message: status.to_json()["message"].as_str().unwrap_or("refused").to_owned(),
         })?;
-        for stored in &list.items {
-            let object = Object::from_json(stored.json.clone())
-                .map_err(|e| LabError::Refused { what: format!("read a {kind}"), message: e.to_string() })?;
-            all.push(object);
-        }
+        all.extend(list.items.iter().map(|stored| stored.json.clone()));
     }
     Ok(all)
 }

@@ -4,7 +4,8 @@ use plumb_api::{Kind, Object};
 use serde_json::{Value, json};
 
 use crate::error::{LabError, Result};
-use crate::topology::{Pod, PortProtocol, Ready, Topology};
+use crate::topology::{Pod, Ready, Topology};
+use plumb_model::Protocol;
 
 /// An object to create: what it is called in errors, kind, namespace, JSON.
 pub(super) type ToCreate = (String, Kind, String, Value);
@@ -63,7 +64,7 @@ fn pod_object(topology: &Topology, pod: &Pod) -> Value {
         .ports
         .iter()
         .map(|port| {
-            let protocol = if port.protocol == PortProtocol::Udp { "UDP" } else { "TCP" };
+            let protocol = if port.protocol.transport() == Protocol::UDP { "UDP" } else { "TCP" };
             json!({"name": port.name, "containerPort": port.port, "protocol": protocol})
         })
         .collect();

@@ -3,16 +3,19 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use plumb_dns::Zone;
 use plumb_model::Protocol;
 
 use super::Listen;
 use super::answer::{Answer, plain};
+use super::names;
 use crate::topology::PortProtocol;
 
 /// How long a client may say nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest request of an HTTP client, bytes.
 const LONGEST_REQUEST: usize = 16 * 1024;
 
@@ -33,13 +36,13 @@ impl Listener {
         let at = SocketAddr::new(listen.address, listen.port);
         let error = |e: io::Error| format!("listen on {} {at}: {e}", listen.protocol.transport());
         let socket = match listen.protocol {
-            PortProtocol::Tcp | PortProtocol::Http => {
+            PortProtocol::Tcp | PortProtocol::Http | PortProtocol::DnsTcp => {
                 let socket = TcpListener::bind(at).map_err(error)?;
                 // A client may be gone between the poll and the accept.
                 socket.set_nonblocking(true).map_err(error)?;
                 Socket::Stream(socket)
             }
-            PortProtocol::Udp => {
+            PortProtocol::Udp | PortProtocol::Dns => {
                 let socket = UdpSocket::bind(at).map_err(error)?;
                 socket.set_nonblocking(true).map_err(error)?;
                 Socket::Datagram(socket)
@@ -54,17 +57,23 @@ impl Listener {
             && self.listen.port == port
     }
 
-    pub(super) fn serve(&self, name: &str) -> io::Result<()> {
+    pub(super) fn serve(&self, name: &str, zone: &Arc<Zone>) -> io::Result<()> {
         match &self.socket {
+            Socket::Datagram(socket) if self.listen.protocol == PortProtocol::Dns => {
+                names::datagram(socket, name, zone)
+            }
             Socket::Datagram(socket) => datagram(socket, name),
             Socket::Stream(socket) => {
                 let (stream, client) = match socket.accept() {
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                     other => other?,
                 };
-                let (name, http) = (name.to_owned(), self.listen.protocol == PortProtocol::Http);
+                let (name, protocol, zone) = (name.to_owned(), self.listen.protocol, Arc::clone(zone));
                 std::thread::Builder::new().name("client".to_owned()).spawn(move || {
-                    let _ = conversation(stream, client, name, http);
+                    let _ = match protocol {
+                        PortProtocol::DnsTcp => names::conversation(stream, client, &name, &zone),
+                        other => conversation(stream, client, name, other == PortProtocol::Http),
+                    };
                 })?;
                 Ok(())
             }

@@ -9,14 +9,19 @@
 //! | tcp | an [`Answer`] as one line of JSON at once, then whatever it sends, back |
 //! | http | an [`Answer`] as the body of a response |
 //! | udp | an [`Answer`] for each datagram |
+//! | dns, dns-tcp | the names of the lab's cluster |
 
 mod answer;
 mod listener;
+mod names;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::Duration;
 
+use plumb_api::Object;
+use plumb_dns::Zone;
 use plumb_model::Protocol;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::{Deserialize, Serialize};
@@ -65,6 +70,13 @@ pub enum Command {
         address: IpAddr,
         /// Port.
         port: u16,
+    },
+    /// Serve the names of these objects, those of before no more.
+    Names {
+        /// Domain of the cluster.
+        domain: String,
+        /// Objects of the API, in its JSON form.
+        objects: Vec<serde_json::Value>,
     },
 }
 
@@ -133,6 +145,7 @@ fn serve(
     mut listeners: Vec<Listener>,
     mut input: BufReader<std::io::Stdin>,
 ) -> Result<(), String> {
+    let mut zone = Arc::new(Zone::default());
     loop {
         let stdin = std::io::stdin();
         let mut waiting = vec![PollFd::new(&stdin, PollFlags::IN)];
@@ -143,7 +156,7 @@ fn serve(
         }
         let ready: Vec<bool> = waiting.iter().map(|w| !w.revents().is_empty()).collect();
         for (listener, _) in listeners.iter().zip(ready.iter().skip(1)).filter(|(_, ready)| **ready) {
-            if let Err(e) = listener.serve(name) {
+            if let Err(e) = listener.serve(name, &zone) {
                 // A client that is gone by the time it is served is no reason to stop.
                 eprintln!("{name}: {e}");
                 std::thread::sleep(Duration::from_millis(1));
@@ -153,14 +166,14 @@ fn serve(
             let mut line = String::new();
             match input.read_line(&mut line) {
                 Ok(0) => return Ok(()),
-                Ok(_) => reply(obey(&line, &mut listeners))?,
+                Ok(_) => reply(obey(&line, &mut listeners, &mut zone))?,
                 Err(e) => return Err(format!("read a command: {e}")),
             }
         }
     }
 }
 
-fn obey(line: &str, listeners: &mut Vec<Listener>) -> Reply {
+fn obey(line: &str, listeners: &mut Vec<Listener>, zone: &mut Arc<Zone>) -> Reply {
     let command = match serde_json::from_str(line) {
         Ok(command) => command,
         Err(e) => return Reply::Failed(format!("read a command: {e}")),
@@ -173,6 +186,16 @@ fn obey(line: &str, listeners: &mut Vec<Listener>) -> Reply {
             }
             Err(message) => Reply::Failed(message),
         },
+        Command::Names { domain, objects } => {
+            let read: Result<Vec<Object>, _> = objects.into_iter().map(Object::from_json).collect();
+            match read {
+                Ok(objects) => {
+                    *zone = Arc::new(Zone::new(&domain, &objects));
+                    Reply::Done
+                }
+                Err(e) => Reply::Failed(format!("read the objects that have names: {e}")),
+            }
+        }
         Command::Stop { protocol, address, port } => {
             let before = listeners.len();
             listeners.retain(|l| !l.is(protocol, address, port));

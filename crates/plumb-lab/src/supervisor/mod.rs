@@ -18,6 +18,7 @@ pub(crate) use protocol::{Message, Request, Response, ServerStatus, ask};
 use crate::cluster::Cluster;
 use crate::error::{LabError, Result};
 use crate::execute;
+use crate::names;
 use crate::plan::Plan;
 use crate::state::{self, LabNamespace, Phase, State};
 use crate::step::Step;
@@ -34,10 +35,10 @@ pub(crate) fn run() -> std::result::Result<(), String> {
     let topology: Topology = serde_json::from_str(&line).map_err(|e| format!("read the topology: {e}"))?;
     let lab = topology.name.clone();
     match start(topology) {
-        Ok((pods, cluster, listener, _lock)) => {
+        Ok((topology, pods, cluster, listener, _lock)) => {
             say(&Message::Ready).map_err(|e| e.to_string())?;
             detach();
-            serve(pods, cluster, &listener);
+            serve(&topology, pods, cluster, &listener);
             Ok(())
         }
         Err((error, mine)) => {
@@ -67,7 +68,7 @@ fn detach() {
     let _ = std::env::set_current_dir("/");
 }
 
-type Started = (Pods, Option<Cluster>, UnixListener, state::Lock);
+type Started = (Topology, Pods, Option<Cluster>, UnixListener, state::Lock);
 
 /// Builds everything. An error says also whether this process had begun to build.
 fn start(topology: Topology) -> std::result::Result<Started, (LabError, bool)> {
@@ -82,11 +83,11 @@ fn start(topology: Topology) -> std::result::Result<Started, (LabError, bool)> {
         return Err((LabError::InTheWay(taken.name.clone()), false));
     }
     build(topology, &plan)
-        .map(|(pods, cluster, listener)| (pods, cluster, listener, lock))
+        .map(|(topology, pods, cluster, listener)| (topology, pods, cluster, listener, lock))
         .map_err(|e| (e, true))
 }
 
-fn build(topology: Topology, plan: &Plan) -> Result<(Pods, Option<Cluster>, UnixListener)> {
+fn build(topology: Topology, plan: &Plan) -> Result<(Topology, Pods, Option<Cluster>, UnixListener)> {
     let lab = topology.name.clone();
     let me = std::process::id();
     let namespaces = plan.namespaces.iter().map(|n| LabNamespace {
@@ -110,33 +111,47 @@ fn build(topology: Topology, plan: &Plan) -> Result<(Pods, Option<Cluster>, Unix
         namespace.id = state::pinned(&namespace.name);
     }
     say(&Message::Progress(Step::Servers))?;
-    let pods = Pods::start(&lab, plan)?;
+    let mut pods = Pods::start(&lab, plan)?;
     if !state.topology.manifests.is_empty() {
         say(&Message::Progress(Step::Cluster))?;
     }
     let cluster = Cluster::start(&state.topology)?;
+    let api = cluster.as_ref().map(Cluster::api);
+    if names::are_served(&state.topology) {
+        let command = names::command(&state.topology, api.map(|api| &**api))?;
+        let what = "start the servers of names".to_owned();
+        pods.names(&command).map_err(|message| LabError::Refused { what, message })?;
+    }
     let socket = state::file(&lab, "sock");
     let _ = std::fs::remove_file(&socket);
     let listener =
         UnixListener::bind(&socket).map_err(LabError::io(format!("listen on {}", socket.display())))?;
+    if let (Some(api), true) = (api, names::are_served(&state.topology)) {
+        names::follow(&lab, api)?;
+    }
     state.phase = Phase::Ready;
     state.write()?;
-    Ok((pods, cluster, listener))
+    Ok((state.topology, pods, cluster, listener))
 }
 
-fn serve(mut pods: Pods, mut cluster: Option<Cluster>, listener: &UnixListener) {
+fn serve(topology: &Topology, mut pods: Pods, mut cluster: Option<Cluster>, listener: &UnixListener) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         };
-        if let Err(e) = converse(&mut pods, cluster.as_mut(), &stream) {
+        if let Err(e) = converse(topology, &mut pods, cluster.as_mut(), &stream) {
             eprintln!("supervisor: {e}");
         }
     }
 }
 
-fn converse(pods: &mut Pods, cluster: Option<&mut Cluster>, mut stream: &UnixStream) -> std::io::Result<()> {
+fn converse(
+    topology: &Topology,
+    pods: &mut Pods,
+    cluster: Option<&mut Cluster>,
+    mut stream: &UnixStream,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.set_write_timeout(Some(Duration::from_secs(2)))?;
     let mut line = String::new();
@@ -145,6 +160,17 @@ fn converse(pods: &mut Pods, cluster: Option<&mut Cluster>, mut stream: &UnixStr
         Err(e) => Response::Failed(format!("not understood: {e}")),
         Ok(Request::Servers) => Response::Servers(pods.status()),
         Ok(Request::Proxies) => Response::Proxies(cluster.map(Cluster::proxies).unwrap_or_default()),
+        Ok(Request::Objects) => match names::objects(topology, cluster.map(|c| &**c.api())) {
+            Ok(objects) => Response::Objects(objects),
+            Err(e) => Response::Failed(e.to_string()),
+        },
+        Ok(Request::Names) => {
+            let command = names::command(topology, cluster.map(|c| &**c.api()));
+            match command.map_err(|e| e.to_string()).and_then(|command| pods.names(&command)) {
+                Ok(()) => Response::Done,
+                Err(message) => Response::Failed(message),
+            }
+        }
         Ok(Request::Listener { namespace, command }) => match pods.command(&namespace, &command) {
             Ok(()) => Response::Done,
             Err(message) => Response::Failed(message),

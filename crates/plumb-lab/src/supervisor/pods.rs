@@ -11,11 +11,14 @@ use crate::plan::{Plan, ServerPlan};
 use crate::server::{Command, Config, Listen, Reply};
 use crate::state::NETNS;
 use crate::topology::PortProtocol;
+use plumb_model::Protocol;
 
 /// A server and the pipes to it.
 #[derive(Debug)]
 struct Pod {
     namespace: String,
+    /// Whether it serves DNS.
+    has_names: bool,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -49,6 +52,15 @@ impl Pods {
             pid: matches!(pod.child.try_wait(), Ok(None)).then(|| pod.child.id()),
         };
         self.pods.iter_mut().map(one).collect()
+    }
+
+    /// Gives every server of names what it serves.
+    pub(super) fn names(&mut self, command: &Command) -> std::result::Result<(), String> {
+        for pod in self.pods.iter_mut().filter(|p| p.has_names) {
+            let told = pod.say(command).map_err(|e| e.to_string()).and_then(|()| pod.reply());
+            told.map_err(|message| format!("tell the server of {} the names: {message}", pod.namespace))?;
+        }
+        Ok(())
     }
 
     pub(super) fn command(&mut self, namespace: &str, command: &Command) -> std::result::Result<(), String> {
@@ -86,8 +98,15 @@ impl Pod {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(LabError::Refused { what: what(), message: "no pipes".to_owned() });
         };
-        let mut pod =
-            Self { namespace: server.namespace.clone(), child, input, output: BufReader::new(output) };
+        let is_dns = |p: &PortProtocol| matches!(p, PortProtocol::Dns | PortProtocol::DnsTcp);
+        let has_names = server.ports.iter().any(|p| is_dns(&p.protocol));
+        let mut pod = Self {
+            namespace: server.namespace.clone(),
+            has_names,
+            child,
+            input,
+            output: BufReader::new(output),
+        };
         let config = Config {
             name: server.name.clone(),
             namespace: format!("{NETNS}/{}", server.namespace),
@@ -130,7 +149,7 @@ fn listeners(plan: &Plan, server: &ServerPlan) -> Vec<Listen> {
     let mut out = Vec::new();
     for port in &server.ports {
         let listen = |address| Listen { protocol: port.protocol, address, port: port.port };
-        if port.protocol == PortProtocol::Udp && port.address.is_unspecified() && several {
+        if port.protocol.transport() == Protocol::UDP && port.address.is_unspecified() && several {
             out.extend(addresses.iter().map(|a| listen(*a)));
         } else {
             out.push(listen(port.address));

@@ -32,6 +32,10 @@ pub(crate) enum Request {
     Servers,
     /// How the nodes' proxies are.
     Proxies,
+    /// The objects that have names.
+    Objects,
+    /// Tell the servers of names what there is now.
+    Names,
     /// Start or stop something that listens.
     Listener {
         /// Name of the namespace.
@@ -53,6 +57,8 @@ pub(crate) enum Response {
     Servers(Vec<ServerStatus>),
     /// How the nodes' proxies are.
     Proxies(Vec<ProxyStatus>),
+    /// The objects that have names, in the API's JSON form.
+    Objects(Vec<serde_json::Value>),
 }
 
 /// How a server is.

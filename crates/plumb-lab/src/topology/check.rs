@@ -10,7 +10,7 @@ use plumb_model::{IpFamily, Prefix};
 use serde_saphyr::{Location, Spanned};
 
 use super::error::Found;
-use super::{Network, Node, Outside, Pod, Port, PortProtocol, Ready, Topology, file, ranges};
+use super::{Dns, Network, Node, Outside, Pod, Port, PortProtocol, Ready, Topology, file, ranges};
 
 type Checked<T> = Result<T, Found>;
 
@@ -121,7 +121,34 @@ pub(super) fn lower(file: file::File) -> Checked<Topology> {
     disjoint(&file.network, &network, &outside)?;
     let nat_services = services::services(&file.nat_services, &pods, &network, &outside)?;
     let manifests = manifests(file.manifests)?;
-    Ok(Topology { name, nodes, pods, network, outside, nat_services, manifests })
+    let dns = file.dns.map(dns).transpose()?;
+    Ok(Topology { name, nodes, pods, network, outside, nat_services, dns, manifests })
+}
+
+/// What pods ask for names.
+fn dns(file: file::Dns) -> Checked<Dns> {
+    if file.servers.value.is_empty() {
+        return flaw(file.servers.referenced, "dns.servers names no server; leave `dns` out for none");
+    }
+    let servers: Vec<IpAddr> =
+        file.servers.value.iter().map(|text| address(text, "dns.servers")).collect::<Checked<_>>()?;
+    let domain = match file.domain {
+        None => "cluster.local".to_owned(),
+        Some(text) => {
+            let domain = text.value.trim_end_matches('.');
+            if domain.len() > 100 {
+                return flaw(text.referenced, "dns.domain: a domain has at most 100 characters");
+            }
+            for part in domain.split('.') {
+                label(part, LABEL).map_err(|message| Found {
+                    location: text.referenced,
+                    message: format!("dns.domain: {message}"),
+                })?;
+            }
+            domain.to_owned()
+        }
+    };
+    Ok(Dns { servers, domain })
 }
 
 /// Objects of kinds that a lab does not make itself.
@@ -282,6 +309,8 @@ fn ports(file: Vec<file::Port>, of: &str) -> Checked<Vec<Port>> {
                 PortProtocol::Tcp => "tcp",
                 PortProtocol::Udp => "udp",
                 PortProtocol::Http => "http",
+                PortProtocol::Dns => "dns",
+                PortProtocol::DnsTcp => "dns-tcp",
             };
             format!("{kind}-{number}")
         });

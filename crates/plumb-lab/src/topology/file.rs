@@ -31,6 +31,9 @@ pub(super) struct File {
     /// Services made by hand: on each node a DNAT that chooses one endpoint at random.
     #[serde(default)]
     pub(super) nat_services: Vec<NatService>,
+    /// What pods ask for names, as kubelets write it into their resolv.conf. Default: what the machine itself asks.
+    #[serde(default)]
+    pub(super) dns: Option<Dns>,
     /// Objects of the Kubernetes API as ordinary manifests: Services above all. With them, the lab runs a small Kubernetes API, the
     /// EndpointSlice controller, and `plumb proxy` on every node.
     #[serde(default)]
@@ -136,6 +139,18 @@ pub(super) struct Outside {
     pub(super) addresses: Option<Vec<Spanned<String>>>,
     /// What it serves. Default: HTTP on port 80.
     pub(super) ports: Option<Vec<Port>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dns {
+    /// Addresses of the name servers, in this order: that of a Service in front of pods with a port of protocol `dns`, say.
+    #[schemars(with = "Vec<std::net::IpAddr>", length(min = 1))]
+    pub(super) servers: Spanned<Vec<Spanned<String>>>,
+    /// Domain of the cluster. Default: `cluster.local`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) domain: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

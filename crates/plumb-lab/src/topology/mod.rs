@@ -36,6 +36,9 @@ pub struct Topology {
     pub outside: Outside,
     /// Services made by hand: a DNAT with a random choice, on each node.
     pub nat_services: Vec<NatService>,
+    /// What pods ask for names; `None`: what the machine asks.
+    #[serde(default)]
+    pub dns: Option<Dns>,
     /// Objects of the Kubernetes API, in its JSON form.
     #[serde(default)]
     pub manifests: Vec<serde_json::Value>,
@@ -113,6 +116,11 @@ pub enum PortProtocol {
     Udp,
     /// HTTP over TCP: the same as a JSON document.
     Http,
+    /// DNS over UDP: the names of the lab's cluster.
+    Dns,
+    /// DNS over TCP.
+    #[serde(rename = "dns-tcp")]
+    DnsTcp,
 }
 
 impl PortProtocol {
@@ -120,8 +128,8 @@ impl PortProtocol {
     #[must_use]
     pub fn transport(self) -> Protocol {
         match self {
-            Self::Tcp | Self::Http => Protocol::TCP,
-            Self::Udp => Protocol::UDP,
+            Self::Tcp | Self::Http | Self::DnsTcp => Protocol::TCP,
+            Self::Udp | Self::Dns => Protocol::UDP,
         }
     }
 }
@@ -182,6 +190,15 @@ pub struct NatService {
     pub protocol: PortProtocol,
     /// Endpoints: a pod's full name and a port of it.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// What pods ask for names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dns {
+    /// Addresses of the name servers in every pod's resolv.conf.
+    pub servers: Vec<IpAddr>,
+    /// Domain of the cluster.
+    pub domain: String,
 }
 
 /// Where a service leads.

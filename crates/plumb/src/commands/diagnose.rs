@@ -36,7 +36,9 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
         }
         Resolved::Name(question) if args.probe.probe => by_name(&snapshot, &net, question, &asked, context)?,
         Resolved::Name(question) => {
-            names::diagnose(&snapshot, &net, question, Told::default()).map_err(flow::no_look_up)?
+            let clusters = flow::clusters(&args.flow)?;
+            let told = Told { cluster: flow::cluster(&net, question, &clusters), ask: None };
+            names::diagnose(&snapshot, &net, question, told).map_err(flow::no_look_up)?
         }
     };
     if args.flow.snapshot.is_none() {

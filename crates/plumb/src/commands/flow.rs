@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use plumb_doctor::diagnose::Question;
-use plumb_doctor::names::{NameError, NameQuestion};
+use plumb_doctor::names::{Cluster, NameError, NameQuestion};
 use plumb_doctor::resolve::{self, ResolveError, Who};
 use plumb_kernel::Parts;
+use plumb_lab::ClusterNames;
 use plumb_model::{IpFamily, Snapshot};
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Transport};
@@ -72,6 +73,18 @@ pub(super) fn resolve(
         }
         _ => Resolved::Flow(Question { flow, from, lang }),
     })
+}
+
+/// The names of the clusters that are known: those of the labs of this machine, where it is asked about itself.
+pub(super) fn clusters(args: &FlowArgs) -> Result<Vec<ClusterNames>, Error> {
+    if args.snapshot.is_some() { Ok(Vec::new()) } else { Ok(plumb_lab::cluster_names()?) }
+}
+
+/// The cluster that the client belongs to.
+pub(super) fn cluster<'a>(net: &Network, q: &NameQuestion, all: &'a [ClusterNames]) -> Option<Cluster<'a>> {
+    let id = net.namespace(q.flow.origin.ns()).id;
+    let mine = all.iter().find(|c| c.members.contains(&id))?;
+    Some(Cluster { zone: &mine.zone, servers: &mine.servers })
 }
 
 /// A name that cannot be looked up.

@@ -38,7 +38,17 @@ pub(super) fn live(context: &Context, only: Option<Vec<String>>, parts: Parts) -
     // What `pod:` and `node:` stand for, where a lab runs here.
     let owners = plumb_lab::owners();
     let owner = |id| owners.get(&id).cloned();
-    let options = Options { only, parts, owner: Some(&owner), progress: Some(&tell), ..Options::default() };
+    // A lab's pods live in this machine's mounts: what they ask for names is known to their lab alone.
+    let resolvers = plumb_lab::resolvers();
+    let resolver = |id| resolvers.get(&id).cloned();
+    let options = Options {
+        only,
+        parts,
+        owner: Some(&owner),
+        resolver: Some(&resolver),
+        progress: Some(&tell),
+        ..Options::default()
+    };
     Ok(plumb_kernel::snapshot(&options)?)
 }
 

@@ -22,7 +22,9 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Result<Status, Error> 
     let report = match &question {
         Resolved::Flow(question) => trace(&net, question, level),
         Resolved::Name(question) => {
-            names::trace(&snapshot, &net, question, Told::default(), level).map_err(flow::no_look_up)?
+            let clusters = flow::clusters(&args.flow)?;
+            let told = Told { cluster: flow::cluster(&net, question, &clusters), ask: None };
+            names::trace(&snapshot, &net, question, told, level).map_err(flow::no_look_up)?
         }
     };
     match args.flow.output {
