@@ -235,7 +235,7 @@ fn faults_of_one_family() -> Result<(), Failed> {
     let lab = Lab::of(Topology::parse("ipv6-only.yaml", text)?.renamed(&support::name())?)?;
     for id in [
         "F01", "F02", "F16", "R01", "R02", "R03", "R04", "R10", "N02", "A02", "A03", "C08", "S07", "S08",
-        "S09", "T01",
+        "S09", "T01", "A01", "A05", "A06", "N06", "F04", "F05", "F12", "S03", "S06",
     ] {
         let broken = plumb_lab::break_(&lab.name, id, None)?;
         let flow = &broken.flow;
