@@ -17,6 +17,7 @@ mod coverage;
 mod kinds;
 mod merge;
 mod motion;
+mod names;
 mod playbook;
 mod reach;
 pub mod report;
@@ -92,7 +93,8 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
     let net = Network::compile(snapshot);
     let lang = options.lang;
     let reached = reach::reach(snapshot, &net, yardstick, lang, options.sharing, options.progress);
-    let state = state::findings(snapshot, &net, yardstick, lang);
+    let mut state = state::findings(snapshot, &net, yardstick, lang);
+    state.extend(names::findings(&net, yardstick, lang));
     let moved = options
         .before
         .map(|before| motion::findings(before, snapshot, &net, yardstick, lang))
