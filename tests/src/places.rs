@@ -125,6 +125,9 @@ impl Inside<'_> {
 
     /// The rules of a chain in order, each with its handle.
     pub fn rules(&self, backend: &str, family: &str, table: &str, chain: &str) -> Result<Vec<Rule>> {
+        if backend == "xtables-legacy" {
+            return self.legacy_rules(family, table, chain);
+        }
         let nft = self.run(&["nft", "-a", "list", "chain", family, table, chain])?;
         let drops = |line: &str| line.contains("policy drop");
         let mut rules = Vec::new();
@@ -148,6 +151,18 @@ impl Inside<'_> {
             }
         }
         if policy {
+            rules.push(Rule { text: "policy".into(), handle: None });
+        }
+        Ok(rules)
+    }
+
+    /// The same of iptables-legacy, whose rules have no handles.
+    fn legacy_rules(&self, family: &str, table: &str, chain: &str) -> Result<Vec<Rule>> {
+        let program = if family == "ip6" { "ip6tables-legacy" } else { "iptables-legacy" };
+        let listed = self.run(&[program, "-t", table, "-S", chain])?;
+        let rules = listed.lines().map(str::trim).filter(|l| l.starts_with("-A "));
+        let mut rules: Vec<Rule> = rules.map(|l| Rule { text: l.to_owned(), handle: None }).collect();
+        if listed.lines().any(|l| l.trim() == format!("-P {chain} DROP")) {
             rules.push(Rule { text: "policy".into(), handle: None });
         }
         Ok(rules)

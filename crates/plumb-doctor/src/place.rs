@@ -21,8 +21,8 @@ use serde_json::Value;
 pub use layer::layer;
 pub use names::Names;
 pub use nft::{
-    Listing, chain_length, chain_size, chain_words, element_text, listing, missing_rule, policy, rule,
-    rule_by_element, rule_number, rule_text, set_name,
+    Listing, chain_length, chain_of, chain_size, chain_words, condition_text, element_text, listing,
+    missing_rule, policy, rule, rule_by_element, rule_number, rule_of, rule_text, set_name,
 };
 
 use crate::report::Place;

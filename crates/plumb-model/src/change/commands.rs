@@ -134,6 +134,7 @@ impl Action {
                 let text = quote(&element_text(ns, holder, element));
                 format!("nft delete element {} {} {text}", in_table(*family, table)?, quote(set))
             }
+            Self::Legacy(action) => super::legacy::command(ns, action)?,
             Self::DeleteTable { family, table } => format!("nft delete table {}", in_table(*family, table)?),
             Self::AddRoute(route) => route_command("add", route, ns),
             Self::DeleteRoute(route) => route_command("del", route, ns),

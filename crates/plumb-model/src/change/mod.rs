@@ -7,6 +7,7 @@ mod address;
 mod bridge;
 mod commands;
 mod error;
+mod legacy;
 mod link;
 mod nft;
 mod nft_text;
@@ -76,6 +77,8 @@ pub enum Action {
     AddElement { family: Family, table: String, set: String, element: Element },
     /// Delete an element from a set or map (the end of its interval with it).
     DeleteElement { family: Family, table: String, set: String, element: Element },
+    /// The same to a table of iptables-legacy: [`Action::DeleteRule`], [`Action::AddRule`], [`Action::SetPolicy`].
+    Legacy(Box<Action>),
     /// Delete a table.
     DeleteTable { family: Family, table: String },
     /// Add a route.
@@ -159,6 +162,7 @@ impl Namespace {
             Action::DeleteElement { family, table, set, element } => {
                 nft::delete_element(nft::table(self, *family, table)?, set, element)
             }
+            Action::Legacy(action) => legacy::apply(self, action),
             Action::DeleteTable { family, table } => nft::delete_table(self, *family, table),
             Action::AddRoute(route) => route::add(self, route),
             Action::DeleteRoute(route) => route::delete(self, route),

@@ -12,7 +12,7 @@ use crate::place;
 use crate::report::Layer;
 
 pub(super) fn table_of<'a>(case: &'a Case, ns: usize, table: u32) -> Option<&'a Table> {
-    case.net.namespace(ns).nft.value()?.tables.get(table as usize)
+    case.net.namespace(ns).rule_table(table)
 }
 
 pub(super) fn suspects(case: &Case, stop: &Stop, by: Decider, packet: Packet) -> Vec<Suspect> {
@@ -57,8 +57,9 @@ fn rule_suspect(case: &Case, stop: &Stop, rule: RuleRef, packet: Packet) -> Opti
             mark_set_in,
         },
     };
-    let delete_rule = case.change(
+    let delete_rule = case.change_table(
         rule.ns,
+        rule.table,
         Action::DeleteRule {
             family: table.family,
             table: table.name.clone(),
@@ -114,8 +115,9 @@ fn policy_suspect(case: &Case, chain: ChainPlace, packet: Packet) -> Option<Susp
         chain: c.name.clone(),
         packet,
     };
-    let accept = case.change(
+    let accept = case.change_table(
         chain.ns,
+        chain.table,
         Action::SetPolicy {
             family: table.family,
             table: table.name.clone(),
