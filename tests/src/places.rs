@@ -51,8 +51,12 @@ pub fn check(state: &State<'_>, cause: &Cause) -> Result<Vec<String>> {
     }
     if let Some(set) = text(cause, "set") {
         let elements = text(cause, "element").unwrap_or_default();
-        let listing = inside.run(&["nft", "list", "ruleset"])?;
-        need(listing.contains(&format!(" {set} {{")), format!("no set or map {set}"));
+        let xtables = text(cause, "backend").is_some_and(|b| b.starts_with("xtables"));
+        let listing = match xtables {
+            true => inside.run(&["ipset", "list", set])?,
+            false => inside.run(&["nft", "list", "ruleset"])?,
+        };
+        need(xtables || listing.contains(&format!(" {set} {{")), format!("no set or map {set}"));
         need(listing.contains(elements), format!("no element {elements} of {set}"));
     }
     if let (Some(sysctl), Some(value)) = (text(cause, "sysctl"), cause.place.get("value")) {

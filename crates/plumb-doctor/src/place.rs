@@ -3,6 +3,7 @@
 //! Every builder takes the network and the references that a walk leaves behind (a rule by its indices, a device by
 //! its number) and gives the keys of the contract. `namespace` is always there.
 
+mod ipset;
 mod layer;
 mod names;
 mod nft;
@@ -18,6 +19,7 @@ use plumb_trace::event::{RouteRef, Unknown};
 use plumb_trace::state::NsIndex;
 use serde_json::Value;
 
+pub use ipset::{ipset_words, rule_by_ipset};
 pub use layer::layer;
 pub use names::Names;
 pub use nft::{

@@ -7,8 +7,8 @@ use plumb_nft::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, Route,
-    Socket,
+    Address, Conntrack, FdbEntry, Filter, IpSet, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read,
+    Route, Socket,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -81,6 +81,10 @@ impl Sysctls {
     }
 }
 
+fn not_read<T>() -> Read<T> {
+    Read::Absent { feature: "not read".to_owned() }
+}
+
 /// A network namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
@@ -125,7 +129,10 @@ pub struct Namespace {
     pub nft: Read<Ruleset>,
     /// Tables of iptables-legacy.
     pub legacy: Read<Vec<LegacyTable>>,
-    /// Names of ipsets, IPVS and other engines that hold something here and that this version does not read.
+    /// ipsets.
+    #[serde(default = "not_read")]
+    pub ipsets: Read<Vec<IpSet>>,
+    /// IPVS and other engines that hold something here and that this version does not read, by name.
     #[serde(default)]
     pub other_engines: Vec<String>,
     /// Connection tracking.
@@ -147,9 +154,6 @@ impl Namespace {
     /// A namespace in which nothing was read yet: everything absent.
     #[must_use]
     pub fn empty(id: NamespaceId, name: &str) -> Self {
-        fn absent<T>() -> Read<T> {
-            Read::Absent { feature: "not read".to_owned() }
-        }
         Self {
             id,
             name: name.to_owned(),
@@ -160,19 +164,20 @@ impl Namespace {
             owner: None,
             node: None,
             nsids: BTreeMap::new(),
-            links: absent(),
-            addresses: absent(),
-            routes: absent(),
-            rules: absent(),
-            neighbours: absent(),
-            fdb: absent(),
-            nft: absent(),
-            legacy: absent(),
+            links: not_read(),
+            addresses: not_read(),
+            routes: not_read(),
+            rules: not_read(),
+            neighbours: not_read(),
+            fdb: not_read(),
+            nft: not_read(),
+            legacy: not_read(),
+            ipsets: not_read(),
             other_engines: Vec::new(),
-            conntrack: absent(),
-            sockets: absent(),
-            qdiscs: absent(),
-            filters: absent(),
+            conntrack: not_read(),
+            sockets: not_read(),
+            qdiscs: not_read(),
+            filters: not_read(),
             sysctls: Sysctls::default(),
             counters: BTreeMap::new(),
         }

@@ -136,12 +136,13 @@ impl Namespace {
     /// Names of ipsets by the index that rules hold.
     #[must_use]
     pub fn set_names(&self) -> BTreeMap<u16, String> {
+        let read = self.ipsets.items().iter().map(|s| (s.index, s.name.clone()));
         // `ipset 3: web (hash:ip)`, as it stands where sets were not read.
         let named = self.other_engines.iter().filter_map(|engine| {
             let (index, rest) = engine.strip_prefix("ipset ")?.split_once(": ")?;
             Some((index.parse().ok()?, rest.split_once(" (")?.0.to_owned()))
         });
-        named.collect()
+        named.chain(read).collect()
     }
 
     fn nft_tables(&self) -> &[Table] {

@@ -4,6 +4,7 @@ mod address;
 mod conntrack;
 mod counters;
 mod engines;
+mod ipset;
 mod legacy;
 mod link;
 mod link_settings;

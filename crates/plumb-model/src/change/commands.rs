@@ -134,6 +134,8 @@ impl Action {
                 let text = quote(&element_text(ns, holder, element));
                 format!("nft delete element {} {} {text}", in_table(*family, table)?, quote(set))
             }
+            Self::AddIpsetElement { set, element } => super::ipset::command(ns, "add", set, element)?,
+            Self::DeleteIpsetElement { set, element } => super::ipset::command(ns, "del", set, element)?,
             Self::Legacy(action) => super::legacy::command(ns, action)?,
             Self::DeleteTable { family, table } => format!("nft delete table {}", in_table(*family, table)?),
             Self::AddRoute(route) => route_command("add", route, ns),

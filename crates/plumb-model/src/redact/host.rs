@@ -46,6 +46,7 @@ impl Redactor {
             fdb,
             nft,
             legacy,
+            ipsets,
             other_engines,
             conntrack,
             sockets,
@@ -87,6 +88,7 @@ impl Redactor {
         self.part(fdb, |r, all| all.iter_mut().for_each(|x| r.fdb_entry(x)));
         self.part(nft, |r, all| r.ruleset(all));
         self.part(legacy, |r, all| all.iter_mut().for_each(|x| r.legacy(x)));
+        self.part(ipsets, |r, all| all.iter_mut().for_each(|x| r.ipset(x)));
         self.part(conntrack, |r, all| all.entries.iter_mut().for_each(|x| r.ct_entry(x)));
         self.part(sockets, |r, all| all.iter_mut().for_each(|x| r.socket(x)));
         // Kinds, handles and numbers.

@@ -6,6 +6,7 @@ mod bench;
 mod connlimit;
 mod draws;
 mod flow;
+mod ipset;
 mod questions;
 mod sets;
 mod unknowns;

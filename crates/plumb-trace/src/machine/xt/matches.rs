@@ -91,9 +91,7 @@ impl Run<'_> {
                     )),
                 }
             }
-            Match::Set(m) => {
-                Says::Unknown(format!("ipset with index {} (xt match \"set\")", m.set.value.index))
-            }
+            Match::Set(m) => self.ipset(b, m),
             Match::Length(m) => m.0.holds(|r| r.contains(p.len)).into(),
             Match::Pkttype(m) => {
                 let kind = match p.packet_type {
