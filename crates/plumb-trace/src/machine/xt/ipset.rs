@@ -35,12 +35,12 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn from_source(&self, dimension: usize) -> bool {
+    fn is_source(&self, dimension: usize) -> bool {
         self.source.get(dimension).copied().unwrap_or(false)
     }
 
     fn address(&self, dimension: usize) -> IpAddr {
-        if self.from_source(dimension) { self.packet.src } else { self.packet.dst }
+        if self.is_source(dimension) { self.packet.src } else { self.packet.dst }
     }
 
     /// `get_port` in ip_set_getport.c: protocols without ports have port 0.
@@ -49,7 +49,7 @@ impl Asked<'_> {
         let port =
             match p.protocol {
                 Protocol::TCP | Protocol::UDP | Protocol::SCTP | Protocol(136) => {
-                    if self.from_source(dimension) { p.sport } else { p.dport }
+                    if self.is_source(dimension) { p.sport } else { p.dport }
                 }
                 Protocol::ICMP | Protocol::ICMPV6 => {
                     let icmp = p.icmp?;
@@ -189,7 +189,7 @@ fn first(set: &IpSet, holds: impl Fn(&IpSetElement) -> bool) -> Test {
 
 /// The source's hardware address; that of the destination the walk does not keep.
 fn mac(asked: &Asked<'_>, dimension: usize) -> Result<Mac, &'static str> {
-    if !asked.from_source(dimension) {
+    if !asked.is_source(dimension) {
         return Err("the destination's hardware address");
     }
     asked.packet.eth_src.ok_or("the source's hardware address")
@@ -290,7 +290,7 @@ fn nets(set: &IpSet, asked: &Asked<'_>) -> Test {
     if set.kind == "hash:net,iface" {
         // Once a network of some device was found, wider ones are not tried (`IP_SET_HASH_WITH_MULTI`).
         let longest = fitting.iter().map(|(_, e)| lengths(e)).min();
-        let device = if asked.from_source(1) { asked.iif } else { asked.oif };
+        let device = if asked.is_source(1) { asked.iif } else { asked.oif };
         fitting.retain(|(_, e)| {
             let named = e.iface.as_deref().zip(device).is_some_and(|(want, is)| {
                 if e.flags & IpSetElement::WILDCARD != 0 { is.starts_with(want) } else { is == want }
