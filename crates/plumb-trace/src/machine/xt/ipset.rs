@@ -160,10 +160,14 @@ fn ask(sets: &[IpSet], at: usize, asked: &Asked<'_>, nomatch: bool, changed: &[u
 fn test(set: &IpSet, asked: &Asked<'_>) -> Test {
     match set.kind.as_str() {
         "bitmap:ip" => within(set, asked, |_| true),
-        "bitmap:ip,mac" => match asked.ethernet {
-            // Without a hardware address the element takes over the packet's and matches (`-EAGAIN`).
-            true => within(set, asked, |e| e.mac.is_none() || e.mac == asked.packet.eth_src),
-            false => Test::No,
+        "bitmap:ip,mac" if !asked.ethernet => Test::No,
+        // Without a hardware address the element takes over the packet's and matches (`-EAGAIN`).
+        "bitmap:ip,mac" => match mac(asked, 1) {
+            Ok(mac) => within(set, asked, |e| e.mac.is_none_or(|m| m == mac)),
+            Err(what) => match within(set, asked, |e| e.mac.is_some()) {
+                Test::Yes(_) => Test::Unknown(format!("{what}, looked up in ipset {}", set.name)),
+                _ => within(set, asked, |_| true),
+            },
         },
         "bitmap:port" => {
             // Of TCP and UDP alone (`ip_set_get_ip_port`).
@@ -187,12 +191,13 @@ fn first(set: &IpSet, holds: impl Fn(&IpSetElement) -> bool) -> Test {
     set.elements.iter().position(holds).map_or(Test::No, Test::Yes)
 }
 
-/// The source's hardware address; that of the destination the walk does not keep.
+/// The hardware address of one end of the frame that the packet came in.
 fn mac(asked: &Asked<'_>, dimension: usize) -> Result<Mac, &'static str> {
-    if !asked.is_source(dimension) {
-        return Err("the destination's hardware address");
+    if asked.is_source(dimension) {
+        asked.packet.eth_src.ok_or("the source's hardware address")
+    } else {
+        asked.packet.eth_dst.ok_or("the destination's hardware address")
     }
-    asked.packet.eth_src.ok_or("the source's hardware address")
 }
 
 /// The first `len` bits.
