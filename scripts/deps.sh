@@ -8,6 +8,7 @@ have cc || need="$need gcc libc6-dev"
 have ip || need="$need iproute2"
 have nft || need="$need nftables"
 have iptables-nft || need="$need iptables"
+have ipset || need="$need ipset"
 have conntrack || need="$need conntrack"
 have sysctl || need="$need procps"
 [ -z "$need" ] && exit 0

@@ -14,14 +14,14 @@ pub enum Built {
     /// Made one by one, by the names that the scenario has for them.
     Namespaces(BTreeMap<String, Namespace>),
     /// A lab.
-    Lab(Lab),
+    Lab(Box<Lab>),
 }
 
 impl Built {
     /// Makes the namespaces of a scenario and of the network it starts from, or brings its lab up.
     pub fn new(scenario: &Scenario, network: Option<&Network>) -> Result<Self> {
         if let Some(topology) = &scenario.lab {
-            return Ok(Self::Lab(Lab::up(topology)?));
+            return Ok(Self::Lab(Box::new(Lab::up(topology)?)));
         }
         let prefix = unique_prefix();
         let shared = network.into_iter().flat_map(|n| &n.namespaces);

@@ -51,8 +51,12 @@ pub fn check(state: &State<'_>, cause: &Cause) -> Result<Vec<String>> {
     }
     if let Some(set) = text(cause, "set") {
         let elements = text(cause, "element").unwrap_or_default();
-        let listing = inside.run(&["nft", "list", "ruleset"])?;
-        need(listing.contains(&format!(" {set} {{")), format!("no set or map {set}"));
+        let xtables = text(cause, "backend").is_some_and(|b| b.starts_with("xtables"));
+        let listing = match xtables {
+            true => inside.run(&["ipset", "list", set])?,
+            false => inside.run(&["nft", "list", "ruleset"])?,
+        };
+        need(xtables || listing.contains(&format!(" {set} {{")), format!("no set or map {set}"));
         need(listing.contains(elements), format!("no element {elements} of {set}"));
     }
     if let (Some(sysctl), Some(value)) = (text(cause, "sysctl"), cause.place.get("value")) {
@@ -125,6 +129,9 @@ impl Inside<'_> {
 
     /// The rules of a chain in order, each with its handle.
     pub fn rules(&self, backend: &str, family: &str, table: &str, chain: &str) -> Result<Vec<Rule>> {
+        if backend == "xtables-legacy" {
+            return self.legacy_rules(family, table, chain);
+        }
         let nft = self.run(&["nft", "-a", "list", "chain", family, table, chain])?;
         let drops = |line: &str| line.contains("policy drop");
         let mut rules = Vec::new();
@@ -148,6 +155,18 @@ impl Inside<'_> {
             }
         }
         if policy {
+            rules.push(Rule { text: "policy".into(), handle: None });
+        }
+        Ok(rules)
+    }
+
+    /// The same of iptables-legacy, whose rules have no handles.
+    fn legacy_rules(&self, family: &str, table: &str, chain: &str) -> Result<Vec<Rule>> {
+        let program = if family == "ip6" { "ip6tables-legacy" } else { "iptables-legacy" };
+        let listed = self.run(&[program, "-t", table, "-S", chain])?;
+        let rules = listed.lines().map(str::trim).filter(|l| l.starts_with("-A "));
+        let mut rules: Vec<Rule> = rules.map(|l| Rule { text: l.to_owned(), handle: None }).collect();
+        if listed.lines().any(|l| l.trim() == format!("-P {chain} DROP")) {
             rules.push(Rule { text: "policy".into(), handle: None });
         }
         Ok(rules)

@@ -42,6 +42,37 @@ fn what_once_differed() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Rules of iptables-nft and iptables-legacy, and ipsets.
+#[test]
+fn random_xtables() {
+    pin_to_one_processor().unwrap();
+    let mut network = Network::build().unwrap();
+    let (first, count) = (number("PLUMB_FUZZ_SEED", 1), number("PLUMB_FUZZ_COUNT", 200));
+    let (mut failures, mut refused, mut agreed) = (Vec::new(), Vec::new(), 0);
+    for seed in first..first + count {
+        let case = generate::xtables_case(seed);
+        match network.run(&case, Load::Nft).unwrap() {
+            Outcome::Agrees(_) => agreed += 1,
+            Outcome::Unknown(what) => println!("seed {seed}: {what}"),
+            Outcome::Refused(said) => refused.push(format!("seed {seed}: {said}")),
+            // What a busy machine only did late is no failure.
+            Outcome::Disagrees(_) => {
+                if let Outcome::Disagrees(d) = network.run_slowly(&case, Load::Nft).unwrap() {
+                    let flow = case.flows.get(d.flow);
+                    let differences = d.differences.join("\n  ");
+                    failures.push(format!(
+                        "seed {seed}: {flow:?}, packet {}:\n  {differences}\n  the walk: {}",
+                        d.packet, d.story
+                    ));
+                }
+            }
+        }
+    }
+    println!("{agreed} of {count} agree, {} are refused", refused.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(refused.len() as u64 * 10 <= count, "{}", refused.join("\n"));
+}
+
 #[test]
 fn random_rulesets() {
     pin_to_one_processor().unwrap();

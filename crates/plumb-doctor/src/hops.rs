@@ -179,6 +179,10 @@ impl Hops<'_, '_> {
                 let element = element.and_then(|e| place::element_text(self.net, *set, e));
                 told(rule.ns, "set", Step::Lookup { set: place::set_name(self.net, *set), element })
             }
+            Event::IpSet { rule, set, element } => {
+                let (set, element) = place::ipset_words(self.net, rule.ns, *set, *element)?;
+                told(rule.ns, "set", Step::Lookup { set: Some(set), element })
+            }
             Event::Mark { rule, from, to } => told(rule.ns, "mark", Step::Mark { from: *from, to: *to }),
             // A drop is the end, which is told of on its own.
             Event::Verdict { accept: false, .. } => None,

@@ -3,6 +3,7 @@
 //! Every builder takes the network and the references that a walk leaves behind (a rule by its indices, a device by
 //! its number) and gives the keys of the contract. `namespace` is always there.
 
+mod ipset;
 mod layer;
 mod names;
 mod nft;
@@ -18,11 +19,13 @@ use plumb_trace::event::{RouteRef, Unknown};
 use plumb_trace::state::NsIndex;
 use serde_json::Value;
 
+pub use ipset::{ipset_words, rule_by_ipset};
 pub use layer::layer;
 pub use names::Names;
+pub(crate) use nft::listing_of_table;
 pub use nft::{
-    Listing, chain_length, chain_size, chain_words, element_text, listing, missing_rule, policy, rule,
-    rule_by_element, rule_number, rule_text, set_name,
+    Listing, chain_length, chain_of, chain_size, chain_words, condition_text, element_text, listing,
+    missing_rule, policy, rule, rule_by_element, rule_number, rule_of, rule_text, set_name,
 };
 
 use crate::report::Place;

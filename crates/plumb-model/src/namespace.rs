@@ -7,8 +7,8 @@ use plumb_nft::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Conntrack, FdbEntry, Filter, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read, RecentList,
-    Resolver, Route, Serving, Socket, Statistics,
+    Address, Conntrack, FdbEntry, Filter, IpSet, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read,
+    RecentList, Resolver, Route, Serving, Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -84,6 +84,10 @@ impl Sysctls {
     }
 }
 
+fn not_read<T>() -> Read<T> {
+    Read::Absent { feature: "not read".to_owned() }
+}
+
 /// A network namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
@@ -131,7 +135,10 @@ pub struct Namespace {
     /// Lists of the `recent` match.
     #[serde(default = "not_read")]
     pub recent: Read<Vec<RecentList>>,
-    /// Names of ipsets, IPVS and other engines that hold something here and that this version does not read.
+    /// ipsets.
+    #[serde(default = "not_read")]
+    pub ipsets: Read<Vec<IpSet>>,
+    /// IPVS and other engines that hold something here and that this version does not read, by name.
     #[serde(default)]
     pub other_engines: Vec<String>,
     /// Connection tracking.
@@ -153,10 +160,6 @@ pub struct Namespace {
     /// What a process here asks for names.
     #[serde(default = "not_read")]
     pub resolver: Read<Resolver>,
-}
-
-fn not_read<T>() -> Read<T> {
-    Read::Absent { feature: "not read".to_owned() }
 }
 
 impl Namespace {
@@ -182,6 +185,7 @@ impl Namespace {
             nft: not_read(),
             legacy: not_read(),
             recent: not_read(),
+            ipsets: not_read(),
             other_engines: Vec::new(),
             conntrack: not_read(),
             sockets: not_read(),

@@ -185,7 +185,8 @@ impl Ns {
                 listeners.entry((s.protocol, s.sport)).or_default().push(i);
             }
         }
-        let legacy_nat = n.legacy.items().iter().any(|t| t.name == "nat" && !t.only_accepts);
+        let legacy_nat =
+            n.legacy.items().iter().any(|t| t.name == "nat" && t.table.is_none() && !t.only_accepts);
         let active = |f| {
             netfilter.uses_conntrack(f)
                 || (legacy_nat && n.conntrack.value().is_some_and(|c| !c.entries.is_empty()))

@@ -120,6 +120,8 @@ pub struct Known {
     pub phases: SmallVec<[(RuleRef, u32, u64); 1]>,
     /// Unknown things that this branch was let through by (indices into the walk's list).
     pub unknowns: SmallVec<[u32; 1]>,
+    /// ipsets that rules added to or deleted from in the walk: namespace, index.
+    pub ipsets: SmallVec<[(NsIndex, u16); 1]>,
     /// Dynamic set elements that the walk's packets added: namespace, table, set, key.
     pub dynamic: SmallVec<[(NsIndex, u32, u32, plumb_nft::Bytes); 1]>,
     /// What counts or limits packets and connections, as far as the walk's packets changed it.

@@ -6,6 +6,7 @@
 //! * `options` is the text of an extension, exactly as iptables 1.8.9 (Debian 12) saves it.
 //! * [`nft_compat`] reads a rule that iptables-nft has written as nftables expressions back into an [`XtRule`], whose
 //!   [`XtRule::text`] is its line in `iptables -S`.
+//! * [`legacy`] reads the entries of a table of iptables-legacy to rules of the same shape.
 //!
 //! No sockets: bytes come in, types and text go out.
 //!
@@ -19,6 +20,7 @@
 mod blob;
 #[macro_use]
 mod extension;
+pub mod legacy;
 pub mod matches;
 pub mod nft_compat;
 mod rule;

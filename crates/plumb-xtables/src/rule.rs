@@ -16,6 +16,8 @@ pub enum Verdict {
     Drop,
     /// Back to the calling chain, or to the base chain's policy.
     Return,
+    /// To user space, queue 0 (iptables-legacy).
+    Queue,
 }
 
 impl Verdict {
@@ -26,6 +28,7 @@ impl Verdict {
             Self::Accept => "ACCEPT",
             Self::Drop => "DROP",
             Self::Return => "RETURN",
+            Self::Queue => "QUEUE",
         }
     }
 }

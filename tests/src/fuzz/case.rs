@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::ruleset::Ruleset;
+use super::xtables::Xtables;
 
 /// One of the three namespaces: client – router – server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,6 +74,9 @@ pub struct Case {
     pub seed: u64,
     /// Rulesets by namespace; an absent one is empty.
     pub rulesets: Vec<(Place, Ruleset)>,
+    /// What iptables and ipset hold, by namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub xtables: Vec<(Place, Xtables)>,
     /// Flows, one after the other.
     pub flows: Vec<Flow>,
 }
@@ -81,6 +85,17 @@ impl Case {
     /// Rules in all rulesets.
     #[must_use]
     pub fn rules(&self) -> usize {
-        self.rulesets.iter().map(|(_, r)| r.rules()).sum()
+        let xtables = self.xtables.iter().map(|(_, x)| x.rules()).sum::<usize>();
+        self.rulesets.iter().map(|(_, r)| r.rules()).sum::<usize>() + xtables
+    }
+
+    /// The namespaces that hold something.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        let all = self.rulesets.iter().map(|(p, _)| *p).chain(self.xtables.iter().map(|(p, _)| *p));
+        let mut all: Vec<Place> = all.collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }

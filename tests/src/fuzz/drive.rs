@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
-use plumb_nft::{Expr, Ruleset};
+use plumb_nft::{Chain, Expr, Table};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
@@ -12,6 +12,7 @@ use super::case::{Flow, Place, Transport};
 use super::network::{Network, any, failed};
 use super::observe::{Arrival, Counts, RulePlace, Seen, errno_name};
 use super::ruleset::opening_len;
+use super::xtables;
 use crate::error::Result;
 
 /// Bytes of a datagram, as the walk has them.
@@ -201,19 +202,31 @@ fn plain(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip(), addr.port())
 }
 
+/// What stands before the names of tables of iptables-legacy.
+pub(super) const LEGACY: &str = "legacy ";
+
+/// How many rules a chain opens with. Those of iptables are told by their names.
+pub(super) fn opened(family: &str, chain: &Chain) -> usize {
+    match &chain.base {
+        None => 0,
+        Some(_) if chain.name.chars().all(|c| c.is_ascii_uppercase()) => xtables::opening(family).len(),
+        Some(_) => opening_len(family),
+    }
+}
+
 /// The counters of the rules that a case is about: not those that base chains open with.
-pub(super) fn counts(place: Place, ruleset: &Ruleset) -> Counts {
+pub(super) fn counts(place: Place, tables: &[Table], engine: &str) -> Counts {
     let mut out = Counts::new();
-    for table in &ruleset.tables {
+    for table in tables {
         let family = table.family.word().unwrap_or("?");
         for chain in &table.chains {
-            let skipped = if chain.base.is_some() { opening_len(family) } else { 0 };
+            let skipped = opened(family, chain);
             for (rule, r) in chain.rules.iter().enumerate().skip(skipped) {
                 let counted = r.exprs.iter().find_map(|e| match e {
                     Expr::Counter { packets, .. } => Some(*packets),
                     _ => None,
                 });
-                let chain = format!("{family} {} {}", table.name, chain.name);
+                let chain = format!("{engine}{family} {} {}", table.name, chain.name);
                 out.insert(RulePlace { place, chain, rule: rule - skipped }, counted.unwrap_or(0));
             }
         }

@@ -22,6 +22,7 @@ pub mod rng;
 pub mod ruleset;
 pub mod run;
 pub mod shrink;
+pub mod xtables;
 
 pub use case::Case;
 pub use network::Network;

@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use plumb_kernel::{NamespaceHandle, NamespaceWriter, Options};
-use plumb_model::{Read, Snapshot};
+use plumb_model::{LegacyTable, Read, Snapshot};
 use plumb_nft::{Batch, Ruleset};
 
 use super::case::Place;
 use super::ruleset::SENTINEL_PORT;
+use super::xtables::Xtables;
 use crate::error::{Failure, Result};
 use crate::netns::{self, Namespace};
 use crate::shell;
@@ -164,15 +165,70 @@ impl Network {
 
     /// Loads a ruleset by nft's own hand; what it says where it refuses.
     pub fn load_text(&mut self, place: Place, text: &str) -> Result<std::result::Result<(), String>> {
-        let mut command = Command::new("nft");
-        command.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child =
-            plumb_kernel::spawn(&mut command, &self.handles[place.index()]).map_err(failed("start nft"))?;
+        self.load_with(place, &["nft", "-f", "-"], text)
+    }
+
+    /// Loads iptables' rules and ipsets by their own tools; what they say where they refuse.
+    pub fn load_xtables(&mut self, place: Place, x: &Xtables) -> Result<std::result::Result<(), String>> {
+        let mut sets = x.sets.join("\n");
+        sets.push('\n');
+        if let Err(said) = self.load_with(place, &["ipset", "restore"], &sets)? {
+            return Ok(Err(said));
+        }
+        for family in ["ip", "ip6"] {
+            let Some(text) = x.text(family) else { continue };
+            if let Err(said) = self.load_with(place, &[&x.program(family), "-w", "60"], &text)? {
+                return Ok(Err(said));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Removes them again. Tables of iptables-legacy that are there once stay, without rules.
+    pub fn clear_xtables(&mut self, place: Place, x: &Xtables) -> Result<()> {
+        for family in ["ip", "ip6"].into_iter().filter(|_| x.legacy) {
+            let Some(text) = x.emptied(family) else { continue };
+            self.load_with(place, &[&x.program(family), "-w", "60"], &text)?
+                .map_err(failed("empty a table"))?;
+        }
+        // A list holds its members.
+        self.load_with(place, &["ipset", "flush"], "")?.map_err(failed("flush the ipsets"))?;
+        // The kernel lets go of what rules of nftables held some time after they are gone.
+        let mut said = Ok(());
+        for _ in 0..500 {
+            said = self.load_with(place, &["ipset", "destroy"], "")?;
+            if said.is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        said.map_err(failed("destroy the ipsets"))
+    }
+
+    /// Tables of iptables-legacy of a place.
+    pub fn legacy(&mut self, place: Place) -> Result<Vec<LegacyTable>> {
+        let read = plumb_kernel::read_legacy(&self.handles[place.index()]);
+        match read.map_err(failed("read iptables-legacy"))? {
+            Read::Got(tables) => Ok(tables),
+            other => Err(failed("read iptables-legacy")(format!("{:?}", other.map(|_| ())))),
+        }
+    }
+
+    fn load_with(
+        &mut self,
+        place: Place,
+        program: &[&str],
+        text: &str,
+    ) -> Result<std::result::Result<(), String>> {
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = plumb_kernel::spawn(&mut command, &self.handles[place.index()])
+            .map_err(failed("start a tool"))?;
         if let Some(mut stdin) = child.stdin.take() {
             // nft that ends early says why on stderr.
             let _ = stdin.write_all(text.as_bytes());
         }
-        let output = child.wait_with_output().map_err(failed("wait for nft"))?;
+        let output = child.wait_with_output().map_err(failed("wait for a tool"))?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         Ok(if output.status.success() { Ok(()) } else { Err(said) })
     }

@@ -7,8 +7,8 @@ use plumb_trace::state::{History, RuleRef, World};
 use plumb_trace::{Network as Walked, Walker};
 
 use super::case::{Flow, Place, Transport};
+use super::drive::{LEGACY, opened};
 use super::observe::{Arrival, Counts, Leeway, Observation, RulePlace, Seen, at};
-use super::ruleset::opening_len;
 
 /// One way that the walk says it can go.
 #[derive(Clone, Debug)]
@@ -196,10 +196,12 @@ fn count(net: &Walked<'_>, places: [usize; 3], history: &History, counts: &mut C
 
 fn rule_place(net: &Walked<'_>, places: [usize; 3], rule: &RuleRef) -> Option<RulePlace> {
     let place = *Place::ALL.iter().find(|p| places[p.index()] == rule.ns)?;
-    let table = net.namespace(rule.ns).nft.value()?.tables.get(rule.table as usize)?;
+    let namespace = net.namespace(rule.ns);
+    let table = namespace.rule_table(rule.table)?;
+    let engine = if namespace.is_legacy_table(rule.table) { LEGACY } else { "" };
     let chain = table.chains.get(rule.chain as usize)?;
     let family = table.family.word()?;
-    let skipped = if chain.base.is_some() { opening_len(family) } else { 0 };
+    let skipped = opened(family, chain);
     let index = (rule.rule as usize).checked_sub(skipped)?;
-    Some(RulePlace { place, chain: format!("{family} {} {}", table.name, chain.name), rule: index })
+    Some(RulePlace { place, chain: format!("{engine}{family} {} {}", table.name, chain.name), rule: index })
 }

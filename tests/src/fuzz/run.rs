@@ -8,8 +8,8 @@ use plumb_trace::Network as Walked;
 use plumb_trace::state::World;
 
 use super::case::{Case, Place, Transport};
-use super::drive::{Accepted, Client, counts, rise};
-use super::network::Network;
+use super::drive::{Accepted, Client, LEGACY, counts, rise};
+use super::network::{Network, failed};
 use super::observe::{COUNTED, Counts, Observation, differences};
 use super::predict::{Prediction, predict};
 use crate::error::Result;
@@ -61,7 +61,7 @@ pub enum Load {
 impl Network {
     /// Runs a case on a network without rules, and leaves it without.
     pub fn run(&mut self, case: &Case, load: Load) -> Result<Outcome> {
-        let places: Vec<Place> = case.rulesets.iter().map(|(p, _)| *p).collect();
+        let places = case.places();
         let (mut clients, mut accepted) = (Vec::new(), Accepted::new());
         let mut snapshot = std::mem::replace(&mut self.base, nothing());
         let outcome = self.run_loaded(case, load, &mut snapshot, &mut clients, &mut accepted);
@@ -70,6 +70,13 @@ impl Network {
         }
         self.base = snapshot;
         self.clear(&places)?;
+        for (place, x) in &case.xtables {
+            self.clear_xtables(*place, x)?;
+            let legacy = self.legacy(*place)?;
+            let namespace = &mut self.base.namespaces[self.at[place.index()]];
+            namespace.legacy = Read::Got(legacy);
+            namespace.ipsets = Read::Got(Vec::new());
+        }
         drop((clients, accepted));
         self.drain();
         outcome
@@ -117,11 +124,21 @@ impl Network {
             }
             snapshot.namespaces[self.at[place.index()]].nft = Read::Got(read);
         }
+        for (place, x) in &case.xtables {
+            if let Err(said) = self.load_xtables(*place, x)? {
+                return Ok(Outcome::Refused(said));
+            }
+            let (nft, legacy) = (self.ruleset(*place)?, self.legacy(*place)?);
+            let sets = plumb_kernel::read_ipsets(&self.handles[place.index()]);
+            let namespace = &mut snapshot.namespaces[self.at[place.index()]];
+            (namespace.nft, namespace.legacy) = (Read::Got(nft), Read::Got(legacy));
+            namespace.ipsets = sets.map_err(failed("read the ipsets"))?;
+        }
         let net = Walked::compile(snapshot);
         let mut worlds = vec![World::default()];
         let zones = case.rulesets.iter().any(|(_, r)| r.sets_zones());
         let mut packets = 0;
-        let places: Vec<Place> = case.rulesets.iter().map(|(p, _)| *p).collect();
+        let places = case.places();
         let mut before = self.counters(&places)?;
         for (index, flow) in case.flows.iter().enumerate() {
             let client = Client::open(self, flow)?;
@@ -176,7 +193,9 @@ impl Network {
         let mut all = Counts::new();
         for place in places {
             let ruleset = self.ruleset(*place)?;
-            all.append(&mut counts(*place, &ruleset));
+            all.append(&mut counts(*place, &ruleset.tables, ""));
+            let legacy: Vec<_> = self.legacy(*place)?.into_iter().filter_map(|t| t.table).collect();
+            all.append(&mut counts(*place, &legacy, LEGACY));
         }
         Ok(all)
     }

@@ -68,6 +68,24 @@ fn candidate(case: &Case, mut n: usize) -> Option<Case> {
             return Some(new);
         }
     }
+    for x in 0..case.xtables.len() {
+        if take(1).is_some() {
+            new.xtables.remove(x);
+            return Some(new);
+        }
+        for t in 0..case.xtables[x].1.tables.len() {
+            if take(1).is_some() {
+                new.xtables[x].1.tables.remove(t);
+                return Some(new);
+            }
+            for c in 0..case.xtables[x].1.tables[t].chains.len() {
+                if let Some(i) = take(case.xtables[x].1.tables[t].chains[c].rules.len()) {
+                    new.xtables[x].1.tables[t].chains[c].rules.remove(i);
+                    return Some(new);
+                }
+            }
+        }
+    }
     None
 }
 

@@ -61,10 +61,7 @@ fn counted(snapshot: &Snapshot, yardstick: &Yardstick, step: &str) -> Option<u64
         "neighbours" => sum(&|n| n.neighbours.items().len()),
         "routes" => sum(&|n| n.routes.items().len()),
         "sysctls" => sum(&|n| n.sysctls.0.len()),
-        "rules" | "nat" => sum(&|n| {
-            let tables = n.nft.value().map_or(&[][..], |r| &r.tables[..]);
-            tables.iter().flat_map(|t| &t.chains).map(|c| c.rules.len()).sum()
-        }),
+        "rules" | "nat" => sum(&|n| n.rule_tables().flat_map(|t| &t.chains).map(|c| c.rules.len()).sum()),
         "conntrack" => sum(&|n| n.conntrack.value().map_or(0, |c| c.entries.len())),
         "overlay" => sum(&|n| n.links.items().iter().filter(|l| l.kind == "vxlan").count()),
         "tc" => sum(&|n| n.qdiscs.items().len()),

@@ -27,10 +27,15 @@ fn counter(net: &Network, by: Decider, lang: Lang) -> Option<Evidence> {
         Decider::Policy(c) => (c.ns, c.table, c.chain),
     };
     let n = net.namespace(ns);
-    let t = n.nft.value()?.tables.get(table as usize)?;
+    let t = n.rule_table(table)?;
     let c = t.chains.get(chain as usize)?;
     let family = t.family.word().unwrap_or("inet");
-    let read_with = n.command(&format!("nft list chain {family} {} {}", t.name, c.name));
+    let read_with = if n.is_legacy_table(table) {
+        let tool = if family == "ip6" { "ip6tables-legacy" } else { "iptables-legacy" };
+        n.command(&format!("{tool} -t {} -nvL {}", t.name, c.name))
+    } else {
+        n.command(&format!("nft list chain {family} {} {}", t.name, c.name))
+    };
     let packets = match by {
         Decider::Rule(r) => c.rules.get(r.rule as usize)?.exprs.iter().find_map(|e| match e {
             plumb_nft::Expr::Counter { packets, .. } => Some(*packets),

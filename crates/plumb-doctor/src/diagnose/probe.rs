@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::finding::Unit;
 use crate::messages::{self, Lang};
-use crate::report::{Evidence, ProbeReport, Report};
+use crate::place;
+use crate::report::{Evidence, Place, ProbeReport, Report};
 
 /// What the client of a real connection saw.
 #[derive(Clone, Debug)]
@@ -47,10 +48,7 @@ pub fn with_probe(mut report: Report, before: &Snapshot, after: &Snapshot, seen:
         errno: seen.errno.clone(),
     });
     for cause in &mut report.causes {
-        let text = |k: &str| cause.place.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let key = (text("namespace"), text("family"), text("table"), text("chain"));
-        let handle = cause.place.get("handle").and_then(Value::as_u64);
-        let delta = counted(after, &key, handle).zip(counted(before, &key, handle)).map(|(a, b)| a - b);
+        let delta = counted(after, &cause.place).zip(counted(before, &cause.place)).map(|(a, b)| a - b);
         let packets = [Lang::En, Lang::Zh].map(|lang| messages::unit(lang, Unit::Packets));
         let counts = |e: &&mut Evidence| e.unit.as_deref().is_some_and(|u| packets.contains(&u));
         if let Some(e) = cause.evidence.first_mut().filter(counts) {
@@ -60,18 +58,19 @@ pub fn with_probe(mut report: Report, before: &Snapshot, after: &Snapshot, seen:
     report
 }
 
-/// Packets that a rule (or, without handle, a policy) counted.
-fn counted(s: &Snapshot, key: &(String, String, String, String), handle: Option<u64>) -> Option<i64> {
-    let (namespace, family, table, chain) = key;
-    let rules = s.namespace_by_name(namespace)?.nft.value()?;
-    let table = rules.tables.iter().find(|t| t.name == *table && t.family.word() == Some(family))?;
-    let chain = table.chain(chain)?;
-    let packets = match handle {
-        Some(h) => chain.rule(h)?.exprs.iter().find_map(|e| match e {
-            plumb_nft::Expr::Counter { packets, .. } => Some(*packets),
-            _ => None,
-        })?,
-        None => chain.base.as_ref()?.counters?.0,
+/// Packets that the rule or policy of a place counted.
+fn counted(s: &Snapshot, place: &Place) -> Option<i64> {
+    let text = |k: &str| place.get(k).and_then(Value::as_str);
+    let n = s.namespace_by_name(text("namespace")?)?;
+    let (table, chain) = place::chain_of(n, place)?;
+    let packets = match (text("rule")?, place.get("handle").and_then(Value::as_u64)) {
+        ("policy", None) => chain.base.as_ref()?.counters?.0,
+        (rule, handle) => {
+            place::rule_of(n, table, chain, rule, handle)?.exprs.iter().find_map(|e| match e {
+                plumb_nft::Expr::Counter { packets, .. } => Some(*packets),
+                _ => None,
+            })?
+        }
     };
     i64::try_from(packets).ok()
 }

@@ -85,11 +85,8 @@ fn rule_layer(net: &Network, place: &Place) -> Layer {
         return layer_of_text(missing);
     }
     let rule = text("namespace").and_then(|n| net.snapshot.namespace_by_name(n)).and_then(|n| {
-        let (family, name) = (text("family")?, text("table")?);
-        let tables = &n.nft.value()?.tables;
-        let table = tables.iter().find(|t| t.family.word() == Some(family) && t.name == name)?;
-        let handle = place.get("handle")?.as_u64()?;
-        table.chain(text("chain")?)?.rules.iter().find(|r| r.handle == handle)
+        let (table, chain) = super::chain_of(n, place)?;
+        super::rule_of(n, table, chain, text("rule")?, place.get("handle").and_then(Value::as_u64))
     });
     rule.map_or(Layer::Netfilter, layer_of_rule)
 }

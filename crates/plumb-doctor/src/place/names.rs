@@ -30,10 +30,7 @@ impl<'n, 's> Names<'n, 's> {
 
     fn listing(&mut self, at: RuleRef) -> Listing {
         let net = self.net;
-        *self
-            .listings
-            .entry((at.ns, at.table))
-            .or_insert_with(|| nft::table(net, at.ns, at.table).map_or(Listing::Nft, nft::listing))
+        *self.listings.entry((at.ns, at.table)).or_insert_with(|| nft::listing(net, at.ns, at.table))
     }
 
     /// As [`rule_text`](super::rule_text).

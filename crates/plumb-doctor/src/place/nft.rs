@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use plumb_model::Namespace;
 use plumb_nft::text::{self, Options};
 use plumb_nft::{Chain, ChainRef, Data, Expr, Family, Rule, Set, Table, Verdict};
 use plumb_trace::Network;
 use plumb_trace::event::SetRef;
 use plumb_trace::state::{ChainPlace, NsIndex, RuleRef};
 use plumb_xtables::nft_compat::{has_xtables_expression, is_xtables_table, xtables_rule};
-use plumb_xtables::{NoSetNames, XtFamily};
+use plumb_xtables::{XtFamily, legacy};
 use serde_json::Value;
 
 use super::{namespace, of, set};
@@ -21,6 +22,8 @@ pub enum Listing {
     Nft,
     /// `iptables-nft -S`, `ip6tables-nft -S`
     Xtables,
+    /// `iptables-legacy -S`, `ip6tables-legacy -S`
+    Legacy,
 }
 
 impl Listing {
@@ -30,6 +33,7 @@ impl Listing {
         match self {
             Self::Nft => "nft",
             Self::Xtables => "xtables-nft",
+            Self::Legacy => "xtables-legacy",
         }
     }
 }
@@ -43,7 +47,7 @@ fn xt_family(table: &Table) -> Option<XtFamily> {
 }
 
 pub(super) fn table<'s>(net: &Network<'s>, ns: NsIndex, table: u32) -> Option<&'s Table> {
-    of(net, ns)?.nft.value()?.tables.get(table as usize)
+    of(net, ns)?.rule_table(table)
 }
 
 fn chain<'s>(net: &Network<'s>, at: ChainPlace) -> Option<(&'s Table, &'s Chain)> {
@@ -56,16 +60,25 @@ fn found<'s>(net: &Network<'s>, at: RuleRef) -> Option<(&'s Table, &'s Chain, &'
     Some((t, c, c.rules.get(at.rule as usize)?))
 }
 
-/// Which tool lists the rules of a table.
+/// Which tool lists the rules of the table with this number.
 #[must_use]
-pub fn listing(table: &Table) -> Listing {
+pub fn listing(net: &Network, ns: NsIndex, number: u32) -> Listing {
+    let Some(found) = table(net, ns, number) else { return Listing::Nft };
+    if of(net, ns).is_some_and(|n| n.is_legacy_table(number)) {
+        return Listing::Legacy;
+    }
+    listing_of_table(found)
+}
+
+/// Which tool lists the rules of a table of nftables.
+pub(crate) fn listing_of_table(table: &Table) -> Listing {
     if is_xtables_table(table) { Listing::Xtables } else { Listing::Nft }
 }
 
 /// A rule in a table of nft that holds an xtables match was written by iptables-nft all the same, and only its own
 /// listing shows it.
 fn listing_of_rule(table: &Table, rule: &Rule, of_table: Listing) -> Listing {
-    if has_xtables_expression(&rule.exprs) && xt_family(table).is_some() {
+    if of_table == Listing::Nft && has_xtables_expression(&rule.exprs) && xt_family(table).is_some() {
         Listing::Xtables
     } else {
         of_table
@@ -87,21 +100,72 @@ fn line(
     of_table: Listing,
 ) -> (Listing, String) {
     let listing = listing_of_rule(table, rule, of_table);
-    if listing == Listing::Xtables
-        && let Some(family) = xt_family(table)
-        && let Ok(xt) = xtables_rule(family, &chain.name, &rule.exprs)
+    let read = xt_family(table).and_then(|family| match listing {
+        Listing::Nft => None,
+        Listing::Xtables => xtables_rule(family, &chain.name, &rule.exprs).ok(),
+        Listing::Legacy => None,
+    });
+    if listing == Listing::Legacy
+        && let Some(text) = of(net, ns).and_then(|n| legacy_text(n, table, chain, rule))
     {
-        return (listing, xt.text(&NoSetNames));
+        return (listing, text);
+    }
+    if let Some(xt) = read {
+        return (listing, xt.text(&of(net, ns).map(Namespace::set_names).unwrap_or_default()));
     }
     let text = text::rule_with(table, rule, &options(net, ns));
     // A jump into a chain without a name is listed over several lines.
     (listing, text.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "))
 }
 
+/// A rule of iptables-legacy as `iptables-legacy -S` prints it.
+fn legacy_text(n: &Namespace, table: &Table, chain: &Chain, rule: &Rule) -> Option<String> {
+    let read = legacy::rule(xt_family(table)?, &chain.name, &rule.exprs).ok()?;
+    Some(read.text(&n.set_names()))
+}
+
+/// Table and chain of a place that has them.
+#[must_use]
+pub fn chain_of<'n>(n: &'n Namespace, place: &Place) -> Option<(&'n Table, &'n Chain)> {
+    let text = |key: &str| place.get(key).and_then(Value::as_str);
+    let (family, name) = (text("family")?, text("table")?);
+    let legacy = text("backend") == Some(Listing::Legacy.backend());
+    let mut tables = (0..).zip(n.rule_tables());
+    let (_, table) = tables.find(|(i, t)| {
+        n.is_legacy_table(*i) == legacy && t.family.word() == Some(family) && t.name == name
+    })?;
+    Some((table, table.chain(text("chain")?)?))
+}
+
+/// A rule of a chain by its handle or, where it has none, by its text: of rules that read alike, the first.
+#[must_use]
+pub fn rule_of<'n>(
+    n: &Namespace,
+    table: &Table,
+    chain: &'n Chain,
+    text: &str,
+    handle: Option<u64>,
+) -> Option<&'n Rule> {
+    match handle {
+        Some(handle) => chain.rule(handle),
+        None => chain.rules.iter().find(|r| legacy_text(n, table, chain, r).as_deref() == Some(text)),
+    }
+}
+
+/// How a changed rule would read in the place of another.
+#[must_use]
+pub fn condition_text(net: &Network, at: RuleRef, rule: &Rule) -> String {
+    let Some((t, c, _)) = found(net, at) else { return String::new() };
+    match listing(net, at.ns, at.table) {
+        Listing::Legacy => line(net, at.ns, t, c, rule, Listing::Legacy).1,
+        _ => text::rule(t, rule),
+    }
+}
+
 /// A rule as its own tool lists it, without handle and counter values.
 #[must_use]
 pub fn rule_text(net: &Network, at: RuleRef) -> String {
-    rule_text_as(net, at, table(net, at.ns, at.table).map_or(Listing::Nft, listing))
+    rule_text_as(net, at, listing(net, at.ns, at.table))
 }
 
 pub(super) fn rule_text_as(net: &Network, at: RuleRef, of_table: Listing) -> String {
@@ -133,7 +197,11 @@ fn family(table: &Table) -> String {
 fn chain_keys(net: &Network, at_chain: ChainPlace, listing: Option<Listing>) -> Place {
     let mut place = namespace(net, at_chain.ns);
     let Some((t, c)) = chain(net, at_chain) else { return place };
-    set(&mut place, "backend", listing.unwrap_or_else(|| self::listing(t)).backend());
+    set(
+        &mut place,
+        "backend",
+        listing.unwrap_or_else(|| self::listing(net, at_chain.ns, at_chain.table)).backend(),
+    );
     set(&mut place, "family", family(t));
     set(&mut place, "table", t.name.clone());
     set(&mut place, "chain", c.name.clone());
@@ -165,7 +233,7 @@ fn device(table: &Table, chain: &Chain) -> Option<String> {
 /// A rule; `via` says how the packet got there.
 #[must_use]
 pub fn rule(net: &Network, rule: RuleRef, via: &[String]) -> Place {
-    rule_as(net, rule, table(net, rule.ns, rule.table).map_or(Listing::Nft, listing), via)
+    rule_as(net, rule, listing(net, rule.ns, rule.table), via)
 }
 
 pub(super) fn rule_as(net: &Network, rule: RuleRef, of_table: Listing, via: &[String]) -> Place {
@@ -174,7 +242,9 @@ pub(super) fn rule_as(net: &Network, rule: RuleRef, of_table: Listing, via: &[St
     let (listing, text) = line(net, rule.ns, t, c, r, of_table);
     let mut place = chain_keys(net, of, Some(listing));
     set(&mut place, "rule", text);
-    set(&mut place, "handle", r.handle);
+    if listing != Listing::Legacy {
+        set(&mut place, "handle", r.handle);
+    }
     add_via(&mut place, via);
     place
 }

@@ -4,11 +4,7 @@ use std::fs;
 use std::os::fd::{AsRawFd, RawFd};
 
 use plumb_model::Link;
-use plumb_nft::DecodeError;
-use plumb_nft::nlattr::{Attrs, Writer};
 
-use crate::error::{KernelError, Result};
-use crate::netlink::{Message, Socket};
 use crate::sys;
 
 /// `BPF_TCX_INGRESS` and what else hangs on a device (include/uapi/linux/bpf.h).
@@ -86,40 +82,6 @@ fn cgroup_root(mountinfo: &str) -> Option<String> {
         let (root, path) = (fields.next()?, fields.next()?);
         (kind.starts_with("cgroup2 ") && root == "/").then(|| path.to_owned())
     })
-}
-
-/// Names of the ipsets, by the index that rules use for them (`IPSET_CMD_LIST`, headers alone).
-pub(super) fn ipsets(socket: &mut Socket) -> Result<Vec<(u16, String)>> {
-    const WHAT: &str = "list the ipsets";
-    const IPSET_CMD_LIST: u16 = 6 << 8 | 7;
-    const LIST_HEADER: u32 = 1 << 2;
-    let mut request = Writer::new();
-    request.raw(&[0; 4]);
-    // IPSET_ATTR_PROTOCOL: the 7th is the first that tells the index.
-    request.u8(1, 7);
-    request.be32(6, LIST_HEADER);
-    let list = socket.dump_list(WHAT, IPSET_CMD_LIST, &request.into_bytes(), ipset);
-    match list {
-        Ok(list) => Ok(list.items().to_vec()),
-        Err(KernelError::Refused { errno: libc::ENOENT, .. }) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-fn ipset(message: &Message<'_>) -> std::result::Result<Option<(u16, String)>, DecodeError> {
-    const WHAT: &str = "ipset";
-    let rest = message.payload.get(4..).unwrap_or_default();
-    let (mut name, mut kind, mut index) = (None, String::new(), 0);
-    for attr in Attrs::new(rest, WHAT) {
-        let attr = attr?;
-        match attr.number {
-            2 => name = Some(attr.text()),
-            3 => kind = attr.text(),
-            11 => index = attr.be16(WHAT)?,
-            _ => {}
-        }
-    }
-    Ok(name.map(|name| (index, format!("{name} ({kind})"))))
 }
 
 #[cfg(test)]

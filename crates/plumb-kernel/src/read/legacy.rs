@@ -83,16 +83,19 @@ fn table(family: IpFamily, name: &str) -> Result<Option<LegacyTable>> {
             Err(e) => return Err(KernelError::io(what, e)),
         }
         let entries = answer.split_off(NAME + 8);
-        return Ok(Some(LegacyTable {
+        let read = LegacyTable {
             family,
             name: name.to_owned(),
             valid_hooks: word(0),
             hook_entry: [word(1), word(2), word(3), word(4), word(5)],
             underflow: [word(6), word(7), word(8), word(9), word(10)],
             num_entries: word(11),
-            only_accepts: only_accepts(family, word(11), &entries),
+            only_accepts: false,
             entries: Bytes(entries),
-        }));
+            table: None,
+            problem: None,
+        };
+        return Ok(Some(read.decoded()));
     }
     Err(KernelError::Protocol { what, problem: "the table changed each time it was read".into() })
 }
@@ -101,71 +104,5 @@ fn put_name(buffer: &mut [u8], name: &str) {
     // The last byte stays NUL.
     for (slot, byte) in buffer.iter_mut().take(NAME - 1).zip(name.bytes()) {
         *slot = byte;
-    }
-}
-
-/// Whether the table holds nothing but policies, all ACCEPT, and the closing error entry: as many entries as built-in
-/// chains and one more, each with no match and the standard verdict ACCEPT.
-fn only_accepts(family: IpFamily, num_entries: u32, entries: &[u8]) -> bool {
-    // `struct ipt_entry`: `ipt_ip` 84 bytes, nfcache 4, target_offset, next_offset, comefrom 4, counters 16.
-    // `struct ip6t_entry`: `ip6t_ip6` 136 bytes, the rest alike.
-    let head = match family {
-        IpFamily::V4 => 84,
-        IpFamily::V6 => 136,
-    };
-    let u16_at = |at: usize| entries.get(at..at + 2).and_then(|b| b.try_into().ok()).map(u16::from_ne_bytes);
-    let i32_at = |at: usize| entries.get(at..at + 4).and_then(|b| b.try_into().ok()).map(i32::from_ne_bytes);
-    let (mut at, mut seen) = (0_usize, 0_u32);
-    while at < entries.len() {
-        let (Some(target), Some(next)) = (u16_at(at + head + 4), u16_at(at + head + 6)) else { return false };
-        seen += 1;
-        if seen == num_entries {
-            // The error entry: nothing gets there.
-            return true;
-        }
-        let target = at + usize::from(target);
-        // `struct xt_entry_target`: size 2, name 29, revision 1; the standard target has an empty name, then its verdict.
-        let name = entries.get(target + 2);
-        // `-NF_ACCEPT - 1`
-        if name != Some(&0) || i32_at(target + 32) != Some(-2) || next == 0 {
-            return false;
-        }
-        at += usize::from(next);
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn entry(verdict: i32) -> Vec<u8> {
-        let mut e = vec![0; 112];
-        e[88..90].copy_from_slice(&112u16.to_ne_bytes());
-        e[90..92].copy_from_slice(&152u16.to_ne_bytes());
-        e.extend_from_slice(&[40, 0]);
-        e.extend_from_slice(&[0; 30]);
-        e.extend_from_slice(&verdict.to_ne_bytes());
-        e.extend_from_slice(&[0; 4]);
-        e
-    }
-
-    #[test]
-    fn policies_alone_decide_nothing() {
-        let error = entry(0);
-        let accepts = [entry(-2), entry(-2), entry(-2), error.clone()].concat();
-        assert!(only_accepts(IpFamily::V4, 4, &accepts));
-        let drops = [entry(-2), entry(-1), entry(-2), error].concat();
-        assert!(!only_accepts(IpFamily::V4, 4, &drops));
-        assert!(!only_accepts(IpFamily::V4, 4, &accepts[..200]));
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400), n in 0u32..5) {
-            let _ = only_accepts(IpFamily::V4, n, &bytes);
-            let _ = only_accepts(IpFamily::V6, n, &bytes);
-        }
     }
 }

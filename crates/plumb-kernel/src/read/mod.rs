@@ -4,6 +4,7 @@ mod address;
 mod conntrack;
 mod counters;
 mod engines;
+mod ipset;
 mod legacy;
 mod link;
 mod link_settings;
@@ -35,6 +36,20 @@ pub(crate) use nft::{
 pub(crate) use route::{RTM_DELROUTE, RTM_NEWROUTE};
 pub(crate) use rule::{RTM_DELRULE, RTM_NEWRULE};
 pub(crate) use wire::Fields;
+
+use plumb_model::{IpSet, LegacyTable, Read as ReadOf};
+
+use crate::NamespaceHandle;
+
+/// The tables of iptables-legacy of one namespace, for whoever reads them again and again.
+pub fn read_legacy(namespace: &NamespaceHandle) -> Result<ReadOf<Vec<LegacyTable>>> {
+    namespace.run(legacy::read)?
+}
+
+/// The ipsets of one namespace.
+pub fn read_ipsets(namespace: &NamespaceHandle) -> Result<ReadOf<Vec<IpSet>>> {
+    namespace.run(|| ipset::read(&mut crate::netlink::Socket::open(crate::netlink::Subsystem::Netfilter)?))?
+}
 
 use std::collections::VecDeque;
 use std::fmt;

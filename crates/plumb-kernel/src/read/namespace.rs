@@ -5,8 +5,8 @@ use std::path::Path;
 use plumb_model::{Namespace, Read};
 
 use super::{
-    Options, absence, address, conntrack, counters, engines, legacy, link, neighbour, nft, recent, route,
-    rule,
+    Options, absence, address, conntrack, counters, engines, ipset, legacy, link, neighbour, nft, recent,
+    route, rule,
 };
 use super::{processes, resolver, sockets, statistics, sysctl, traffic_control};
 use crate::discover::Found;
@@ -148,12 +148,9 @@ fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, opt
             Read::Absent { feature: absent("nf_tables") }
         };
         if features.has("ip_set") {
-            match engines::ipsets(&mut socket) {
-                Ok(sets) => n.other_engines.extend(sets.iter().map(|(i, s)| format!("ipset {i}: {s}"))),
-                // Without the right to ask, nftables says so already.
-                Err(error) if error.is_denied() => {}
-                Err(error) => gaps.push(error.to_string()),
-            }
+            n.ipsets = absence(ipset::read(&mut socket), "ipsets", "ip_set", gaps);
+        } else {
+            n.ipsets = Read::Absent { feature: absent("ip_set") };
         }
     }
     if options.parts.statistics {

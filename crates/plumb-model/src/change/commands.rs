@@ -88,6 +88,32 @@ pub(super) fn quote(word: &str) -> String {
     }
 }
 
+/// The arguments of `iptables -S` for a shell: what stands in double quotes there (comments, names) may hold anything.
+pub(super) fn shell_arguments(saved: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let (mut word, mut quoted, mut begun) = (String::new(), false, false);
+    let mut chars = saved.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => (quoted, begun) = (!quoted, true),
+            '\\' if quoted => word.extend(chars.next()),
+            ' ' if !quoted => {
+                if begun || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            c => word.push(c),
+        }
+    }
+    if begun || !word.is_empty() {
+        words.push(word);
+    }
+    // A `!` by itself is history expansion in no shell.
+    let quoted = words.iter().map(|w| if w == "!" { w.clone() } else { quote(w) });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
 /// Quotes a text of several words as one argument where a shell would change it: `nft` joins its arguments again.
 fn quote_text(text: &str) -> String {
     if text.split(' ').all(|w| !w.is_empty() && quote(w) == w) { text.to_owned() } else { quote(text) }
@@ -102,7 +128,7 @@ impl Action {
             }
             Self::AddRule { family, table, xtables: Some(arguments), .. } => {
                 let tool = if *family == Family::Ip6 { "ip6tables-nft" } else { "iptables-nft" };
-                format!("{tool} -t {} {arguments}", quote(table))
+                format!("{tool} -t {} {}", quote(table), shell_arguments(arguments))
             }
             Self::AddRule { family, table, chain, position, rule, xtables: None } => {
                 let holder = ns.nft.value()?.table(*family, table)?;
@@ -135,6 +161,9 @@ impl Action {
                 format!("nft delete element {} {} {text}", in_table(*family, table)?, quote(set))
             }
             Self::AddTable(table) => format!("nft {}", quote(&table_text(ns, table)?)),
+            Self::AddIpsetElement { set, element } => super::ipset::command(ns, "add", set, element)?,
+            Self::DeleteIpsetElement { set, element } => super::ipset::command(ns, "del", set, element)?,
+            Self::Legacy(action) => super::legacy::command(ns, action)?,
             Self::DeleteTable { family, table } => format!("nft delete table {}", in_table(*family, table)?),
             Self::AddRoute(route) => route_command("add", route, ns),
             Self::DeleteRoute(route) => route_command("del", route, ns),
@@ -364,4 +393,25 @@ fn conntrack_command(entry: &CtEntry) -> String {
         command.push_str(&format!(" {option} {}", entry.zone));
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_of_iptables_are_safe_in_a_shell() {
+        for (saved, safe) in [
+            ("-A x -s 10.0.0.1/32 ! -i eth0 -j DROP", "-A x -s 10.0.0.1/32 ! -i eth0 -j DROP"),
+            (
+                r#"-A x -m comment --comment "a $HOME `id`" -j y"#,
+                "-A x -m comment --comment 'a $HOME `id`' -j y",
+            ),
+            (r#"--comment "say \"it's\"""#, r#"--comment 'say "it'\''s"'"#),
+            ("-D a$b;c 1", "-D 'a$b;c' 1"),
+            (r#"--comment """#, "--comment ''"),
+        ] {
+            assert_eq!(shell_arguments(saved), safe);
+        }
+    }
 }

@@ -7,6 +7,8 @@ mod address;
 mod bridge;
 mod commands;
 mod error;
+mod ipset;
+mod legacy;
 mod link;
 mod nft;
 mod nft_text;
@@ -26,8 +28,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use sysctl::device_part;
 
 use crate::{
-    Address, CtEntry, FdbEntry, IpFamily, Mac, Namespace, NamespaceId, Neighbour, PolicyRule, Protocol,
-    Route, Snapshot, fmt_ct_entry, fmt_rule,
+    Address, CtEntry, FdbEntry, IpFamily, IpSetElement, Mac, Namespace, NamespaceId, Neighbour, PolicyRule,
+    Protocol, Route, Snapshot, fmt_ct_entry, fmt_rule,
 };
 
 /// A change to one namespace.
@@ -78,6 +80,12 @@ pub enum Action {
     DeleteElement { family: Family, table: String, set: String, element: Element },
     /// Add a table with all that is in it.
     AddTable(Table),
+    /// The same to a table of iptables-legacy: [`Action::DeleteRule`], [`Action::AddRule`], [`Action::SetPolicy`].
+    Legacy(Box<Action>),
+    /// Add an element to an ipset.
+    AddIpsetElement { set: String, element: IpSetElement },
+    /// Delete an element of an ipset.
+    DeleteIpsetElement { set: String, element: IpSetElement },
     /// Delete a table.
     DeleteTable { family: Family, table: String },
     /// Add a route.
@@ -162,6 +170,9 @@ impl Namespace {
                 nft::delete_element(nft::table(self, *family, table)?, set, element)
             }
             Action::AddTable(table) => nft::add_table(self, table),
+            Action::AddIpsetElement { set, element } => ipset::add(self, set, element),
+            Action::DeleteIpsetElement { set, element } => ipset::delete(self, set, element),
+            Action::Legacy(action) => legacy::apply(self, action),
             Action::DeleteTable { family, table } => nft::delete_table(self, *family, table),
             Action::AddRoute(route) => route::add(self, route),
             Action::DeleteRoute(route) => route::delete(self, route),

@@ -47,6 +47,7 @@ impl Redactor {
             nft,
             legacy,
             recent,
+            ipsets,
             other_engines,
             conntrack,
             sockets,
@@ -91,6 +92,7 @@ impl Redactor {
         self.part(nft, |r, all| r.ruleset(all));
         self.part(legacy, |r, all| all.iter_mut().for_each(|x| r.legacy(x)));
         self.part(recent, |r, all| all.iter_mut().for_each(|x| r.recent_list(x)));
+        self.part(ipsets, |r, all| all.iter_mut().for_each(|x| r.ipset(x)));
         self.part(conntrack, |r, all| all.entries.iter_mut().for_each(|x| r.ct_entry(x)));
         self.part(sockets, |r, all| all.iter_mut().for_each(|x| r.socket(x)));
         // Kinds, handles and numbers.

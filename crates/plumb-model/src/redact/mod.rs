@@ -13,6 +13,7 @@ mod address;
 mod hash;
 mod headers;
 mod host;
+mod ipset;
 mod names;
 mod network;
 mod nft;

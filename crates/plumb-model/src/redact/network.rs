@@ -218,9 +218,14 @@ impl Redactor {
             num_entries: _,
             entries,
             only_accepts,
+            table: rules,
+            problem: _,
         } = table;
         if !*only_accepts && !entries.is_empty() {
-            self.warn(format!("iptables-legacy {name}: its rules were taken out"));
+            self.warn(format!("iptables-legacy {name}: its rules, which could not be read, were taken out"));
+        }
+        if let Some(rules) = rules {
+            self.table(rules);
         }
         *name = self.names.name(Name::Table, name);
         entries.0.clear();

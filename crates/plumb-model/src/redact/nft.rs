@@ -21,7 +21,7 @@ impl Redactor {
         }
     }
 
-    fn table(&mut self, table: &mut Table) {
+    pub(super) fn table(&mut self, table: &mut Table) {
         let sets = table.sets.clone();
         let Table {
             family,

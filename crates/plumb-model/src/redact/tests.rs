@@ -412,3 +412,54 @@ fn names_resolve_as_before() {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }
+
+#[test]
+fn rules_of_iptables_legacy_and_elements_of_ipsets_are_replaced() {
+    use crate::{IpSet, IpSetElement, LegacyTable};
+    let wanted = [10, 1, 2, 0];
+    let mask = Expr::Bitwise {
+        sreg: R1,
+        dreg: R1,
+        len: 4,
+        op: BitwiseOp::Bool { mask: vec![255, 255, 255, 0].into(), xor: vec![0; 4].into() },
+    };
+    let mut snapshot = machine(vec![rule(vec![saddr(), mask, cmp(CmpOp::Eq, &wanted)])], vec![]);
+    let ns = &mut snapshot.namespaces[0];
+    let table = ns.nft.value().unwrap().tables[0].clone();
+    ns.legacy = Read::Got(vec![LegacyTable {
+        family: IpFamily::V4,
+        name: "filter".into(),
+        valid_hooks: 14,
+        hook_entry: [0; 5],
+        underflow: [0; 5],
+        num_entries: 4,
+        entries: Default::default(),
+        only_accepts: false,
+        table: Some(Table { name: "filter".into(), ..table }),
+        problem: None,
+    }]);
+    let element = IpSetElement {
+        ip: Some(IpAddr::from(wanted)),
+        cidr: Some(24),
+        iface: Some("veth-shop".into()),
+        comment: Some("customer".into()),
+        ..IpSetElement::default()
+    };
+    ns.ipsets = Read::Got(vec![IpSet {
+        name: "customer-a".into(),
+        kind: "hash:net,iface".into(),
+        elements: vec![element],
+        ..IpSet::default()
+    }]);
+    let out = snapshot.redact(KEY).unwrap();
+    let ns = &out.snapshot.namespaces[0];
+    let network = octets(Addresses::new(KEY).network(IpAddr::from(wanted), 24));
+    let table = ns.legacy.items()[0].table.as_ref().unwrap();
+    assert_eq!(table.name, "filter");
+    assert!(table.chains[0].rules[0].exprs.contains(&cmp(CmpOp::Eq, &network)));
+    let set = &ns.ipsets.items()[0];
+    assert_ne!(set.name, "customer-a");
+    assert_eq!(set.elements[0].ip.map(octets), Some(network));
+    assert_eq!(set.elements[0].iface.as_deref(), Some(ns.links.items()[0].name.as_str()));
+    assert_eq!(set.elements[0].comment.as_deref(), Some(""));
+}

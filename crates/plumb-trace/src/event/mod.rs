@@ -145,6 +145,15 @@ pub enum Event {
         /// Index of the element that was found.
         element: Option<usize>,
     },
+    /// An ipset was asked for the packet.
+    IpSet {
+        /// By which rule.
+        rule: RuleRef,
+        /// Index of the set in the snapshot.
+        set: usize,
+        /// Index of the element that was found.
+        element: Option<usize>,
+    },
     /// A mark was set.
     Mark {
         /// By which rule.

@@ -72,7 +72,8 @@ impl Netfilter {
     /// Compiles the tables of a namespace. `ns` is its index in the snapshot.
     #[must_use]
     pub fn compile(ns: NsIndex, namespace: &Namespace) -> Self {
-        let mut out = Self { ns, ..Self::default() };
+        let nft_tables = (0..u32::MAX).find(|t| namespace.is_legacy_table(*t)).unwrap_or(0);
+        let mut out = Self { ns, nft_tables, ..Self::default() };
         out.devices = namespace
             .links
             .items()
@@ -88,13 +89,12 @@ impl Netfilter {
             })
             .collect();
         out.devices.sort_by_key(|d| d.index);
-        let Some(ruleset) = namespace.nft.value() else { return out };
-        for (number, table) in ruleset.tables.iter().enumerate() {
+        for (number, table) in namespace.rule_tables().enumerate() {
             out.users.add(table);
             out.table(number as u32, table);
         }
         out.rank();
-        out.hook_all(&ruleset.tables, namespace);
+        out.hook_all(namespace);
         out
     }
 
@@ -209,9 +209,9 @@ impl Netfilter {
         out
     }
 
-    fn hook_all(&mut self, tables: &[Table], namespace: &Namespace) {
+    fn hook_all(&mut self, namespace: &Namespace) {
         let mut chain_number = 0_u32;
-        for table in tables {
+        for table in namespace.rule_tables() {
             // Chains are dumped in the order in which they were made; so they were hooked.
             for chain in &table.chains {
                 let index = chain_number;

@@ -103,8 +103,7 @@ impl Run<'_> {
     /// The expressions of the rule that a branch is at, up to the first that is asked for.
     fn exprs_before(&self, b: &Branch, is_it: impl Fn(&Expr) -> bool) -> &[Expr] {
         let at = self.rule_of(b);
-        let exprs = self.env.namespace.nft.value().and_then(|ruleset| {
-            let table = ruleset.tables.get(at.table as usize)?;
+        let exprs = self.env.namespace.rule_table(at.table).and_then(|table| {
             let rule = table.chains.get(at.chain as usize)?.rules.get(at.rule as usize)?;
             rule.exprs.get(..rule.exprs.iter().position(is_it)?)
         });

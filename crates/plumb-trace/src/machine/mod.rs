@@ -110,6 +110,8 @@ pub struct Netfilter {
     devices: Vec<ops::Device>,
     hooks: compile::Hooks,
     users: conntrack_users::Users,
+    /// Tables of nftables; those of iptables-legacy are counted after them.
+    nft_tables: u32,
 }
 
 impl Netfilter {

@@ -236,8 +236,9 @@ impl Run<'_> {
             Verd::Return => b.rule = self.nf.chains.get(b.chain as usize).map_or(u32::MAX, |c| c.end),
             Verd::Jump(chain) | Verd::Goto(chain) => {
                 if let Verd::Jump(_) = verdict {
-                    // The kernel checks the depth when rules are loaded, and drops beyond it.
-                    if b.frames.len() >= STACK {
+                    // nftables checks the depth when rules are loaded, and drops beyond it; iptables-legacy makes its stack
+                    // as deep as its tables need (`xt_jumpstack_alloc`), and refuses loops.
+                    if b.frames.len() >= STACK && self.rule_of(b).table < self.nf.nft_tables {
                         return Some(self.verdict(b, by, false));
                     }
                     b.frames.push(Frame { chain: b.chain, rule: b.rule });

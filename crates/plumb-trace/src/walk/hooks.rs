@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, Namespace, Read};
+use plumb_model::{IpFamily, LegacyTable, Namespace, Read};
 use plumb_nft::{ChainType, Hook};
 use smallvec::SmallVec;
 
@@ -31,8 +31,8 @@ enum Step {
     Track,
     /// The nat chains of this hook, and translation.
     Nat(NatKind, Vec<BaseChain>),
-    /// A table of iptables-legacy, by name.
-    Legacy(String),
+    /// A table of iptables-legacy whose entries could not be read to rules: its name, and why.
+    Legacy(String, String),
     /// Something that could decide and is not known: rules that could not be read, IPVS, BPF programs.
     Unknown(String),
     /// The tracker's confirmation.
@@ -58,8 +58,8 @@ impl HookPlan {
                 IpFamily::V4 => Path::Ip,
                 IpFamily::V6 => Path::Ip6,
             };
-            let legacy: Vec<_> =
-                n.legacy.items().iter().filter(|t| t.family == family && !t.only_accepts).collect();
+            let unread: Vec<_> =
+                n.legacy.items().iter().filter(|t| t.family == family && is_unread(t)).collect();
             // The first nat chain of a family registers the tracker's nat hooks, all four of them (`nf_nat_register_fn`).
             let nat_since = HOOKS
                 .iter()
@@ -83,9 +83,9 @@ impl HookPlan {
                 for what in unknown_at(n, hook) {
                     steps.push((i64::MIN, 0, Step::Unknown(what)));
                 }
-                for t in &legacy {
+                for t in &unread {
                     if t.valid_hooks & (1 << hook.number()) != 0 {
-                        steps.push((legacy_priority(&t.name, hook), 3, Step::Legacy(t.name.clone())));
+                        steps.push((legacy_priority(&t.name, hook), 3, unread_step(t)));
                     }
                 }
                 if tracked[f] {
@@ -129,6 +129,17 @@ fn unknown_at(n: &Namespace, hook: Hook) -> Vec<String> {
     };
     out.extend(n.other_engines.iter().filter(decides).cloned());
     out
+}
+
+/// Whether a table of iptables-legacy may decide something, and its rules are not known: they could not be read, or
+/// were taken out of the snapshot.
+fn is_unread(t: &LegacyTable) -> bool {
+    t.table.is_none() && !t.only_accepts
+}
+
+fn unread_step(t: &LegacyTable) -> Step {
+    let why = t.problem.as_deref().unwrap_or("the snapshot does not hold its rules");
+    Step::Legacy(t.name.clone(), why.to_owned())
 }
 
 /// Priorities of iptables-legacy's tables (include/uapi/linux/netfilter_ipv4.h).
@@ -231,8 +242,9 @@ impl Walker<'_, '_> {
                 confirm(&mut s);
                 next.push(s);
             }
-            Step::Legacy(table) => {
-                let what = format!("table {table} of iptables-legacy ({})", env.family.nft_name());
+            Step::Legacy(table, why) => {
+                let family = env.family.nft_name();
+                let what = format!("table {table} of iptables-legacy ({family}): {why}");
                 self.assume(&mut s, Unknown { ns: env.ns, rule: None, device: None, what });
                 next.push(s);
             }

@@ -123,7 +123,7 @@ impl Network<'_> {
     /// Names of a chain's table and of the chain.
     #[must_use]
     pub fn chain_name(&self, place: ChainPlace) -> (String, String) {
-        let table = self.namespace(place.ns).nft.value().and_then(|r| r.tables.get(place.table as usize));
+        let table = self.namespace(place.ns).rule_table(place.table);
         let chain = table.and_then(|t| t.chains.get(place.chain as usize));
         (
             table.map_or_else(String::new, |t| t.name.clone()),

@@ -7,11 +7,14 @@ mod protocols;
 mod sets;
 mod statements;
 mod words;
+mod xtables;
 
 use super::case::{Case, Place};
 use super::rng::Rng;
 use super::ruleset::{Chain, Rule, Ruleset, Table};
 use sets::Named;
+
+pub use xtables::xtables_case;
 
 /// Hook of a base chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +81,7 @@ pub fn case(seed: u64) -> Case {
         }
     }
     let flows = flows::flows(&mut rng, &rulesets);
-    Case { seed, rulesets, flows }
+    Case { seed, rulesets, xtables: Vec::new(), flows }
 }
 
 fn ruleset(rng: &mut Rng, place: Place) -> Ruleset {

@@ -66,7 +66,7 @@ pub(super) fn two_backends(look: &Look<'_>) -> Vec<Observation> {
                 t.family == family
                     && t.name == legacy.name
                     && !t.is_dormant()
-                    && place::listing(t) == Listing::Xtables
+                    && place::listing_of_table(t) == Listing::Xtables
                     && t.chains.iter().any(|c| c.base.is_some() && !c.rules.is_empty())
             });
             let Some(other) = other else { continue };

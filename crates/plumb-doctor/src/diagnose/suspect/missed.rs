@@ -7,7 +7,6 @@ use plumb_trace::event::Event;
 use plumb_trace::state::{NsIndex, RuleRef};
 
 use super::nat::{add_before, delete, rule_text};
-use super::rules::table_of;
 use super::{Case, Suspect};
 use crate::finding::Finding;
 use crate::place;
@@ -32,8 +31,7 @@ pub(super) fn missed(case: &Case) -> Vec<Suspect> {
         }
     }
     for ns in seen {
-        let Some(ruleset) = case.net.namespace(ns).nft.value() else { continue };
-        for (t, table) in ruleset.tables.iter().enumerate() {
+        for (t, table) in case.net.namespace(ns).rule_tables().enumerate() {
             for (c, chain) in table.chains.iter().enumerate() {
                 for (r, rule) in chain.rules.iter().enumerate() {
                     if !translates_source(&rule.exprs) {
@@ -58,7 +56,6 @@ fn translates_source(exprs: &[Expr]) -> bool {
 
 /// The rule with one condition less, in its place.
 fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
-    let Some(table) = table_of(case, at.ns, at.table) else { return Vec::new() };
     let conditions: Vec<usize> = rule
         .exprs
         .iter()
@@ -90,7 +87,7 @@ fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
         let finding = Finding::NatMissed {
             namespace: case.name(at.ns),
             rule: rule_text(&place),
-            condition: plumb_nft::text::rule(table, &wider),
+            condition: place::condition_text(case.net, at, &wider),
         };
         let (Some(add), Some(remove)) = (add_before(case, at, wider), delete(case, at)) else { continue };
         let changes = vec![add, remove];

@@ -83,6 +83,12 @@ impl Case<'_> {
         Change { namespace: self.net.namespace(ns).id, action }
     }
 
+    /// A change to a rule or policy of the table with this number, whichever engine it is of.
+    fn change_table(&self, ns: NsIndex, table: u32, action: Action) -> Change {
+        let legacy = self.net.namespace(ns).is_legacy_table(table);
+        self.change(ns, if legacy { Action::Legacy(Box::new(action)) } else { action })
+    }
+
     fn set_sysctl(&self, ns: NsIndex, name: &str, value: &str) -> Change {
         self.change(ns, Action::SetSysctl { name: name.to_owned(), value: value.to_owned() })
     }

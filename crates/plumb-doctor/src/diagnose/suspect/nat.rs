@@ -33,7 +33,7 @@ pub(super) fn delete(case: &Case, rule: RuleRef) -> Option<Change> {
     let handle = chain.rules.get(rule.rule as usize)?.handle;
     let (table_name, chain) = (table.name.clone(), chain.name.clone());
     let action = Action::DeleteRule { family: table.family, table: table_name, chain, handle };
-    Some(case.change(rule.ns, action))
+    Some(case.change_table(rule.ns, rule.table, action))
 }
 
 pub(super) fn rule_text(place: &crate::report::Place) -> String {
@@ -111,7 +111,8 @@ pub(super) fn add_before(case: &Case, at: RuleRef, rule: plumb_nft::Rule) -> Opt
     let table = table_of(case, at.ns, at.table)?;
     let chain = table.chains.get(at.chain as usize)?;
     let handle = chain.rules.get(at.rule as usize)?.handle;
-    let xtables = (place::listing(table) == place::Listing::Xtables)
+    let listing = place::listing(case.net, at.ns, at.table);
+    let xtables = (listing == place::Listing::Xtables)
         .then(|| {
             let family = match table.family {
                 plumb_nft::Family::Ip => plumb_xtables::XtFamily::Ip,
@@ -119,7 +120,7 @@ pub(super) fn add_before(case: &Case, at: RuleRef, rule: plumb_nft::Rule) -> Opt
                 _ => return None,
             };
             let written = plumb_xtables::nft_compat::xtables_rule(family, &chain.name, &rule.exprs).ok()?;
-            let text = written.text(&plumb_xtables::NoSetNames);
+            let text = written.text(&case.net.namespace(at.ns).set_names());
             let arguments = text.strip_prefix(&format!("-A {} ", chain.name))?.to_owned();
             Some(format!("-I {} {} {arguments}", chain.name, at.rule + 1))
         })
@@ -132,7 +133,7 @@ pub(super) fn add_before(case: &Case, at: RuleRef, rule: plumb_nft::Rule) -> Opt
         rule,
         xtables,
     };
-    Some(case.change(at.ns, action))
+    Some(case.change_table(at.ns, at.table, action))
 }
 
 /// Whether somebody listens on the address and port.

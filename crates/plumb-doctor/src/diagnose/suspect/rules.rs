@@ -12,7 +12,7 @@ use crate::place;
 use crate::report::Layer;
 
 pub(super) fn table_of<'a>(case: &'a Case, ns: usize, table: u32) -> Option<&'a Table> {
-    case.net.namespace(ns).nft.value()?.tables.get(table as usize)
+    case.net.namespace(ns).rule_table(table)
 }
 
 pub(super) fn suspects(case: &Case, stop: &Stop, by: Decider, packet: Packet) -> Vec<Suspect> {
@@ -57,8 +57,9 @@ fn rule_suspect(case: &Case, stop: &Stop, rule: RuleRef, packet: Packet) -> Opti
             mark_set_in,
         },
     };
-    let delete_rule = case.change(
+    let delete_rule = case.change_table(
         rule.ns,
+        rule.table,
         Action::DeleteRule {
             family: table.family,
             table: table.name.clone(),
@@ -73,6 +74,10 @@ fn rule_suspect(case: &Case, stop: &Stop, rule: RuleRef, packet: Packet) -> Opti
             alternatives.push(vec![change]);
         }
     }
+    if let Some((set, element)) = deciding_ipset(case, rule) {
+        place = place::rule_by_ipset(case.net, rule, set, element, &via);
+        alternatives.extend(delete_from_ipset(case, rule.ns, set, element).map(|change| vec![change]));
+    }
     alternatives.push(vec![delete_rule]);
     Some(Suspect::new(finding, place, Layer::Netfilter, alternatives).decided_by(Decider::Rule(rule)))
 }
@@ -84,6 +89,20 @@ fn deciding_element(case: &Case, rule: RuleRef) -> Option<(SetRef, Option<usize>
         _ => None,
     })
     .filter(|(set, _)| set_of(case, *set).is_some_and(|s| !s.has(Set::ANONYMOUS)))
+}
+
+/// The ipset that the rule asked last, and the element by which it decided.
+fn deciding_ipset(case: &Case, rule: RuleRef) -> Option<(usize, Option<usize>)> {
+    case.last(|e| match e {
+        Event::IpSet { rule: r, set, element } if *r == rule => Some((*set, *element)),
+        _ => None,
+    })
+}
+
+fn delete_from_ipset(case: &Case, ns: usize, set: usize, element: Option<usize>) -> Option<Change> {
+    let set = case.net.namespace(ns).ipsets.items().get(set)?;
+    let element = set.elements.get(element?)?.clone();
+    Some(case.change(ns, Action::DeleteIpsetElement { set: set.name.clone(), element }))
 }
 
 fn set_of<'a>(case: &'a Case, set: SetRef) -> Option<&'a Set> {
@@ -114,8 +133,9 @@ fn policy_suspect(case: &Case, chain: ChainPlace, packet: Packet) -> Option<Susp
         chain: c.name.clone(),
         packet,
     };
-    let accept = case.change(
+    let accept = case.change_table(
         chain.ns,
+        chain.table,
         Action::SetPolicy {
             family: table.family,
             table: table.name.clone(),

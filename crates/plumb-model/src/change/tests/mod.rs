@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
+mod legacy;
 mod links;
 mod nft;
 mod routes;

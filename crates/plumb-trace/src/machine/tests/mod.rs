@@ -7,6 +7,7 @@ mod connlimit;
 mod counting;
 mod draws;
 mod flow;
+mod ipset;
 mod questions;
 mod sets;
 mod unknowns;

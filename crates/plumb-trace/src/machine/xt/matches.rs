@@ -81,9 +81,7 @@ impl Run<'_> {
             Match::Connlimit(m) => self.connlimit(b, at, m),
             Match::Quota(m) => self.xt_quota(b, at, m),
             Match::Recent(m) => self.recent(b, m),
-            Match::Set(m) => {
-                Says::Unknown(format!("ipset with index {} (xt match \"set\")", m.set.value.index))
-            }
+            Match::Set(m) => self.ipset(b, m),
             Match::Length(m) => m.0.holds(|r| r.contains(p.len)).into(),
             Match::Pkttype(m) => {
                 let kind = match p.packet_type {

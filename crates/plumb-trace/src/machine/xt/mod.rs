@@ -2,6 +2,7 @@
 
 mod addresses;
 mod connection;
+mod ipset;
 mod matches;
 mod targets;
 

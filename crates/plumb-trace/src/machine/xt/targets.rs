@@ -112,11 +112,15 @@ impl Run<'_> {
                 Step::Next
             }
             Target::Set(s) if s.map.is_some() => {
+                self.change_ipsets(b, s);
                 self.pass(b, "mark, priority or queue taken from an ipset (xt target \"SET\")");
                 Step::Next
             }
-            Target::Set(_)
-            | Target::Log(_)
+            Target::Set(s) => {
+                self.change_ipsets(b, s);
+                Step::Next
+            }
+            Target::Log(_)
             | Target::Nflog(_)
             | Target::Audit(_)
             | Target::Trace(_)

@@ -158,6 +158,8 @@ fn rules_in_both_backends() {
         num_entries: 5,
         entries: Bytes::default(),
         only_accepts,
+        table: None,
+        problem: None,
     };
     ns(&mut s, "node").nft = Read::Got(ruleset("filter", vec![forward()]));
     ns(&mut s, "node").legacy = Read::Got(vec![legacy(false)]);

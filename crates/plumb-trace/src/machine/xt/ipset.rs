@@ -1,0 +1,311 @@
+//! ipset: the match `set`, the target `SET` (net/netfilter/xt_set.c), and what each type of set makes of a packet
+//! (`ip_set_test` in net/netfilter/ipset/ip_set_core.c, `*_kadt` of each type).
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
+use plumb_model::{IpFamily, IpSet, IpSetElement, Mac, Protocol, Read};
+use plumb_xtables::matches::{Set as SetMatch, SetRef};
+use plumb_xtables::targets::SetTarget;
+
+use super::Says;
+use crate::event::Event;
+use crate::machine::branch::Branch;
+use crate::machine::solve::Run;
+use crate::packet::Packet;
+
+/// The answer of a set.
+enum Test {
+    No,
+    /// By this element.
+    Yes(usize),
+    /// This element is an exception (`-ENOTEMPTY`).
+    Exception(usize),
+    Unknown(String),
+}
+
+/// A packet, and which of its ends each dimension of a rule takes.
+struct Asked<'a> {
+    packet: &'a Packet,
+    source: Vec<bool>,
+    iif: Option<&'a str>,
+    oif: Option<&'a str>,
+    /// Whether there is an Ethernet header in front of the packet.
+    ethernet: bool,
+}
+
+impl Asked<'_> {
+    fn is_source(&self, dimension: usize) -> bool {
+        self.source.get(dimension).copied().unwrap_or(false)
+    }
+
+    fn address(&self, dimension: usize) -> IpAddr {
+        if self.is_source(dimension) { self.packet.src } else { self.packet.dst }
+    }
+
+    /// `get_port` in ip_set_getport.c: protocols without ports have port 0.
+    fn port(&self, dimension: usize) -> Option<(u8, u16)> {
+        let p = self.packet;
+        let port =
+            match p.protocol {
+                Protocol::TCP | Protocol::UDP | Protocol::SCTP | Protocol(136) => {
+                    if self.is_source(dimension) { p.sport } else { p.dport }
+                }
+                Protocol::ICMP | Protocol::ICMPV6 => {
+                    let icmp = p.icmp?;
+                    u16::from(icmp.kind) << 8 | u16::from(icmp.code)
+                }
+                _ => 0,
+            };
+        Some((p.protocol.0, port))
+    }
+}
+
+impl Run<'_> {
+    /// `set_match_v1` to `set_match_v4`
+    pub(super) fn ipset(&mut self, b: &mut Branch, m: &SetMatch) -> Says {
+        let SetRef { index, .. } = m.set.value;
+        let sets = match &self.env.namespace.ipsets {
+            Read::Got(sets) | Read::Torn { value: sets, .. } => sets.as_slice(),
+            Read::Denied { .. } | Read::Absent { .. } => &[],
+        };
+        let Some(at) = sets.iter().position(|s| s.index == index) else {
+            return Says::Unknown(format!(
+                "ipset with index {index} (xt match \"set\"), which the snapshot does not hold"
+            ));
+        };
+        let name =
+            |device: Option<u32>| device.and_then(|d| self.env.namespace.link(d)).map(|l| l.name.as_str());
+        let asked = Asked {
+            packet: &b.state.packet,
+            source: m.set.value.from_source().collect(),
+            iif: name(self.env.iif),
+            oif: name(self.env.oif),
+            ethernet: self
+                .env
+                .iif
+                .and_then(|d| self.env.namespace.link(d))
+                .is_some_and(|l| l.hardware_type == 1),
+        };
+        let changed: Vec<u16> =
+            b.state.world.ipsets.iter().filter(|(ns, _)| *ns == self.env.ns).map(|(_, i)| *i).collect();
+        let (set, test) = ask(sets, at, &asked, m.return_nomatch, &changed);
+        let counts = m.packets.is_some() || m.bytes.is_some();
+        let (found, element) = match test {
+            Test::Unknown(what) => return Says::Unknown(what),
+            Test::Yes(_) if counts => {
+                let name = &sets[at].name;
+                return Says::Unknown(format!("counters of the element of ipset {name} (xt match \"set\")"));
+            }
+            Test::Yes(e) => (true, Some(e)),
+            Test::Exception(e) => (false, Some(e)),
+            Test::No => (false, None),
+        };
+        // With a condition on counters, what is not found says no, inverted or not, unless the set is not counted.
+        if counts && m.set.invert {
+            return Says::Unknown(format!("counters of ipset {} (xt match \"set\")", sets[at].name));
+        }
+        if self.env.record {
+            let rule = self.rule_of(b);
+            b.state.history.push(Event::IpSet { rule, set, element });
+        }
+        (found != m.set.invert).into()
+    }
+
+    /// What `SET` adds and deletes is not followed element by element: the sets are not known from here on.
+    pub(super) fn change_ipsets(&self, b: &mut Branch, t: &SetTarget) {
+        let ns = self.env.ns;
+        for set in [t.add, t.del].into_iter().flatten() {
+            let known = &mut b.state.world.ipsets;
+            if !known.contains(&(ns, set.index)) {
+                known.push((ns, set.index));
+                known.sort_unstable();
+            }
+        }
+    }
+}
+
+/// `ip_set_test`: the set that decided, and its answer.
+fn ask(sets: &[IpSet], at: usize, asked: &Asked<'_>, nomatch: bool, changed: &[u16]) -> (usize, Test) {
+    let Some(set) = sets.get(at) else { return (at, Test::No) };
+    let dimensions = set.kind.split_once(':').map_or(1, |(_, keys)| keys.split(',').count());
+    let family = IpFamily::of(asked.packet.src);
+    if asked.source.len() < dimensions || set.family.is_some_and(|f| f != family) {
+        return (at, Test::No);
+    }
+    if changed.contains(&set.index) {
+        return (at, Test::Unknown(format!("what rules have put into ipset {}", set.name)));
+    }
+    if set.kind == "list:set" {
+        for e in &set.elements {
+            let member = e.set.as_ref().and_then(|n| sets.iter().position(|s| s.name == *n));
+            let Some(member) = member.filter(|m| *m != at) else { continue };
+            let answer = ask(sets, member, asked, nomatch, changed);
+            if matches!(answer.1, Test::Yes(_) | Test::Unknown(_)) {
+                return answer;
+            }
+        }
+        return (at, Test::No);
+    }
+    let answer = test(set, asked);
+    // `--return-nomatch`: the exceptions are what matches. Only types with networks have them.
+    let answer = match answer {
+        Test::Exception(e) if nomatch => Test::Yes(e),
+        Test::Yes(e) if nomatch && set.kind.contains("net") => Test::Exception(e),
+        other => other,
+    };
+    (at, answer)
+}
+
+fn test(set: &IpSet, asked: &Asked<'_>) -> Test {
+    match set.kind.as_str() {
+        "bitmap:ip" => within(set, asked, |_| true),
+        "bitmap:ip,mac" if !asked.ethernet => Test::No,
+        // Without a hardware address the element takes over the packet's and matches (`-EAGAIN`).
+        "bitmap:ip,mac" => match mac(asked, 1) {
+            Ok(mac) => within(set, asked, |e| e.mac.is_none_or(|m| m == mac)),
+            Err(what) => match within(set, asked, |e| e.mac.is_some()) {
+                Test::Yes(_) => Test::Unknown(format!("{what}, looked up in ipset {}", set.name)),
+                _ => within(set, asked, |_| true),
+            },
+        },
+        "bitmap:port" => {
+            // Of TCP and UDP alone (`ip_set_get_ip_port`).
+            let port = asked.port(0).filter(|(p, _)| matches!(Protocol(*p), Protocol::TCP | Protocol::UDP));
+            first(set, |e| port.is_some_and(|(_, port)| e.port == Some(port)))
+        }
+        "hash:ip" | "hash:ip,mark" | "hash:ip,mac" | "hash:ip,port" | "hash:ip,port,ip" => exact(set, asked),
+        "hash:mac" if !asked.ethernet => Test::No,
+        "hash:mac" => match mac(asked, 0) {
+            Ok(mac) => first(set, |e| e.mac == Some(mac)),
+            Err(_) if set.elements.is_empty() => Test::No,
+            Err(what) => Test::Unknown(format!("{what}, looked up in ipset {}", set.name)),
+        },
+        "hash:net" | "hash:net,net" | "hash:ip,port,net" | "hash:net,port" | "hash:net,port,net"
+        | "hash:net,iface" => nets(set, asked),
+        kind => Test::Unknown(format!("ipset {} of type {kind} (xt match \"set\")", set.name)),
+    }
+}
+
+fn first(set: &IpSet, holds: impl Fn(&IpSetElement) -> bool) -> Test {
+    set.elements.iter().position(holds).map_or(Test::No, Test::Yes)
+}
+
+/// The hardware address of one end of the frame that the packet came in.
+fn mac(asked: &Asked<'_>, dimension: usize) -> Result<Mac, &'static str> {
+    if asked.is_source(dimension) {
+        asked.packet.eth_src.ok_or("the source's hardware address")
+    } else {
+        asked.packet.eth_dst.ok_or("the destination's hardware address")
+    }
+}
+
+/// The first `len` bits.
+fn cut(addr: IpAddr, len: u8) -> IpAddr {
+    match addr {
+        IpAddr::V4(a) => {
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(len.into())).unwrap_or(0);
+            IpAddr::V4((u32::from(a) & mask).into())
+        }
+        IpAddr::V6(a) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(len.into())).unwrap_or(0);
+            IpAddr::V6((u128::from(a) & mask).into())
+        }
+    }
+}
+
+/// The address as a set with a netmask or bitmask keeps it.
+fn masked(set: &IpSet, addr: IpAddr) -> IpAddr {
+    let addr = set.netmask.map_or(addr, |len| cut(addr, len));
+    match (addr, set.bitmask) {
+        (IpAddr::V4(a), Some(IpAddr::V4(m))) => IpAddr::V4(a & m),
+        (IpAddr::V6(a), Some(IpAddr::V6(m))) => IpAddr::V6(a & m),
+        (addr, _) => addr,
+    }
+}
+
+/// A bitmap of addresses (`bitmap_ip_kadt`, `bitmap_ipmac_kadt`).
+fn within(set: &IpSet, asked: &Asked<'_>, holds: impl Fn(&IpSetElement) -> bool) -> Test {
+    let addr = asked.address(0);
+    if set.addresses.is_some_and(|(from, to)| addr < from || addr > to) {
+        return Test::No;
+    }
+    let addr = masked(set, addr);
+    first(set, |e| e.ip == Some(addr) && holds(e))
+}
+
+/// Types whose elements are single values. The second dimension is a port, a mark or a hardware address, the third an
+/// address.
+fn exact(set: &IpSet, asked: &Asked<'_>) -> Test {
+    let addr = masked(set, asked.address(0));
+    // Empty addresses are refused (`hash_ip4_kadt`).
+    if set.kind == "hash:ip" && addr.is_unspecified() {
+        return Test::No;
+    }
+    let port = asked.port(1);
+    if set.kind.contains("port") && port.is_none() {
+        return Test::No;
+    }
+    let mark = asked.packet.mark & set.markmask.unwrap_or(u32::MAX);
+    let second = asked.address(2);
+    let own = if set.kind == "hash:ip,mac" { Some(mac(asked, 1)) } else { None };
+    let candidates = |e: &IpSetElement| e.ip == Some(addr);
+    match own {
+        Some(_) if !asked.ethernet => return Test::No,
+        Some(Err(what)) if set.elements.iter().any(candidates) => {
+            return Test::Unknown(format!("{what}, looked up in ipset {}", set.name));
+        }
+        _ => {}
+    }
+    first(set, |e| {
+        candidates(e)
+            && match set.kind.as_str() {
+                "hash:ip,mark" => e.mark == Some(mark),
+                "hash:ip,mac" => own.as_ref().is_some_and(|m| m.as_ref().ok() == e.mac.as_ref()),
+                "hash:ip,port" => e.protocol.zip(e.port) == port,
+                "hash:ip,port,ip" => e.protocol.zip(e.port) == port && e.ip2 == Some(second),
+                _ => true,
+            }
+    })
+}
+
+/// Types with networks (`mtype_test_cidrs` in ip_set_hash_gen.h): the longest prefix of the first network decides, among
+/// its like that of the second.
+fn nets(set: &IpSet, asked: &Asked<'_>) -> Test {
+    let port_at = set.kind.split([':', ',']).skip(1).position(|k| k == "port");
+    let port = port_at.map(|d| asked.port(d));
+    if port == Some(None) {
+        return Test::No;
+    }
+    let second_at = if port_at.is_some() { 2 } else { 1 };
+    let (one, two) = (asked.address(0), asked.address(second_at));
+    let bits = |a: IpAddr| IpFamily::of(a).bits();
+    let len = |ip: IpAddr, cidr: Option<u8>| cidr.unwrap_or_else(|| bits(ip));
+    let holds = |addr: IpAddr, ip: Option<IpAddr>, cidr: Option<u8>| {
+        ip.is_none_or(|ip| cut(addr, len(ip, cidr)) == cut(ip, len(ip, cidr)))
+    };
+    let lengths = |e: &IpSetElement| {
+        Reverse((e.ip.map_or(0, |ip| len(ip, e.cidr)), e.ip2.map_or(0, |ip| len(ip, e.cidr2))))
+    };
+    let mut fitting: Vec<(usize, &IpSetElement)> = (0..)
+        .zip(&set.elements)
+        .filter(|(_, e)| holds(one, e.ip, e.cidr) && holds(two, e.ip2, e.cidr2))
+        .filter(|(_, e)| port.is_none() || port == Some(e.protocol.zip(e.port)))
+        .collect();
+    if set.kind == "hash:net,iface" {
+        // Once a network of some device was found, wider ones are not tried (`IP_SET_HASH_WITH_MULTI`).
+        let longest = fitting.iter().map(|(_, e)| lengths(e)).min();
+        let device = if asked.is_source(1) { asked.iif } else { asked.oif };
+        fitting.retain(|(_, e)| {
+            let named = e.iface.as_deref().zip(device).is_some_and(|(want, is)| {
+                if e.flags & IpSetElement::WILDCARD != 0 { is.starts_with(want) } else { is == want }
+            });
+            Some(lengths(e)) == longest && named && e.flags & IpSetElement::PHYSDEV == 0
+        });
+    }
+    match fitting.into_iter().min_by_key(|(_, e)| lengths(e)) {
+        Some((i, e)) if e.is_nomatch() => Test::Exception(i),
+        Some((i, _)) => Test::Yes(i),
+        None => Test::No,
+    }
+}
