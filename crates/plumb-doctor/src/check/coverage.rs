@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{kinds, motion, state};
+use super::{kinds, motion, reach, state};
 use crate::messages;
 
 /// What is there for one fault of the catalogue.
@@ -22,7 +22,7 @@ pub struct Coverage {
 #[must_use]
 pub fn coverage() -> BTreeMap<&'static str, Coverage> {
     let mut all: BTreeMap<&'static str, Coverage> = BTreeMap::new();
-    for (fault, id) in messages::FAULTS {
+    for (fault, id) in messages::FAULTS.iter().chain(reach::REFINED) {
         let c = all.entry(fault).or_default();
         c.ids.insert(id);
         c.reach = true;

@@ -13,6 +13,21 @@ const BY_WORD: &[(&str, &[&str])] = &[
     ("C06", &["ct state invalid", "--ctstate INVALID", "--state INVALID"]),
 ];
 
+/// Numbers that are made here, each with the id of its finding.
+pub(crate) const REFINED: &[(&str, &str)] = &[
+    ("A05", "route-astray"),
+    ("A06", "route-astray"),
+    ("C06", "netfilter-drop"),
+    ("F06", "netfilter-drop"),
+    ("F09", "netfilter-drop"),
+    ("F10", "netfilter-drop"),
+    ("F11", "netfilter-drop"),
+    ("F12", "netfilter-drop"),
+    ("R08", "nat-to-nobody"),
+    ("R09", "route-astray"),
+    ("S09", "return-route-missing"),
+];
+
 /// The number of a cause: that of its kind, or what its rule makes of it.
 pub(super) fn refined(
     fault: Option<&'static str>,
@@ -27,6 +42,16 @@ pub(super) fn refined(
     let outside = cause.place.get("node").is_none_or(Value::is_null);
     if cause.id == "return-route-missing" && outside && yardstick.members.iter().any(is_pods) {
         return Some("S09");
+    }
+    let route = text("route");
+    match cause.id.as_str() {
+        "route-astray" if route.contains(" nexthop ") => return Some("R09"),
+        // A connected network (a bridge's, say) or one put on a link by hand hides where an address really lives.
+        "route-astray" if route.contains("scope link") && !route.contains(" via ") => {
+            return Some(if route.contains("proto kernel") { "A06" } else { "A05" });
+        }
+        "nat-to-nobody" if text("rule").contains(" to 127.") => return Some("R08"),
+        _ => {}
     }
     if fault != Some("F01") && fault != Some("F02") {
         return fault;

@@ -20,6 +20,7 @@ use plumb_model::Snapshot;
 use plumb_trace::Network;
 
 use answers::Answer;
+pub(super) use fault::REFINED;
 
 use super::Sharing;
 use super::report::CheckFinding;
