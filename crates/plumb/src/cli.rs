@@ -106,6 +106,7 @@ Examples:
   plumb diagnose pod:default/web-0 pod:default/db-0:5432
   plumb diagnose netns:client 10.0.2.2:8080 --probe    and open the real connection
   plumb diagnose netns:client 10.0.2.2:8080 -o json    for a script
+  plumb diagnose netns:client 10.0.2.2:8080 -o html > report.html
   plumb diagnose netns:client 10.0.2.2:8080 --snapshot node-1.plumb
 
 Exit status: 0 connects, 1 it does not (or not always), 2 usage or permission, 3 could not tell.";

@@ -30,7 +30,7 @@ pub enum AnswerFormat {
     Text,
     /// One JSON document on stdout, nothing else
     Json,
-    /// Not supported yet
+    /// One page that needs nothing else, with the path drawn
     Html,
 }
 
@@ -156,9 +156,6 @@ impl FlowArgs {
         if self.bytes.is_some() {
             return Err(not_yet("--bytes"));
         }
-        if self.output == AnswerFormat::Html {
-            return Err(not_yet("-o html"));
-        }
         let echo = self.protocol == FlowProtocol::Icmp;
         let usage =
             |problem: &str, help: &str| Error::Usage { problem: problem.to_owned(), help: help.to_owned() };
@@ -252,7 +249,6 @@ mod tests {
         for line in [
             "host 10.0.0.1:80 --protocol sctp",
             "host 10.0.0.1:80 --bytes 100",
-            "host 10.0.0.1:80 -o html",
             "host svc:default/web:80",
             "host pod:default/web:http",
         ] {

@@ -3,7 +3,7 @@
 use plumb_doctor::diagnose::{ProbeSeen, diagnose, with_probe};
 use plumb_doctor::names::ask::{Ask, Heard};
 use plumb_doctor::names::{self, NameQuestion, Told};
-use plumb_doctor::render::terminal as render;
+use plumb_doctor::render::{html, terminal as render};
 use plumb_doctor::report::Report;
 use plumb_kernel::Parts;
 use plumb_kernel::probe;
@@ -51,7 +51,12 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
     } else {
         match args.flow.output {
             AnswerFormat::Json => output::print_json(&report)?,
-            _ => {
+            AnswerFormat::Html => {
+                let page = html::diagnosis(&report, context.lang())
+                    .map_err(|e| Error::file("write to", "-")(std::io::Error::other(e)))?;
+                output::print(&page)?;
+            }
+            AnswerFormat::Text => {
                 let mut text = Vec::new();
                 let options = render::Options { lang: context.lang(), color: true };
                 render::report(&mut text, &report, options).map_err(Error::file("write to", "-"))?;

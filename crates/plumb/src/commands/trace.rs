@@ -3,7 +3,7 @@
 use plumb_doctor::diagnose::trace;
 use plumb_doctor::hops::Level;
 use plumb_doctor::names::{self, Told};
-use plumb_doctor::render::terminal as render;
+use plumb_doctor::render::{html, terminal as render};
 use plumb_trace::Network;
 
 use super::flow::Resolved;
@@ -29,7 +29,12 @@ pub(super) fn run(args: &TraceArgs, context: &Context) -> Result<Status, Error> 
     };
     match args.flow.output {
         AnswerFormat::Json => output::print_json(&report)?,
-        _ => {
+        AnswerFormat::Html => {
+            let page = html::diagnosis(&report, context.lang())
+                .map_err(|e| Error::file("write to", "-")(std::io::Error::other(e)))?;
+            output::print(&page)?;
+        }
+        AnswerFormat::Text => {
             let mut text = Vec::new();
             let options = render::Options { lang: context.lang(), color: true };
             render::trace(&mut text, &report, options).map_err(Error::file("write to", "-"))?;
