@@ -70,8 +70,18 @@ fn remedy(finding: &Value) -> Option<&str> {
     (first["advice"] != Value::Bool(true)).then(|| first["command"].as_str())?
 }
 
+/// Half of the faults each, in labs of their own, beside each other.
 #[test]
-fn every_fault_of_the_lab_is_found_and_mended() {
+fn every_second_fault_of_the_lab_is_found_and_mended() {
+    found_and_mended(0);
+}
+
+#[test]
+fn every_other_fault_of_the_lab_is_found_and_mended() {
+    found_and_mended(1);
+}
+
+fn found_and_mended(half: usize) {
     let plumb = Plumb::find().unwrap();
     let lab = Lab::up(plumb.clone()).unwrap();
     let healthy = check(&plumb, &lab);
@@ -81,7 +91,7 @@ fn every_fault_of_the_lab_is_found_and_mended() {
     let listed = plumb.run_plain(&["lab", "faults", "-o", "json"]).unwrap();
     let faults: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
     let mut wrong = Vec::new();
-    for fault in faults.iter().map(|f| f["id"].as_str().unwrap()) {
+    for fault in faults.iter().skip(half).step_by(2).map(|f| f["id"].as_str().unwrap()) {
         if let Err(why) = one(&plumb, &lab, fault) {
             wrong.push(format!("{fault}: {why}"));
         }
