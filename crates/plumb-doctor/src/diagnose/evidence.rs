@@ -47,6 +47,8 @@ fn counter(net: &Network, by: Decider, lang: Lang) -> Option<Evidence> {
         Decider::Rule(_) => ShownWhat::RuleCounter,
         Decider::Policy(_) => ShownWhat::PolicyCounter,
     };
-    let shown = Shown { unit: Some(Unit::Packets), ..Shown::new(what, json!(packets), json!(0), read_with) };
+    // A rule that no packet has met yet is no worse for its counter.
+    let right = if packets > 0 { json!(0) } else { serde_json::Value::Null };
+    let shown = Shown { unit: Some(Unit::Packets), ..Shown::new(what, json!(packets), right, read_with) };
     Some(messages::evidence(lang, &shown))
 }
