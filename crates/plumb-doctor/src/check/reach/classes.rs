@@ -200,7 +200,7 @@ fn namespace(n: &Namespace, own: &dyn Fn(IpAddr) -> bool, h: &mut DefaultHasher)
 
 /// Its rules, without what they counted.
 fn rules(n: &Namespace, h: &mut DefaultHasher) {
-    for table in n.nft.value().map_or(&[][..], |r| &r.tables[..]) {
+    for table in n.rule_tables() {
         (table.family, &table.name).hash(h);
         for chain in &table.chains {
             chain.name.hash(h);
@@ -221,8 +221,8 @@ fn rules(n: &Namespace, h: &mut DefaultHasher) {
             }
         }
     }
-    // Entries of iptables-legacy hold their counters: nobody with such tables is taken for another.
-    if n.legacy.items().iter().any(|t| !t.only_accepts) {
+    // Entries of iptables-legacy that could not be decoded hold their counters: nobody with such tables is taken for another.
+    if n.legacy.items().iter().any(|t| !t.only_accepts && t.table.is_none()) {
         n.id.hash(h);
     }
 }

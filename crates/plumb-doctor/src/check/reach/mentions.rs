@@ -124,7 +124,7 @@ impl Mentions {
     }
 
     fn rules(&mut self, ns: usize, n: &Namespace) {
-        for (t, table) in n.nft.value().map_or(&[][..], |r| &r.tables[..]).iter().enumerate() {
+        for (t, table) in n.rule_tables().enumerate() {
             for (c, chain) in table.chains.iter().enumerate() {
                 for (r, rule) in chain.rules.iter().enumerate() {
                     self.rule((ns, t, c, r), &rule.exprs);
@@ -136,7 +136,9 @@ impl Mentions {
                 }
             }
         }
-        // The entries of iptables-legacy are bytes here: addresses and masks lie in them one after the other.
+        // Elements of ipsets hold addresses and networks in many forms: with any of them nobody is taken for another.
+        self.opaque |= n.ipsets.items().iter().any(|set| !set.elements.is_empty());
+        // Entries of iptables-legacy that could not be decoded are bytes: addresses and masks lie in them one after the other.
         for table in n.legacy.items().iter().filter(|t| !t.only_accepts) {
             self.bytes(("legacy", ns, &table.name), &table.entries);
         }
