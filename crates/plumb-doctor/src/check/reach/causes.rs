@@ -22,7 +22,7 @@ use crate::hops::Level;
 use crate::messages::{self, Lang};
 use crate::report::PathReport;
 
-/// More causes than this are not looked for in one check; what is left is told as a number.
+/// More causes than this are not looked for in one check; a pair of what is left is told as unexplained.
 const MOST_CAUSES: usize = 60;
 
 /// A cause, and what it was found by.
@@ -140,6 +140,8 @@ fn look(
         // What fails as before although all was done that can be done is left alone.
         open.retain(|(i, a)| !(group.contains(i) && a.key == first.key));
     }
+    // More causes than are looked for: one of the pairs that are left stands for them, so that they are not kept quiet.
+    unexplained.extend(open.first().map(|(i, _)| *i).filter(|_| found.len() >= MOST_CAUSES));
     (found, unexplained)
 }
 

@@ -28,13 +28,14 @@ fn unmet(snapshot: &Snapshot, net: &Network, e: &Expectation, lang: Lang) -> Vec
         Some(wanted) => a.outcome == wanted,
         None => a.outcome != Outcome::Connects,
     };
-    // An answer that is left open is told among the unknowns of the pair.
-    if met || a.outcome == Outcome::Unknown || diagnose::is_open(&a) {
+    // What cannot be told is not met either: it is said, and by no cause.
+    let open = a.outcome == Outcome::Unknown || diagnose::is_open(&a);
+    if met && !open {
         return Vec::new();
     }
-    let pairs =
-        Pairs { broken: 1, of: 1, first: [e.from.clone(), e.to.clone(), a.outcome.name().to_owned()] };
-    if a.outcome == Outcome::Connects || e.outcome.is_none_or(|o| o != Outcome::Connects) {
+    let outcome = if open { Outcome::Unknown } else { a.outcome };
+    let pairs = Pairs { broken: 1, of: 1, first: [e.from.clone(), e.to.clone(), outcome.name().to_owned()] };
+    if open || a.outcome == Outcome::Connects || e.outcome.is_none_or(|o| o != Outcome::Connects) {
         let wanted = e.outcome.map_or_else(
             || messages::heading(lang, messages::Heading::NotConnects).to_owned(),
             |o| messages::outcome(lang, o.name()),
@@ -45,10 +46,10 @@ fn unmet(snapshot: &Snapshot, net: &Network, e: &Expectation, lang: Lang) -> Vec
                 .with("from", &e.from)
                 .with("to", &e.to)
                 .with("wanted", wanted)
-                .with("outcome", messages::outcome(lang, a.outcome.name())),
+                .with("outcome", messages::outcome(lang, outcome.name())),
             FoundBy::Reach,
         );
-        a.outcome.name().clone_into(&mut finding.symptom);
+        outcome.name().clone_into(&mut finding.symptom);
         finding.pairs = Some(pairs);
         return vec![finding];
     }

@@ -25,7 +25,7 @@ pub(super) const TEXTS: &[(&str, Texts)] = &[
     (
         "pair-unexplained",
         Texts {
-            summary: "{from} does not reach {to} ({outcome}), and no single change that Plumb knows would mend it",
+            summary: "{from} does not reach {to} ({outcome}), and no cause was found for it (or too many others were)",
             effect: "connections from {from} to {to} fail",
             advice: "follow the packet: plumb trace with the same FROM and TO, --explain",
         },

@@ -25,7 +25,7 @@ pub(super) const TEXTS: &[(&str, Texts)] = &[
     (
         "pair-unexplained",
         Texts {
-            summary: "{from} 无法到达 {to}（{outcome}），且 Plumb 所知的任何单一改动都无法修复",
+            summary: "{from} 无法到达 {to}（{outcome}），未找到其原因（或其他原因过多）",
             effect: "{from} 到 {to} 的连接失败",
             advice: "逐跳查看：用相同的 FROM 和 TO 运行 plumb trace --explain",
         },
