@@ -11,6 +11,7 @@ have iptables-nft || need="$need iptables"
 have ipset || need="$need ipset"
 have conntrack || need="$need conntrack"
 have sysctl || need="$need procps"
+have python3 || need="$need python3"
 [ -z "$need" ] && exit 0
 
 if [ "$(id -u)" != 0 ] || ! have apt-get; then

@@ -107,6 +107,7 @@ impl PolicyRule {
     pub fn defaults() -> Vec<Self> {
         use crate::Route;
         const TABLE_DEFAULT: u32 = 253;
+        const RTPROT_KERNEL: u8 = 2;
         [
             (IpFamily::V4, 0, Route::TABLE_LOCAL),
             (IpFamily::V4, 32766, Route::TABLE_MAIN),
@@ -114,7 +115,14 @@ impl PolicyRule {
             (IpFamily::V6, 0, Route::TABLE_LOCAL),
             (IpFamily::V6, 32766, Route::TABLE_MAIN),
         ]
-        .map(|(family, priority, table)| Self {
+        .map(|(family, priority, table)| Self::to_table(family, priority, table, RTPROT_KERNEL))
+        .into()
+    }
+
+    /// A rule without selectors that looks a table up.
+    #[must_use]
+    pub fn to_table(family: IpFamily, priority: u32, table: u32, protocol: u8) -> Self {
+        Self {
             family,
             priority,
             action: PolicyAction::ToTable(table),
@@ -132,9 +140,8 @@ impl PolicyRule {
             suppress_prefixlen: None,
             suppress_ifgroup: None,
             l3mdev: false,
-            protocol: 2,
+            protocol,
             unknown_attributes: Vec::new(),
-        })
-        .into()
+        }
     }
 }

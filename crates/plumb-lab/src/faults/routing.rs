@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Action, Change, IpFamily, Namespace, PolicyAction, PolicyRule, Prefix, Route, RouteKind};
+use plumb_model::{Action, Change, IpFamily, Namespace, PolicyRule, Prefix, Route, RouteKind};
 use plumb_nft::Family;
 
 use super::scene::{add_rule, change, default_route, device, made, route, serves, sysctl};
@@ -176,28 +176,8 @@ fn looped(scene: &Scene<'_>) -> Result<Made, String> {
 }
 
 fn rule(family: IpFamily, priority: u32, table: u32) -> PolicyRule {
-    PolicyRule {
-        family,
-        priority,
-        action: PolicyAction::ToTable(table),
-        invert: false,
-        src: None,
-        dst: None,
-        iifname: None,
-        oifname: None,
-        fwmark: None,
-        tos: 0,
-        uid_range: None,
-        ip_proto: None,
-        sport: None,
-        dport: None,
-        suppress_prefixlen: None,
-        suppress_ifgroup: None,
-        l3mdev: false,
-        // RTPROT_STATIC
-        protocol: 4,
-        unknown_attributes: Vec::new(),
-    }
+    const RTPROT_STATIC: u8 = 4;
+    PolicyRule::to_table(family, priority, table, RTPROT_STATIC)
 }
 
 fn policy(scene: &Scene<'_>) -> Result<Made, String> {

@@ -32,8 +32,9 @@ pub(super) fn translated(net: &Network, asked: &Asked, answers: &[Answer], lang:
             Event::Nat { rule: Some(rule), kind: NatKind::Source, .. } => Some(*rule),
             _ => None,
         });
-        let Some(rule) = rule else { continue };
-        let at = place::rule(net, rule, &[]);
+        // An entry made before the rules were as they are now translates, too: then only the client's place is known.
+        let from = asked.sources[asked.asks[i].source].1;
+        let at = rule.map_or_else(|| place::namespace(net, from), |rule| place::rule(net, rule, &[]));
         let key = serde_json::to_string(&at).unwrap_or_default();
         let text = at.get("rule").and_then(|r| r.as_str()).unwrap_or_default().to_owned();
         let entry = by_rule.entry(key).or_insert_with(|| {
