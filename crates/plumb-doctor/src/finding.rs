@@ -40,6 +40,12 @@ pub enum Finding {
     NatExhausted { namespace: String, rule: String },
     /// A NAT rule misses the packet by one condition; `condition` is the rule as it would read without it.
     NatMissed { namespace: String, rule: String, condition: String },
+    /// A connection has a mark that a policy rule waits for, and nobody gives it to the replies; `rule` would.
+    MarkNotRestored { namespace: String, rule: String, mark: u32 },
+    /// The request has a mark that a policy rule waits for, and nobody keeps it for the replies; `rule` would.
+    MarkNotSaved { namespace: String, rule: String },
+    /// A rule that gives a mark which a policy rule waits for misses the packet by one condition.
+    MarkMissed { namespace: String, rule: String, condition: String },
     /// A rule keeps the packet from being tracked, so that it is not translated back.
     Untracked { namespace: String, rule: String },
     /// A rule puts one direction into another conntrack zone.

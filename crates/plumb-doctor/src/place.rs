@@ -25,7 +25,7 @@ pub use names::Names;
 pub(crate) use nft::listing_of_table;
 pub use nft::{
     Listing, chain_length, chain_of, chain_size, chain_words, condition_text, element_text, listing,
-    missing_rule, policy, rule, rule_by_element, rule_number, rule_of, rule_text, set_name,
+    missing_rule, new_rule_text, policy, rule, rule_by_element, rule_number, rule_of, rule_text, set_name,
 };
 
 use crate::report::Place;

@@ -65,6 +65,9 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::NatToNobody { .. }
         | F::RouteAstray { .. }
         | F::NatMissed { .. }
+        | F::MarkNotRestored { .. }
+        | F::MarkNotSaved { .. }
+        | F::MarkMissed { .. }
         | F::RouteDiscards { packet: Packet::Request, .. }
         | F::LinkDown { .. }
         | F::NotInBridge { .. } => Ending::Fails,
@@ -112,6 +115,9 @@ impl Finding {
             | F::NatSourceLost { namespace, .. }
             | F::NatExhausted { namespace, .. }
             | F::NatMissed { namespace, .. }
+            | F::MarkNotRestored { namespace, .. }
+            | F::MarkNotSaved { namespace, .. }
+            | F::MarkMissed { namespace, .. }
             | F::Untracked { namespace, .. }
             | F::ZoneDiffers { namespace, .. }
             | F::StaleEntry { namespace, .. }

@@ -74,6 +74,15 @@ pub(super) fn summary(finding: &Finding) -> String {
                 "in {namespace}, the rule `{rule}` misses the request by one condition; `{condition}` would translate it"
             )
         }
+        F::MarkNotRestored { namespace, rule, mark } => format!(
+            "in {namespace}, replies do not get the mark {mark:#x} of their connection, by which a policy rule would route them; `{rule}` is missing"
+        ),
+        F::MarkNotSaved { namespace, rule } => format!(
+            "in {namespace}, the request's mark is not kept for the replies, which a policy rule would route by it; `{rule}` is missing"
+        ),
+        F::MarkMissed { namespace, rule, condition } => format!(
+            "in {namespace}, the rule `{rule}`, which gives a mark that a policy rule routes by, misses the packet by one condition; `{condition}` would mark it"
+        ),
         F::Untracked { namespace, rule } => {
             format!(
                 "in {namespace}, the rule `{rule}` keeps the packet from being tracked, so that it is not translated"

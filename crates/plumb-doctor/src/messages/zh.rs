@@ -63,6 +63,15 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::NatMissed { namespace, rule, condition } => {
             format!("{namespace} 中规则 `{rule}` 因一个条件而没有匹配该请求；改为 `{condition}` 即可转换")
         }
+        F::MarkNotRestored { namespace, rule, mark } => format!(
+            "{namespace} 中应答没有恢复其连接的标记 {mark:#x}，而策略路由规则要按它选路；缺少规则 `{rule}`"
+        ),
+        F::MarkNotSaved { namespace, rule } => format!(
+            "{namespace} 中请求的标记没有保存到连接，应答因此不能按策略路由规则选路；缺少规则 `{rule}`"
+        ),
+        F::MarkMissed { namespace, rule, condition } => format!(
+            "{namespace} 中规则 `{rule}` 应打上策略路由所需的标记，但因一个条件而没有匹配该报文；改为 `{condition}` 即可打上标记"
+        ),
         F::Untracked { namespace, rule } => {
             format!("{namespace} 中规则 `{rule}` 使报文不被连接跟踪，因此不做地址转换")
         }

@@ -162,6 +162,13 @@ pub fn condition_text(net: &Network, at: RuleRef, rule: &Rule) -> String {
     }
 }
 
+/// A rule that is not there yet as the tool of its chain would list it.
+#[must_use]
+pub fn new_rule_text(net: &Network, at: ChainPlace, rule: &Rule) -> String {
+    let Some((t, c)) = chain(net, at) else { return String::new() };
+    line(net, at.ns, t, c, rule, listing(net, at.ns, at.table)).1
+}
+
 /// A rule as its own tool lists it, without handle and counter values.
 #[must_use]
 pub fn rule_text(net: &Network, at: RuleRef) -> String {

@@ -96,6 +96,24 @@ impl Extension for ConnmarkTarget {
             n => format!("{action} --right-shift-mark {}", n.unsigned_abs()),
         }
     }
+
+    fn encode(&self, revision: u32, _: XtFamily) -> Result<Option<Vec<u8>>, String> {
+        let action = match self.action {
+            ConnmarkAction::Set => 0,
+            ConnmarkAction::Save => 1,
+            ConnmarkAction::Restore => 2,
+        };
+        let marks = BlobWriter::default().u32(self.ctmark).u32(self.ctmask).u32(self.nfmask);
+        match revision {
+            1 if self.shift == 0 => Ok(Some(marks.u8(action).finish(16))),
+            1 => Err("a shift".to_owned()),
+            2 => {
+                let bits = u8::try_from(self.shift.unsigned_abs()).map_err(|_| "the shift".to_owned())?;
+                Ok(Some(marks.u8(u8::from(self.shift < 0)).u8(bits).u8(action).finish(16)))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 /// `struct xt_connsecmark_target_info`.

@@ -1,4 +1,5 @@
-//! Source translations that a packet misses by one condition.
+//! Rules that a packet misses by one condition: source translations, and (for [`marks`](super::marks)) what should have
+//! marked it.
 
 use std::net::IpAddr;
 
@@ -10,7 +11,7 @@ use super::nat::{add_before, delete, rule_text};
 use super::{Case, Suspect};
 use crate::finding::Finding;
 use crate::place;
-use crate::report::Layer;
+use crate::report::{Layer, Place};
 
 /// Source translations on the request's way that miss it by one condition.
 pub(super) fn missed(case: &Case) -> Vec<Suspect> {
@@ -38,7 +39,9 @@ pub(super) fn missed(case: &Case) -> Vec<Suspect> {
                         continue;
                     }
                     let place = RuleRef { ns, table: t as u32, chain: c as u32, rule: r as u32 };
-                    out.extend(relaxed(case, place, rule));
+                    out.extend(relaxed(case, place, rule, Layer::ServiceNat, |at, condition| {
+                        Finding::NatMissed { namespace: case.name(ns), rule: rule_text(at), condition }
+                    }));
                 }
             }
         }
@@ -54,8 +57,15 @@ fn translates_source(exprs: &[Expr]) -> bool {
     })
 }
 
-/// The rule with one condition less, in its place.
-fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
+/// The rule with one condition less, in its place; once for each condition that says for whom it is. `finding` is made of
+/// the rule's place and how it would read.
+pub(super) fn relaxed(
+    case: &Case,
+    at: RuleRef,
+    rule: &plumb_nft::Rule,
+    layer: Layer,
+    finding: impl Fn(&Place, String) -> Finding,
+) -> Vec<Suspect> {
     let conditions: Vec<usize> = rule
         .exprs
         .iter()
@@ -84,14 +94,10 @@ fn relaxed(case: &Case, at: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
             continue;
         }
         let place = place::rule(case.net, at, &[]);
-        let finding = Finding::NatMissed {
-            namespace: case.name(at.ns),
-            rule: rule_text(&place),
-            condition: place::condition_text(case.net, at, &wider),
-        };
+        let finding = finding(&place, place::condition_text(case.net, at, &wider));
         let (Some(add), Some(remove)) = (add_before(case, at, wider), delete(case, at)) else { continue };
         let changes = vec![add, remove];
-        out.push(Suspect::new(finding, place, Layer::ServiceNat, vec![changes]).must_connect());
+        out.push(Suspect::new(finding, place, layer, vec![changes]).must_connect());
     }
     out
 }

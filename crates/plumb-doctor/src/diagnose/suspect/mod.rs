@@ -6,6 +6,7 @@
 mod bridges;
 mod links;
 mod listeners;
+mod marks;
 mod martians;
 mod missed;
 mod nat;
@@ -138,6 +139,7 @@ pub(crate) fn suspects(net: &Network, flow: &Flow, failure: &Failure) -> Vec<Sus
     if failure.packet == Packet::Reply {
         out.extend(routes::preferred_source(&case));
     }
+    out.extend(marks::suspects(&case));
     out.extend(stopped(&case, failure.stop, failure.packet));
     out
 }

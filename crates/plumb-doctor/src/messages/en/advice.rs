@@ -33,6 +33,12 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::NatMissed { namespace, rule, condition } => {
             format!("replace `{rule}` in {namespace} by `{condition}`")
         }
+        F::MarkNotRestored { namespace, rule, .. } | F::MarkNotSaved { namespace, rule } => {
+            format!("add `{rule}` in {namespace}")
+        }
+        F::MarkMissed { namespace, rule, condition } => {
+            format!("replace `{rule}` in {namespace} by `{condition}`")
+        }
         F::Untracked { namespace, rule } => format!("delete or narrow `{rule}` in {namespace}"),
         F::ZoneDiffers { namespace, zone, .. } => {
             format!("put both directions into the same conntrack zone in {namespace} (one is in zone {zone})")

@@ -27,6 +27,12 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::NatMissed { namespace, rule, condition } => {
             format!("把 {namespace} 中的 `{rule}` 改为 `{condition}`")
         }
+        F::MarkNotRestored { namespace, rule, .. } | F::MarkNotSaved { namespace, rule } => {
+            format!("在 {namespace} 中添加 `{rule}`")
+        }
+        F::MarkMissed { namespace, rule, condition } => {
+            format!("把 {namespace} 中的 `{rule}` 改为 `{condition}`")
+        }
         F::Untracked { namespace, rule } => format!("删除或收窄 {namespace} 中的 `{rule}`"),
         F::ZoneDiffers { namespace, zone, .. } => {
             format!("在 {namespace} 中让两个方向使用同一个 conntrack zone（其中一个方向在 zone {zone}）")
