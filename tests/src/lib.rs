@@ -29,6 +29,7 @@ pub mod lab;
 pub mod library;
 pub mod netns;
 pub mod places;
+pub mod plain;
 pub mod redacted;
 pub mod scenario;
 pub mod services;

@@ -82,6 +82,30 @@ pub struct Network {
     pub build: String,
 }
 
+impl Scenario {
+    /// A network without a fault.
+    #[must_use]
+    pub fn of_network(network: &Network) -> Self {
+        Self {
+            name: network.name.clone(),
+            title: network.title.clone(),
+            teaches: String::new(),
+            tags: Vec::new(),
+            network: Some(network.name.clone()),
+            topology: None,
+            lab: None,
+            namespaces: Vec::new(),
+            build: String::new(),
+            servers: Vec::new(),
+            breaks: Vec::new(),
+            fault: String::new(),
+            servers_fault: None,
+            flows: Vec::new(),
+            decoys: Vec::new(),
+        }
+    }
+}
+
 /// A process that listens.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

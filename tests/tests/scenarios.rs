@@ -1,4 +1,5 @@
 //! Every flow of every file under `scenarios/`: built in namespaces or as a lab, tried by a real client, and asked of `plumb`.
+//! `check::…`: what `plumb check` says of the networks themselves.
 //!
 //! `PLUMB_BIN` names the binary (default: the one that `cargo build -p plumb` made in the same target
 //! directory). `PLUMB_REALITY_ONLY=1` leaves it out: then only the scenarios themselves are tested.
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 use plumb_tests::binary::Plumb;
 use plumb_tests::scenario::{Flow, Scenario};
-use plumb_tests::{Result, agent, cases, library, netns};
+use plumb_tests::{Result, agent, cases, library, netns, plain};
 
 /// Most of a test is waiting for answers that never come, so more than one fits a core.
 const THREADS: usize = 6;
@@ -47,7 +48,19 @@ fn run(arguments: &Arguments) -> Result<Conclusion> {
             trials.push(trial(&scenario, flow.clone(), &plumb, reality_only));
         }
     }
+    if !reality_only {
+        trials.extend(plain::cases()?.into_iter().map(|case| checked(case, &plumb)));
+    }
     Ok(libtest_mimic::run(arguments, trials))
+}
+
+/// What a check says of a plain host.
+fn checked(case: plain::Case, plumb: &Arc<Option<Plumb>>) -> Trial {
+    let plumb = Arc::clone(plumb);
+    Trial::test(format!("check::{}", case.scenario.name), move || match plumb.as_ref() {
+        Some(plumb) => plain::run(&case, plumb).map_err(|failure| Failed::from(failure.to_string())),
+        None => Ok(()),
+    })
 }
 
 fn trial(scenario: &Arc<Scenario>, flow: Flow, plumb: &Arc<Option<Plumb>>, reality_only: bool) -> Trial {

@@ -50,6 +50,7 @@ pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &
             None => break,
         }
     }
+    end_at_a_guess(snapshot, q, &mut found);
     drop_needless(snapshot, q, &mut found);
     let shares = shares(snapshot, q, &found);
     let mut applied: Vec<Change> = Vec::new();
@@ -68,6 +69,21 @@ pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &
             }
         })
         .collect()
+}
+
+/// A route that is added is a guess at where it should lead, which only a flow that connects in the end bears out. Where
+/// none does, what fails behind it belongs to the guess: the cause is that the route is missing, and nothing is known
+/// that cures it.
+fn end_at_a_guess(snapshot: &Snapshot, q: &Question, found: &mut Vec<Found>) {
+    let is_guess =
+        |f: &Found| f.cure.iter().flatten().any(|c| matches!(c.action, plumb_model::Action::AddRoute(_)));
+    let Some(guess) = found.iter().position(is_guess) else { return };
+    let connects = |but| attempt_with(snapshot, q, found, but).map(|a| connecting(&a));
+    if connects(None) > connects(Some(guess)) {
+        return;
+    }
+    found.truncate(guess + 1);
+    found[guess].cure = None;
 }
 
 /// The first cause of the first failing branch of a model.

@@ -73,10 +73,11 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
 }
 
 /// What tells the failure (or delay) of an attempt from others: who stopped which packet of its largest failing branch.
-/// `None` where it connects at once.
-pub(crate) fn failure_key(a: &Attempt) -> Option<String> {
+/// With it, which packet that is. `None` where it connects at once.
+pub(crate) fn failure_key(a: &Attempt) -> Option<(crate::finding::Packet, String)> {
     let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
-    Some(failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?.key())
+    let failure = failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?;
+    Some((failure.packet, failure.key()))
 }
 
 /// Whether something unknown let the attempt through where it does not end in silence: then it cannot be told how it ends.

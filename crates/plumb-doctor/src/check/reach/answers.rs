@@ -9,6 +9,7 @@ use plumb_trace::{Network, Walker};
 
 use super::pairs::{Ask, Asked};
 use crate::diagnose::failure_key;
+use crate::finding::Packet;
 
 /// How a pair ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub(crate) struct Answer {
     pub(crate) success: f64,
     /// What tells this failure from others: who stopped which packet; `None` where it connects at once.
     pub(crate) key: Option<String>,
+    /// Which packet that is.
+    pub(crate) packet: Option<Packet>,
     /// Something unknown let it through.
     pub(crate) open: bool,
     /// The address that the server sees, where the request arrived from another than the client's own.
@@ -92,10 +95,12 @@ fn answer(net: &Network, asked: &Asked, ask: &Ask) -> Answer {
         let seen = server_sees(&a)?;
         (seen != source).then_some(seen)
     };
+    let (packet, key) = failure_key(&a).unzip();
     Answer {
         outcome: a.outcome,
         success: a.success.as_f64(),
-        key: failure_key(&a),
+        key,
+        packet,
         open,
         seen_as: if a.outcome == Outcome::Connects { own() } else { None },
     }

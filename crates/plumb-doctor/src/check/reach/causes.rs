@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plumb_model::Snapshot;
 use plumb_trace::Network;
-use plumb_trace::session::Outcome;
+use plumb_trace::session::{Outcome, Transport};
 
 use super::answers::{Answer, some};
 use super::consequences::{
@@ -49,23 +49,47 @@ pub(super) fn causes(
     if failing.is_empty() {
         return Vec::new();
     }
-    let (found, unexplained) = look(snapshot, yardstick, asked, answers, &failing, lang);
+    let Looked { found, unexplained, supposed } = look(snapshot, yardstick, asked, answers, &failing, lang);
     let broken = broken(snapshot, asked, &failing, &found);
     let of = asked.asks.iter().map(|a| a.count).sum();
+    // What fails by itself because of something that nobody can have meant, not only behind what somebody may have.
+    let behind: BTreeSet<usize> = found
+        .iter()
+        .zip(&broken)
+        .filter(|(f, _)| !unintended(&f.diagnosed))
+        .flat_map(|(_, pairs)| pairs.iter().copied())
+        .chain(supposed)
+        .collect();
+    let may_be_meant = |f: &Found, pairs: &BTreeSet<usize>| {
+        // What nobody can have meant for replies is another thing for requests that it stops as well.
+        let proves = |p: &usize| {
+            !behind.contains(p)
+                && (!meant_for_requests(&f.diagnosed) || answers[*p].packet == Some(Packet::Reply))
+        };
+        !unintended(&f.diagnosed) || !pairs.iter().any(proves)
+    };
     let mut findings: Vec<CheckFinding> = found
         .iter()
-        .zip(broken)
+        .zip(&broken)
         .map(|(f, pairs)| CheckFinding {
-            path: path(net, asked, &pairs, lang),
-            ..finding(yardstick, asked, answers, f, &pairs, of)
+            path: path(net, asked, pairs, lang),
+            ..finding(yardstick, asked, answers, f, (pairs, may_be_meant(f, pairs)), of)
         })
         .collect();
     findings.extend(unexplained.iter().map(|&i| unexplained_pair(asked, answers, i, of, lang)));
     findings
 }
 
+/// What came of looking for causes.
+struct Looked {
+    found: Vec<Found>,
+    /// A pair of each group that no cause was found for.
+    unexplained: Vec<usize>,
+    /// Pairs that got as far as they did only because something was mended that somebody may have meant.
+    supposed: BTreeSet<usize>,
+}
+
 /// Takes the largest group of failures, names its causes, mends them in the model and walks again, until nothing fails.
-/// The second list holds a pair of each group that no cause was found for.
 fn look(
     snapshot: &Snapshot,
     yardstick: &Yardstick,
@@ -73,7 +97,7 @@ fn look(
     answers: &[Answer],
     failing: &[usize],
     lang: Lang,
-) -> (Vec<Found>, Vec<usize>) {
+) -> Looked {
     let mut model = snapshot.clone();
     let mut open: Vec<(usize, Answer)> = failing.iter().map(|&i| (i, answers[i].clone())).collect();
     let (mut found, mut unexplained): (Vec<Found>, Vec<usize>) = (Vec::new(), Vec::new());
@@ -85,6 +109,7 @@ fn look(
     if !found.is_empty() {
         open = walked_again(&model, asked, &open, Answer::needs_cause);
     }
+    let mut supposed: BTreeSet<usize> = BTreeSet::new();
     while found.len() < MOST_CAUSES {
         let Some(group) = largest(asked, &open) else { break };
         let (ask, first) = (group[0], &open.iter().find(|(i, _)| *i == group[0]).map(|(_, a)| a.clone()));
@@ -95,6 +120,7 @@ fn look(
             lang,
         };
         let causes = diagnose::causes(&model, &question);
+        let may_be_meant = causes.iter().any(|d| !unintended(d));
         if causes.is_empty() {
             unexplained.push(ask);
         }
@@ -130,7 +156,13 @@ fn look(
             }
         }
         if cured {
-            open = walked_again(&model, asked, &open, Answer::needs_cause);
+            let before = open;
+            open = walked_again(&model, asked, &before, Answer::needs_cause);
+            if may_be_meant {
+                let goes_on =
+                    |(i, a): &&(usize, Answer)| before.iter().any(|(b, was)| b == i && was.key != a.key);
+                supposed.extend(open.iter().filter(goes_on).map(|(i, _)| *i));
+            }
             for f in &mut found {
                 let gone = lost_addresses(snapshot, yardstick, asked, &f.diagnosed, &open);
                 open.retain(|(i, _)| !gone.contains(i));
@@ -142,7 +174,7 @@ fn look(
     }
     // More causes than are looked for: one of the pairs that are left stands for them, so that they are not kept quiet.
     unexplained.extend(open.first().map(|(i, _)| *i).filter(|_| found.len() >= MOST_CAUSES));
-    (found, unexplained)
+    Looked { found, unexplained, supposed }
 }
 
 /// The open pairs that fail alike and are most, direct ones first.
@@ -208,7 +240,7 @@ fn finding(
     asked: &Asked,
     answers: &[Answer],
     f: &Found,
-    pairs: &BTreeSet<usize>,
+    (pairs, may_be_meant): (&BTreeSet<usize>, bool),
     of: u64,
 ) -> CheckFinding {
     let cause = f.diagnosed.cause.clone();
@@ -217,7 +249,8 @@ fn finding(
     let worst = worst(answers, asked, pairs).unwrap_or(f.outcome);
     let slow = worst == Outcome::Connects;
     let severity = match (yardstick.plain_host, slow) {
-        (true, _) if !unintended(&cause.id, f.diagnosed.packet) => Severity::Info,
+        (true, _) if may_be_meant => Severity::Info,
+        _ if may_answer_otherwise(asked, f) => Severity::Info,
         (_, true) => Severity::Warning,
         _ => Severity::Error,
     };
@@ -290,25 +323,36 @@ pub(super) fn affected(asked: &Asked, pairs: &BTreeSet<usize>) -> Vec<String> {
 
 /// What no one can have meant, where nobody's intention is known: the reply that is lost, NAT to nobody, loops, martians,
 /// neighbours that do not exist, limits. Rules that stop requests, and routes that are not there, may well be meant.
-fn unintended(id: &str, packet: Packet) -> bool {
-    match id {
+fn unintended(d: &Diagnosed) -> bool {
+    !meant_for_requests(d) || d.packet == Packet::Reply
+}
+
+/// Whether somebody may well mean it where it stops requests.
+fn meant_for_requests(d: &Diagnosed) -> bool {
+    matches!(
+        d.cause.id.as_str(),
         "netfilter-drop"
-        | "netfilter-policy"
-        | "netfilter-reject"
-        | "route-missing"
-        | "route-discards"
-        | "policy-rule-discards"
-        | "forwarding-off"
-        | "link-down"
-        | "ipv6-disabled"
-        | "echo-ignored"
-        | "listener-missing"
-        | "listener-elsewhere"
-        | "listener-other-family" => {
-            matches!(packet, Packet::Reply)
-        }
-        _ => true,
-    }
+            | "netfilter-policy"
+            | "netfilter-reject"
+            | "route-missing"
+            | "return-route-missing"
+            | "route-discards"
+            | "policy-rule-discards"
+            | "forwarding-off"
+            | "link-down"
+            | "ipv6-disabled"
+            | "echo-ignored"
+            | "listener-missing"
+            | "listener-elsewhere"
+            | "listener-other-family"
+    )
+}
+
+/// A server on UDP that is bound to no address may itself choose the one that it answers from (`IP_PKTINFO`): that the
+/// kernel would choose another proves nothing.
+fn may_answer_otherwise(asked: &Asked, f: &Found) -> bool {
+    let target = &asked.targets[asked.asks[f.ask].target];
+    f.diagnosed.cause.id == "answer-from-elsewhere" && target.transport == Transport::Udp
 }
 
 /// A pair that fails and that no cause was found for: said, not kept quiet.

@@ -186,12 +186,20 @@ pub fn listening(n: &Namespace, addresses: &[IpAddr]) -> BTreeSet<(IpAddr, Proto
     let mut all = BTreeSet::new();
     for s in n.sockets.items().iter().filter(|s| s.is_listening()) {
         // A UDP socket on a port of the ephemeral range is a client's as a rule (a resolver's, say).
-        if s.protocol == Protocol::UDP && is_ephemeral(n, s.sport) {
+        if s.protocol == Protocol::UDP && (is_ephemeral(n, s.sport) || is_a_tunnels(n, s.sport)) {
             continue;
         }
         all.extend(addresses.iter().filter(|a| takes(s, **a)).map(|a| (*a, s.protocol, s.sport)));
     }
     all
+}
+
+/// Whether a UDP port is where a tunnel device takes what it unwraps: the kernel's own socket, which answers nobody
+/// (`udp_tunnel_sock_create`).
+fn is_a_tunnels(n: &Namespace, port: u16) -> bool {
+    let port = port.to_string();
+    let takes = |l: &plumb_model::Link| ["dstport", "port"].iter().any(|k| l.settings.get(*k) == Some(&port));
+    n.links.items().iter().any(|l| matches!(l.kind.as_str(), "vxlan" | "geneve" | "bareudp") && takes(l))
 }
 
 fn is_ephemeral(n: &Namespace, port: u16) -> bool {
