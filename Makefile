@@ -34,6 +34,8 @@ test: lint build
 	$(CARGO) test --locked --workspace
 
 test-long: test
+	@scripts/deps.sh browser
+	$(CARGO) test --locked -p plumb-tests --test page -- --ignored
 	$(CARGO) test --locked -p plumb-tests --test proxy_faults -- --ignored
 	PLUMB_ALL_REDACTED=1 $(CARGO) test --locked -p plumb-tests --test scenarios
 	$(MAKE) fuzz-kernel N=2000

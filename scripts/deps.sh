@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what building and testing need beside Rust, on Debian; says so where it cannot.
+# Installs what building and testing need beside Rust, on Debian; says so where it cannot. `deps.sh browser`: chromium, too.
 set -eu
 
 need=''
@@ -12,6 +12,9 @@ have ipset || need="$need ipset"
 have conntrack || need="$need conntrack"
 have sysctl || need="$need procps"
 have python3 || need="$need python3"
+if [ "${1:-}" = browser ]; then
+    have chromium || need="$need chromium"
+fi
 [ -z "$need" ] && exit 0
 
 if [ "$(id -u)" != 0 ] || ! have apt-get; then
