@@ -20,8 +20,13 @@ pub(super) fn reverse_path(m: &Moved<'_>) -> Vec<Observation> {
     if m.rose("TcpExt", "IPReversePathFilter") == 0 {
         return Vec::new();
     }
+    // The counter is one for the namespace: told where the filter is on, for all devices or on the first that has it.
+    let all = "net.ipv4.conf.all.rp_filter".to_owned();
+    let devices = m.after.links.items().iter().map(|l| format!("net.ipv4.conf.{}.rp_filter", l.name));
+    let on = |name: &String| m.after.sysctls.number(name).is_some_and(|v| v > 0);
+    let name = std::iter::once(all.clone()).chain(devices).find(on).unwrap_or(all);
     vec![
-        Observation::new("rp-filter-drops", m.sysctl("net.ipv4.conf.all.rp_filter"))
+        Observation::new("rp-filter-drops", m.sysctl(&name))
             .with("count", m.rose("TcpExt", "IPReversePathFilter").to_string())
             .seen(m.seen("TcpExt", "IPReversePathFilter", "packets")),
     ]

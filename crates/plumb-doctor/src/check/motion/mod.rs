@@ -5,6 +5,8 @@ mod devices;
 mod host;
 mod ip;
 mod tcp;
+#[cfg(test)]
+mod tests;
 
 use plumb_model::{Namespace, Snapshot};
 use plumb_trace::Network;
