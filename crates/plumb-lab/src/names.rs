@@ -56,7 +56,8 @@ pub fn cluster_names() -> Result<Vec<ClusterNames>> {
     Ok(all)
 }
 
-fn read(value: Value) -> Result<Object> {
+/// An object, as the API tells it.
+pub(crate) fn read(value: Value) -> Result<Object> {
     Object::from_json(value)
         .map_err(|e| LabError::Refused { what: "read an object".to_owned(), message: e.to_string() })
 }

@@ -161,7 +161,9 @@ fn in_block(block: &IpBlock, address: IpAddr) -> Truth {
     }
 }
 
-fn takes_port(ports: &[NetworkPolicyPort], (protocol, port): (Protocol, u16), server: &Party) -> Truth {
+/// Whether a rule with these ports takes a port of somebody.
+#[must_use]
+pub fn takes_port(ports: &[NetworkPolicyPort], (protocol, port): (Protocol, u16), server: &Party) -> Truth {
     if ports.is_empty() {
         return Truth::Yes;
     }

@@ -40,6 +40,7 @@ use std::net::IpAddr;
 
 use crate::objects::{NamespacedName, NetworkPolicy, Object, PolicyType, Protocol};
 
+pub use matching::takes_port;
 pub use party::{Labels, Party, Role};
 pub use truth::{Doubt, Truth};
 

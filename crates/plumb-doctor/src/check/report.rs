@@ -43,6 +43,9 @@ pub struct Scope {
     pub pairs_broken: u64,
     /// Of these, pairs whose answer an unknown or something that no snapshot covers leaves open.
     pub pairs_unknown: u64,
+    /// Of these, pairs that NetworkPolicies forbid: that they do not connect is as it should be.
+    #[serde(default)]
+    pub pairs_forbidden: u64,
     /// Walks that answered for them.
     pub walks: u64,
     /// Where it is known from what should connect: `expect`, `objects`, `topology`, `model` (pods and nodes of the

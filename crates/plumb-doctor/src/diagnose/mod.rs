@@ -14,7 +14,7 @@ mod suspect;
 mod verdict;
 
 use plumb_model::Snapshot;
-use plumb_trace::session::{Attempt, Flow, Outcome, attempt};
+use plumb_trace::session::{Attempt, AttemptBranch, Flow, Outcome, attempt};
 use plumb_trace::{Network, Walker};
 
 pub(crate) use cure::{Diagnosed, commands, with};
@@ -75,7 +75,13 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
 /// What tells the failure (or delay) of an attempt from others: who stopped which packet of its largest failing branch.
 /// `None` where it connects at once.
 pub(crate) fn failure_key(a: &Attempt) -> Option<String> {
+    failure_key_among(a, |_| true)
+}
+
+/// The same, of some of its branches.
+pub(crate) fn failure_key_among(a: &Attempt, counts: impl Fn(&AttemptBranch) -> bool) -> Option<String> {
     let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
+    let failing = failing.filter(|b| counts(b));
     Some(failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?.key())
 }
 

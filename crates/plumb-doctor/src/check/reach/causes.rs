@@ -13,6 +13,7 @@ use super::consequences::{
 };
 use super::fault;
 use super::pairs::Asked;
+use crate::check::policies::Expected;
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
 use crate::check::told::{self, Observation};
 use crate::check::yardstick::Yardstick;
@@ -94,7 +95,7 @@ fn look(
             from: asked.sources[asked.asks[ask].source].0.clone(),
             lang,
         };
-        let causes = diagnose::causes(&model, &question);
+        let causes = needed(&model, asked, (ask, first), diagnose::causes(&model, &question));
         if causes.is_empty() {
             unexplained.push(ask);
         }
@@ -161,6 +162,28 @@ fn largest(asked: &Asked, open: &[(usize, Answer)]) -> Option<Vec<usize>> {
         .max_by_key(|(direct, count, all)| (*direct, *count, std::cmp::Reverse(all[0])))?;
     all.sort_by_key(|&i| !is_direct(i));
     Some(all)
+}
+
+/// Of a Service's causes those that stop what policies allow: without their cures, and with those of the others, it still fails.
+fn needed(
+    model: &Snapshot,
+    asked: &Asked,
+    (ask, answer): (usize, &Answer),
+    causes: Vec<Diagnosed>,
+) -> Vec<Diagnosed> {
+    if !matches!(asked.expected(ask), Expected::Each(_)) || causes.len() < 2 {
+        return causes;
+    }
+    let fails_without = |but: usize| {
+        let mut mended = model.clone();
+        let others = causes.iter().enumerate().filter(|(i, _)| *i != but);
+        for change in others.flat_map(|(_, d)| &d.cure) {
+            let _ = change.apply(&mut mended);
+        }
+        !walked_again(&mended, asked, &[(ask, answer.clone())], Answer::needs_cause).is_empty()
+    };
+    let keep: Vec<bool> = (0..causes.len()).map(fails_without).collect();
+    causes.into_iter().zip(keep).filter_map(|(d, keep)| keep.then_some(d)).collect()
 }
 
 pub(super) fn walked_again(

@@ -8,6 +8,7 @@ use plumb_trace::session::{Flow, Origin, Transport};
 
 use super::classes::classes;
 use crate::check::Sharing;
+use crate::check::policies::{Expected, Judges};
 use crate::check::yardstick::{Yardstick, transport};
 use crate::place;
 
@@ -22,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) transport: Transport,
     pub(crate) port: u16,
     pub(crate) cluster: String,
+    /// Where a Service leads to.
+    pub(crate) endpoints: BTreeSet<(IpAddr, u16)>,
     /// Only clients on these nodes can expect an answer.
     pub(crate) only_from_nodes: Option<BTreeSet<String>>,
 }
@@ -48,11 +51,18 @@ pub(crate) struct Ask {
 pub(crate) struct Asked {
     pub(crate) targets: Vec<Target>,
     pub(crate) asks: Vec<Ask>,
+    /// What should come of each; all connect where it is empty.
+    pub(crate) expected: Vec<Expected>,
     /// Names of the members, and their namespaces.
     pub(crate) sources: Vec<(String, usize)>,
 }
 
 impl Asked {
+    /// What should come of a question, by index.
+    pub(crate) fn expected(&self, i: usize) -> &Expected {
+        self.expected.get(i).unwrap_or(&Expected::Connects)
+    }
+
     /// The flow of a question, by a process of root.
     pub(crate) fn flow(&self, ask: &Ask) -> Flow {
         let t = &self.targets[ask.target];
@@ -70,8 +80,30 @@ impl Asked {
 }
 
 /// Every pair of the yardstick, pairs of like members asked once.
-pub(crate) fn pairs(net: &Network, yardstick: &Yardstick, sharing: Sharing) -> Asked {
-    of_classes(net, yardstick, &classes(net.snapshot, yardstick, sharing))
+pub(crate) fn pairs(net: &Network, yardstick: &Yardstick, judges: &Judges, sharing: Sharing) -> Asked {
+    let mut asked = of_classes(net, yardstick, &classes(net.snapshot, yardstick, judges, sharing));
+    if !judges.is_empty() {
+        asked.expected =
+            asked.asks.iter().map(|ask| expected(yardstick, judges, &asked.targets, ask)).collect();
+    }
+    asked
+}
+
+/// What policies say of a question.
+fn expected(yardstick: &Yardstick, judges: &Judges, targets: &[Target], ask: &Ask) -> Expected {
+    let target = &targets[ask.target];
+    let Some(judge) = judges.cluster(&target.cluster) else { return Expected::Connects };
+    if target.member.is_some() {
+        return judge.of(ask.source, target.address, target.transport, target.port);
+    }
+    let node = yardstick.members[ask.source].node.as_deref();
+    // Clients of such a Service are led to endpoints on their own node alone.
+    let is_near = |a: IpAddr| match (judge.owner(a).node.as_deref(), node) {
+        (Some(a), Some(b)) => target.only_from_nodes.is_none() || a == b,
+        _ => true,
+    };
+    let endpoints = target.endpoints.iter().filter(|(address, _)| is_near(*address));
+    judge.of_service(ask.source, target.transport, endpoints)
 }
 
 /// Every pair, with the class of each member: one question for all pairs of two classes.
@@ -80,6 +112,7 @@ pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]
         sources: yardstick.members.iter().map(|m| (m.name.clone(), m.ns)).collect(),
         targets: targets(yardstick),
         asks: Vec::new(),
+        expected: Vec::new(),
     };
     let mut size: HashMap<usize, u64> = HashMap::new();
     let mut second: HashMap<usize, usize> = HashMap::new();
@@ -144,6 +177,7 @@ fn targets(yardstick: &Yardstick) -> Vec<Target> {
         transport,
         port,
         cluster: cluster.to_owned(),
+        endpoints: BTreeSet::new(),
         only_from_nodes: None,
     };
     for (m, member) in yardstick.members.iter().enumerate().filter(|(_, m)| m.is_target) {
@@ -173,6 +207,7 @@ fn targets(yardstick: &Yardstick) -> Vec<Target> {
             transport,
             port: s.port,
             cluster: s.cluster.clone(),
+            endpoints: s.endpoints.clone(),
             only_from_nodes: s.only_from_nodes.clone(),
         });
     }

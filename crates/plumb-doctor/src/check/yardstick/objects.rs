@@ -24,6 +24,7 @@ impl Yardstick {
         {
             self.services.extend(targets(service, &slices, cluster));
         }
+        self.objects.entry(cluster.to_owned()).or_default().extend_from_slice(objects);
     }
 }
 

@@ -4,6 +4,7 @@ mod addresses;
 mod host;
 mod links;
 mod overlay;
+mod policies;
 mod routes;
 mod rules;
 mod sockets;
@@ -16,6 +17,7 @@ pub(super) const MORE: &[&[(&str, Texts)]] = &[
     host::TEXTS,
     links::TEXTS,
     overlay::TEXTS,
+    policies::TEXTS,
     routes::TEXTS,
     rules::TEXTS,
     sockets::TEXTS,
