@@ -5,8 +5,12 @@
 use plumb_api::{Kind, Object, manifest};
 use plumb_doctor::check::{CheckReport, Options, Sharing, Yardstick, check};
 use plumb_model::{Action, Change, IpFamily, Protocol, Snapshot};
+use plumb_tests::binary::Plumb;
 use plumb_tests::cluster::cluster;
+use plumb_tests::lab::Lab;
+use plumb_tests::shell;
 use plumb_trace::Network;
+use serde_json::{Value, json};
 
 /// Pods of [`cluster`]: `app: web` on node 1, `app: db` on the others; of `without` nothing is known.
 fn objects(nodes: u8, pods: u8, policies: &[&str], without: &[&str]) -> Vec<Object> {
@@ -147,4 +151,160 @@ fn objects_of_many_nodes_name_pods_by_their_addresses() {
         (found.as_slice(), forbidden),
         (&["policy-not-enforced NetworkPolicy/default/p0 spec.ingress 3".to_owned()][..], 3)
     );
+}
+
+/// A lab whose policies are written to its API, and held by rules as a network plugin would.
+struct Cluster {
+    plumb: Plumb,
+    lab: Lab,
+}
+
+impl Cluster {
+    fn up() -> Self {
+        let plumb = Plumb::find().unwrap();
+        let lab = Lab::up(plumb.clone()).unwrap();
+        Self { plumb, lab }
+    }
+
+    /// A request to the API, from node-1.
+    fn api(&self, verb: &str, path: &str, body: &Value) {
+        let script =
+            "ip netns exec $n curl -sf -X $v -H \"Content-Type: $t\" --data \"$b\" http://127.0.0.1:6443$p";
+        let kind = if verb == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let variables = [
+            ("n".to_owned(), format!("{}-node-1", self.lab.name())),
+            ("v".to_owned(), verb.to_owned()),
+            ("t".to_owned(), kind.to_owned()),
+            ("p".to_owned(), path.to_owned()),
+            ("b".to_owned(), body.to_string()),
+        ];
+        shell::run(path, script, &variables).unwrap();
+    }
+
+    fn policy(&self, name: &str, spec: Value) {
+        let object = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec});
+        self.api("POST", "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", &object);
+    }
+
+    /// What holds a policy at a pod of a node: these clients of `default`, by number, may ask for a port.
+    fn hold(&self, pod: &str, node: u8, clients: &[u8], port: u16) {
+        let of = |make: &dyn Fn(&u8) -> String| clients.iter().map(make).collect::<Vec<_>>().join(", ");
+        let (v4, v6) = (of(&|c| format!("10.244.{c}.2")), of(&|c| format!("fd00:10:244:{c}::2")));
+        // Its own node may always ask, from whichever of its addresses.
+        let host = node + 1;
+        let rules = format!(
+            "table inet np {{ chain in {{ type filter hook input priority 0; ct state established,related accept; \
+             icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept; ip saddr {{ {v4} }} tcp dport {port} accept; \
+             ip6 saddr {{ {v6} }} tcp dport {port} accept; ip saddr {{ 10.244.{node}.1, 172.18.0.{host} }} accept; ip6 saddr {{ fd00:10:244:{node}::1, fd00:172:18::{host} }} accept; drop; }}; }}"
+        );
+        let variables = [("n".to_owned(), self.lab.pod(pod)), ("r".to_owned(), rules)];
+        shell::run(pod, "ip netns exec $n nft add table inet np; ip netns exec $n nft delete table inet np\nip netns exec $n nft \"$r\"", &variables).unwrap();
+    }
+
+    fn check(&self) -> (Option<i32>, Value) {
+        let pattern = format!("{}-*", self.lab.name());
+        let output = self.plumb.run_plain(&["check", "--netns", &pattern, "-o", "json"]).unwrap();
+        (output.status, serde_json::from_slice(&output.stdout).unwrap())
+    }
+}
+
+/// Fault or id of each finding, its object, and the pairs that it is about.
+fn findings(report: &Value) -> Vec<String> {
+    let all = report["findings"].as_array().unwrap().iter().map(|f| {
+        let object = f["place"]["object"].as_str().unwrap_or_default();
+        format!("{} {object} {}", f["fault"].as_str().unwrap_or_default(), f["pairs"]["broken"])
+            .replace("  ", " ")
+    });
+    all.collect()
+}
+
+#[test]
+fn policies_of_a_lab() {
+    let c = Cluster::up();
+    let clients = json!([{"podSelector": {"matchLabels": {"app": "client"}}}]);
+    c.policy("redis", json!({"podSelector": {"matchLabels": {"app": "redis"}}, "ingress": [{"from": clients, "ports": [{"port": "redis"}]}]}));
+    // Eight other pods and two other nodes ask each of three pods, in two families.
+    let (status, open) = c.check();
+    assert_eq!(
+        (status, findings(&open)),
+        (Some(1), vec!["P08 NetworkPolicy/default/redis spec.ingress 60".to_owned()])
+    );
+    assert_eq!(open["scope"]["pairs_forbidden"], 60);
+    // Held: as it should be, and told.
+    for i in 0..3 {
+        c.hold(&format!("redis-{i}"), i + 1, &[1, 2, 3], 6379);
+    }
+    let (status, held) = c.check();
+    assert_eq!((status, findings(&held)), (Some(0), Vec::new()));
+    let told = held["ruled_out"].as_array().unwrap().iter().any(|r| r["what"] == "NetworkPolicies");
+    assert!(told && held["scope"]["pairs_forbidden"] == 60, "{}", held["ruled_out"]);
+    // One client is forgotten at one pod: that is all that is wrong with the rule.
+    c.hold("redis-1", 2, &[1, 3], 6379);
+    let (_, forgotten) = c.check();
+    assert_eq!(findings(&forgotten), ["F01 2"]);
+    c.hold("redis-1", 2, &[1, 2, 3], 6379);
+    // Labels are those of the API as it is. Of a Service's endpoints one is closed to most: the others answer, and that is right.
+    c.api(
+        "PATCH",
+        "/api/v1/namespaces/default/pods/web-0",
+        &json!({"metadata": {"labels": {"alone": "yes"}}}),
+    );
+    c.policy("web", json!({"podSelector": {"matchLabels": {"alone": "yes"}}, "ingress": [{"from": clients, "ports": [{"port": 8080}]}]}));
+    let (_, leaks) = c.check();
+    assert_eq!(leaks["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (leaks["findings"][0]["id"].as_str(), leaks["scope"]["pairs_forbidden"].as_u64()),
+        (Some("policy-not-enforced"), Some(80))
+    );
+    c.hold("web-0", 1, &[1, 2, 3], 8080);
+    let (status, held) = c.check();
+    assert_eq!((status, findings(&held)), (Some(0), Vec::new()));
+    // A dead endpoint of such a Service is one, by the pairs that may ask it.
+    c.lab.break_("T01", "pod:default/web-1").unwrap();
+    let (_, dead) = c.check();
+    assert_eq!(dead["findings"].as_array().unwrap().len(), 1, "{:?}", findings(&dead));
+    assert_eq!(dead["findings"][0]["fault"], "T01");
+    c.lab.heal().unwrap();
+    // What goes out, and leaves the name servers out.
+    let to = json!([{"to": [{"podSelector": {}}]}]);
+    c.policy(
+        "out",
+        json!({"podSelector": {"matchLabels": {"app": "client"}}, "policyTypes": ["Egress"], "egress": to}),
+    );
+    let (_, out) = c.check();
+    let ids: Vec<&str> =
+        out["findings"].as_array().unwrap().iter().filter_map(|f| f["id"].as_str()).collect();
+    assert_eq!(ids, ["policy-not-enforced", "policy-closes-dns"]);
+}
+
+/// `svc:`, `pod:` and `node:` by the lab's objects.
+#[test]
+fn objects_are_destinations() {
+    let c = Cluster::up();
+    let ask = |to: &str| {
+        let from = format!("netns:{}", c.lab.pod("client-0"));
+        let output = c.plumb.run_plain(&["diagnose", &from, to, "-o", "json"]).unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (
+            output.status,
+            report["flow"]["destination"].as_str().unwrap_or_default().to_owned(),
+            report["flow"]["port"].clone(),
+            output.stderr,
+        )
+    };
+    let dns = ask("svc:kube-system/kube-dns:dns-tcp");
+    assert_eq!((dns.0, dns.1.as_str(), dns.2.as_u64()), (Some(0), "10.97.0.53", Some(53)), "{}", dns.3);
+    let by_hand = ask("svc:default/web:80");
+    assert_eq!((by_hand.0, by_hand.2.as_u64()), (Some(0), Some(80)), "{}", by_hand.3);
+    let pod = ask("pod:default/web-1:http");
+    assert_eq!((pod.0, pod.1.as_str(), pod.2.as_u64()), (Some(0), "10.244.2.3", Some(8080)), "{}", pod.3);
+    for (to, word) in [
+        ("svc:default/nothing:80", "there is no Service"),
+        ("svc:default/web:81", "it has:"),
+        ("pod:default/web-1:ftp", "it has:"),
+        ("node:node-1:ssh", "no names"),
+    ] {
+        let (status, .., error) = ask(to);
+        assert!(status == Some(2) && error.replace('\n', " ").contains(word), "{to}: {error}");
+    }
 }

@@ -34,6 +34,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("pair-unexplained", "", Error, "times_out", Layer::Link),
     kind("source-translated", "S11", Warning, "connects", Layer::ServiceNat),
     kind("policy-not-enforced", "P08", Warning, "connects", Layer::Policy),
+    kind("dns-server-down", "D02", Error, "times_out", Layer::Dns),
     kind("expectation-unmet", "", Error, "connects", Layer::Policy),
     // Links
     kind("link-down", "L01", Error, "unreachable", Layer::Link),

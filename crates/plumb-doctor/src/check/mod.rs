@@ -133,7 +133,7 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
         findings,
         unknowns: reached.unknowns,
         assumptions,
-        incomplete,
+        incomplete: incomplete || reached.expectations_open,
     }
 }
 

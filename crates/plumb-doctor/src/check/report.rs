@@ -119,7 +119,7 @@ pub struct CheckReport {
     pub assumptions: Vec<Assumption>,
     /// What was looked at and is in order, in the order of looking.
     pub ruled_out: Vec<RuledOut>,
-    /// Whether something that was needed could not be read.
+    /// Whether something that was needed could not be read, or an expectation's answer is not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
 }

@@ -2,12 +2,13 @@
 
 mod state;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use plumb_api::policy::{Doubt, Judgement, Party, Policies, Role, Verdict};
 use plumb_api::{Object, Protocol};
-use plumb_trace::session::Transport;
+use plumb_trace::session::{Flow, Transport, attempt};
+use plumb_trace::{Network, Walker};
 
 pub(super) use state::{host_network, leaves_out_dns, peers_split, services};
 
@@ -165,6 +166,20 @@ impl Judge {
             Transport::Tcp => self.policies.judge(from, to, at, Protocol::Tcp, port).into(),
             Transport::Udp => self.policies.judge(from, to, at, Protocol::Udp, port).into(),
         }
+    }
+
+    /// What should come of a member's flow to somebody whom only its address tells, a name server: at whom it is led to, where it
+    /// is a Service's that no object tells of.
+    pub(crate) fn of_server(&self, net: &Network, from: usize, flow: &Flow) -> Expected {
+        if *self.owner(flow.dst) != OUTSIDE {
+            return self.of(from, flow.dst, flow.transport, flow.port);
+        }
+        let a = attempt(&Walker::new(net, false), flow);
+        let led_to = a.branches.iter().filter_map(|b| {
+            let packet = &b.packets.last()?.request.state.packet;
+            Some((packet.dst, packet.dport))
+        });
+        self.of_service(from, flow.transport, &led_to.collect::<BTreeSet<_>>())
     }
 
     /// What should come of a member's connection to a Service with these endpoints.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use plumb_api::policy::{Role, Truth, takes_port};
 use plumb_api::{LabelSelector, NetworkPolicy, NetworkPolicyPeer, PolicyType, Protocol as ApiProtocol};
 use plumb_model::Protocol;
-use plumb_trace::session::Transport;
+use plumb_trace::session::{Flow, Origin, Transport};
 
 use super::{Expected, Judge, Judges};
 use crate::check::reach::object;
@@ -164,7 +164,7 @@ pub(crate) fn leaves_out_dns(look: &Look<'_>) -> Vec<Observation> {
         let mut by_policy: BTreeMap<String, (Observation, BTreeSet<String>)> = BTreeMap::new();
         for (&i, party) in judge.members.iter().filter(|(_, p)| matches!(p.role, Role::Pod { .. })) {
             let member = &look.yardstick.members[i];
-            let servers = own_servers(look.net, member.ns);
+            let servers = own_servers(look.snapshot, look.ns(member.ns));
             let judged: Vec<Expected> =
                 servers.iter().map(|server| asked_of(look, judge, cluster, i, *server)).collect();
             if judged.is_empty() || !judged.iter().all(Expected::is_forbidden) {
@@ -212,7 +212,19 @@ fn asked_of(look: &Look<'_>, judge: &Judge, cluster: &str, from: usize, server: 
     };
     match look.yardstick.services.iter().find(is) {
         Some(service) => judge.of_service(from, Transport::Udp, &service.endpoints),
-        None => judge.of(from, server, Transport::Udp, crate::names::DNS),
+        None => {
+            let flow = Flow {
+                origin: Origin::Process { ns: look.yardstick.members[from].ns, source: None },
+                transport: Transport::Udp,
+                dst: server,
+                port: crate::names::DNS,
+                source_port: None,
+                uid: 0,
+                gid: 0,
+                connections: 1,
+            };
+            judge.of_server(look.net, from, &flow)
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use super::answers::{Answer, some};
 use super::consequences::{
     default_route, disabled, given_back, lost_addresses, remedy_of, took_along, whole_listener,
 };
-use super::fault;
 use super::pairs::Asked;
+use super::{dns, fault};
 use crate::check::policies::Expected;
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
 use crate::check::told::{self, Observation};
@@ -58,7 +58,7 @@ pub(super) fn causes(
         .zip(broken)
         .map(|(f, pairs)| CheckFinding {
             path: path(net, asked, &pairs, lang),
-            ..finding(yardstick, asked, answers, f, &pairs, of)
+            ..dns::server_down(net, asked, &pairs, finding(yardstick, asked, answers, f, &pairs, of), lang)
         })
         .collect();
     findings.extend(unexplained.iter().map(|&i| unexplained_pair(asked, answers, i, of, lang)));

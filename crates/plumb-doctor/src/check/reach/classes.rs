@@ -17,6 +17,7 @@ use super::mentions::Mentions;
 use crate::check::Sharing;
 use crate::check::policies::Judges;
 use crate::check::yardstick::{Member, Yardstick};
+use crate::names::state::own_servers;
 
 /// Fewer members than this are each walked by themselves.
 const WORTH_IT: usize = 64;
@@ -120,6 +121,7 @@ impl<'a> Facts<'a> {
             (mentions.rank(a), self.wrong.get(&octets(a)), a.is_ipv4()).hash(h);
         }
         mentions.ways(index).hash(h);
+        own_servers(self.snapshot, n).hash(h);
         // What it serves, on which of its addresses.
         for (address, protocol, port) in &m.serves {
             (m.addresses.iter().position(|a| a == address), protocol, port).hash(h);

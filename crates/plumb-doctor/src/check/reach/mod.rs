@@ -9,6 +9,7 @@ mod answers;
 mod causes;
 mod classes;
 mod consequences;
+mod dns;
 mod expect;
 mod fault;
 mod forbidden;
@@ -42,6 +43,8 @@ pub(crate) struct Reached {
     pub(crate) pairs_unknown: u64,
     pub(crate) pairs_forbidden: u64,
     pub(crate) walks: u64,
+    /// What was asked for with `--expect` cannot be told of some flow.
+    pub(crate) expectations_open: bool,
 }
 
 /// Asks for every pair of the yardstick. `progress` is told how many of how many walks are done.
@@ -72,7 +75,9 @@ pub(crate) fn reach(
     reached.findings = causes::causes(snapshot, net, yardstick, &asked, &answers, lang);
     reached.findings.extend(translated::translated(net, &asked, &answers, lang));
     reached.findings.extend(forbidden::not_enforced(net, &asked, &answers, lang));
-    reached.findings.extend(expect::expectations(snapshot, net, yardstick, lang));
+    let (unmet, open) = expect::expectations(snapshot, net, yardstick, lang);
+    reached.findings.extend(unmet);
+    reached.expectations_open = open;
     (reached.unknowns, reached.assumptions) = unknowns::unknowns(net, &asked, &answers, lang);
     let (unknowns, assumptions) = forbidden::left_open(&asked, &answers, lang);
     reached.unknowns.extend(unknowns);

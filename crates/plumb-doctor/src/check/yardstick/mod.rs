@@ -2,6 +2,8 @@
 
 mod objects;
 
+pub(crate) use objects::{is_of, slices};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 

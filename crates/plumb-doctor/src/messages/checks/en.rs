@@ -41,6 +41,14 @@ pub(super) const TEXTS: &[(&str, Texts)] = &[
         },
     ),
     (
+        "dns-server-down",
+        Texts {
+            summary: "nothing listens at {socket} in {namespace}, where questions for names of {count} pods lead ({client} first)",
+            effect: "look-ups fail or wait for the next server; connections by address work",
+            advice: "start the name server",
+        },
+    ),
+    (
         "expectation-unmet",
         Texts {
             summary: "{from} to {to}: expected was “{wanted}”, it is “{outcome}”",

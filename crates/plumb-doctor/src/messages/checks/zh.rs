@@ -41,6 +41,14 @@ pub(super) const TEXTS: &[(&str, Texts)] = &[
         },
     ),
     (
+        "dns-server-down",
+        Texts {
+            summary: "{namespace} 中 {socket} 没有监听，而 {count} 个 Pod 的名称查询通向这里（首个为 {client}）",
+            effect: "名称查询失败或要等下一台服务器；按地址的连接正常",
+            advice: "启动名称服务器",
+        },
+    ),
+    (
         "expectation-unmet",
         Texts {
             summary: "{from} 到 {to}：期望“{wanted}”，实际“{outcome}”",
