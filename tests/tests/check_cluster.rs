@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use plumb_doctor::check::{CheckReport, Options, Sharing, Yardstick, check};
-use plumb_model::{Action, Change, IpFamily, Protocol, Route, RouteKind, Snapshot};
+use plumb_doctor::check::{CheckReport, Expectation, Options, Severity, Sharing, Yardstick, check};
+use plumb_model::{Action, Change, IpFamily, LegacyTable, Protocol, Read, Route, RouteKind, Snapshot};
+use plumb_nft::{
+    BaseChain, Bytes, Chain, ChainType, CmpOp, Data, Expr, Family, Hook, PayloadBase, Register, Rule, Table,
+    Verdict,
+};
 use plumb_tests::cluster::cluster;
 use plumb_trace::Network;
+use plumb_trace::session::{Flow, Origin, Outcome, Transport};
 
 fn report(snapshot: &Snapshot, sharing: Sharing) -> CheckReport {
     let net = Network::compile(snapshot);
@@ -94,4 +99,124 @@ fn broken_clusters_have_the_same_sums() {
         assert!(walks < alone.3, "case {i} shares nothing");
         assert_eq!(report(&s, Sharing::Always).findings.is_empty(), failing == 0, "case {i}");
     }
+}
+
+/// A table of iptables-legacy whose FORWARD chain drops what comes from an address.
+fn legacy_drop(source: [u8; 4]) -> LegacyTable {
+    let rule = Rule {
+        handle: 1,
+        exprs: vec![
+            Expr::Payload { dreg: Register(1), base: PayloadBase::Network, offset: 12, len: 4 },
+            Expr::Cmp { sreg: Register(1), op: CmpOp::Eq, data: Bytes(source.to_vec()) },
+            Expr::Counter { packets: 0, bytes: 0 },
+            Expr::Immediate { dreg: Register::VERDICT, data: Data::Verdict(Verdict::Drop) },
+        ],
+        userdata: Bytes::default(),
+        compat: None,
+    };
+    let mut table = Table::new(Family::Ip, "filter");
+    table.chains.push(Chain {
+        name: "FORWARD".into(),
+        handle: 1,
+        base: Some(BaseChain {
+            kind: ChainType::Filter,
+            hook: Hook::Forward,
+            priority: 0,
+            policy: Verdict::Accept,
+            devices: Vec::new(),
+            counters: None,
+        }),
+        flags: 1,
+        userdata: Bytes::default(),
+        rules: vec![rule],
+    });
+    LegacyTable {
+        family: IpFamily::V4,
+        name: "filter".into(),
+        valid_hooks: 0,
+        hook_entry: [0; 5],
+        underflow: [0; 5],
+        num_entries: 4,
+        entries: Bytes::default(),
+        only_accepts: false,
+        table: Some(table),
+        problem: None,
+    }
+}
+
+/// Rules of iptables-legacy tell pods apart as those of nftables do: one pod's address in them is a pod of its own kind.
+#[test]
+fn rules_of_iptables_legacy_tell_pods_apart() {
+    let mut s = cluster(4, 5);
+    let node = s.namespaces.iter_mut().find(|n| n.name == "node-2").unwrap();
+    node.legacy = Read::Got(vec![legacy_drop([10, 2, 3, 2])]);
+    let (shared, alone) = (report(&s, Sharing::Always), report(&s, Sharing::Never));
+    // That pod reaches no other, and answers nobody's: its own node's packets pass no FORWARD.
+    assert!(alone.scope.pairs_broken > 0);
+    let sums = |r: &CheckReport| (r.scope.pairs, r.scope.pairs_broken, r.scope.pairs_unknown);
+    assert_eq!(sums(&shared), sums(&alone));
+    assert!(shared.scope.walks < alone.scope.walks, "nothing is shared");
+    let places = |r: &CheckReport| -> Vec<(String, u64)> {
+        r.findings.iter().map(|f| (f.id.clone(), f.pairs.as_ref().map_or(0, |p| p.broken))).collect()
+    };
+    assert_eq!(places(&shared), places(&alone));
+    // The same rule for another node's pod, on this node: its packets are dropped here alone.
+    let node = s.namespaces.iter_mut().find(|n| n.name == "node-2").unwrap();
+    node.legacy = Read::Got(vec![legacy_drop([10, 4, 0, 2])]);
+    assert_eq!(sums(&report(&s, Sharing::Always)), sums(&report(&s, Sharing::Never)));
+}
+
+/// What is asked for and cannot be told is no success and no failure.
+#[test]
+fn an_expectation_that_cannot_be_told() {
+    let s = cluster(2, 2);
+    let net = Network::compile(&s);
+    let ns = (0..s.namespaces.len()).find(|i| s.namespaces[*i].name == "cni-1-0").unwrap();
+    let status = |dst: &str, outcome| {
+        let flow = Flow {
+            origin: Origin::Process { ns, source: None },
+            transport: Transport::Tcp,
+            dst: dst.parse().unwrap(),
+            port: 8080,
+            source_port: None,
+            uid: 0,
+            gid: 0,
+            connections: 1,
+        };
+        let mut yardstick = Yardstick::of_snapshot(&net, None);
+        yardstick.expectations = vec![Expectation {
+            from: "pod:default/pod-1-0".into(),
+            to: format!("{dst}:8080"),
+            flow,
+            outcome,
+        }];
+        let r = check(&s, &yardstick, &Options::default());
+        (r.exit_status(Severity::Warning), r.findings.iter().map(|f| f.symptom.clone()).collect::<Vec<_>>())
+    };
+    // The network beyond the nodes' gateway is in no snapshot.
+    let open = (3, vec!["unknown".to_owned()]);
+    assert_eq!(status("192.0.2.1", Some(Outcome::Connects)), open);
+    assert_eq!(status("192.0.2.1", None), open);
+    assert_eq!(status("10.2.0.2", Some(Outcome::Connects)), (0, Vec::new()));
+    assert_eq!(status("10.2.0.2", None), (1, vec!["connects".to_owned()]));
+}
+
+/// More causes than are looked for: what is left is told all the same.
+#[test]
+fn more_causes_than_are_looked_for() {
+    let mut s = cluster(2, 34);
+    for n in s.namespaces.iter_mut().filter(|n| n.name.starts_with("cni-") && n.name != "cni-1-0") {
+        n.sockets = Read::Got(Vec::new());
+    }
+    let net = Network::compile(&s);
+    let mut yardstick = Yardstick::of_snapshot(&net, None);
+    for m in &mut yardstick.members {
+        m.is_source = m.name == "pod:default/pod-1-0";
+        m.serves.extend(m.addresses.iter().map(|a| (*a, Protocol::TCP, 8080)));
+    }
+    let r = check(&s, &yardstick, &Options { sharing: Sharing::Never, ..Options::default() });
+    assert_eq!(r.scope.pairs_broken, 67);
+    let of = |id: &str| r.findings.iter().filter(|f| f.id == id).count();
+    assert_eq!((of("listener-missing"), of("pair-unexplained"), r.findings.len()), (60, 1, 61));
+    assert_eq!(r.exit_status(Severity::Error), 1);
 }

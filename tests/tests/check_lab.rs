@@ -27,7 +27,7 @@ const TOLD_AS: &[(&str, &[&str])] = &[
     ("P04", &["F01", "F01"]),
     // A port or server that is missing at every endpoint is one finding an endpoint.
     ("S03", &["T01", "T01"]),
-    ("D02", &["T01", "T01"]),
+    ("D02", &["D02", "D02"]),
 ];
 
 /// Faults that a check does not find, and why.

@@ -1,7 +1,8 @@
 //! The Kubernetes objects that Plumb reads and writes, and what can be said about them without a cluster. Pure: no I/O.
 //!
-//! * [`objects`]: Service, EndpointSlice, Endpoints, Pod, Node, ServiceCIDR and Namespace, with the fields that Plumb uses and no
-//!   others, in the API's own JSON form.
+//! * [`objects`]: Service, EndpointSlice, Endpoints, Pod, Node, ServiceCIDR, Namespace and NetworkPolicy, with the fields that
+//!   Plumb uses and no others, in the API's own JSON form.
+//! * [`policy`]: which connections NetworkPolicies allow.
 //! * [`Change`]: what a source (the API, a folder of manifests) tells whoever keeps a view of these objects.
 //! * [`manifest`]: these objects in files, with places for whatever is wrong.
 //! * [`endpointslice`]: which slices follow from Services, Pods and Endpoints, and which are to be written.
@@ -26,6 +27,7 @@ pub mod endpointslice;
 pub mod field;
 pub mod manifest;
 pub mod objects;
+pub mod policy;
 pub mod validate;
 
 pub use change::{Change, ObjectKey};

@@ -1,5 +1,7 @@
 //! Who a question is about: names resolved against a snapshot.
 
+pub mod objects;
+
 use std::net::IpAddr;
 
 use plumb_model::{IpFamily, Owner};

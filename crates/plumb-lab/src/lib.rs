@@ -51,7 +51,7 @@ pub use cluster::{API_ADDRESS, ProxyStatus};
 pub use error::{LabError, Result};
 pub use lab::{ProbeOptions, ProbeReport, choose, down, exec, probe, run_in, topology, up};
 pub use listen::{listen, start_command};
-pub use names::{ClusterNames, cluster_names, resolvers};
+pub use names::{ClusterNames, ClusterObjects, cluster_names, cluster_objects, resolvers};
 pub use plan::Plan;
 pub use resolve::{Destination, destination, namespace};
 pub use state::{ActiveFault, labs, owners};

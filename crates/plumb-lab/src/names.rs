@@ -32,6 +32,38 @@ pub struct ClusterNames {
     pub members: BTreeSet<NamespaceId>,
 }
 
+/// The objects of one lab's cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterObjects {
+    /// Its objects, Services made by hand included.
+    pub objects: Vec<Object>,
+    /// Namespaces of the lab.
+    pub members: BTreeSet<NamespaceId>,
+}
+
+/// The objects of every lab of this machine.
+///
+/// # Errors
+/// Those of one cannot be read.
+pub fn cluster_objects() -> Result<Vec<ClusterObjects>> {
+    let states = labs().into_iter().filter_map(|lab| State::read(&lab).ok().flatten());
+    states
+        .map(|state| {
+            let members = state.namespaces.iter().filter_map(|n| n.id).collect();
+            Ok(ClusterObjects { objects: as_they_are(&state.topology)?, members })
+        })
+        .collect()
+}
+
+/// The objects of a lab as they are now; where nobody answers, as the lab began.
+fn as_they_are(topology: &Topology) -> Result<Vec<Object>> {
+    let values = match ask(&topology.name, &Request::Objects) {
+        Ok(Response::Objects(values)) => values,
+        _ => objects(topology, None)?,
+    };
+    values.into_iter().map(read).collect()
+}
+
 /// The names of every lab of this machine that has name servers.
 ///
 /// # Errors
@@ -41,12 +73,7 @@ pub fn cluster_names() -> Result<Vec<ClusterNames>> {
     for state in labs().into_iter().filter_map(|lab| State::read(&lab).ok().flatten()) {
         let topology = &state.topology;
         let Some(dns) = &topology.dns else { continue };
-        // As they are now; where nobody answers, as the lab began.
-        let objects = match ask(&topology.name, &Request::Objects) {
-            Ok(Response::Objects(values)) => values,
-            _ => objects(topology, None)?,
-        };
-        let objects = objects.into_iter().map(read).collect::<Result<Vec<Object>>>()?;
+        let objects = as_they_are(topology)?;
         all.push(ClusterNames {
             zone: Zone::new(&dns.domain, &objects),
             servers: dns.servers.clone(),
@@ -56,7 +83,8 @@ pub fn cluster_names() -> Result<Vec<ClusterNames>> {
     Ok(all)
 }
 
-fn read(value: Value) -> Result<Object> {
+/// An object, as the API tells it.
+pub(crate) fn read(value: Value) -> Result<Object> {
     Object::from_json(value)
         .map_err(|e| LabError::Refused { what: "read an object".to_owned(), message: e.to_string() })
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use plumb_api::Object;
+use plumb_api::{Kind, Object};
 use plumb_doctor::check::{Member, ServiceTarget, Yardstick};
 use plumb_model::{NamespaceId, Owner, Protocol, Socket};
 use plumb_trace::Network;
 
 use crate::cluster;
 use crate::error::Result;
+use crate::names::read;
 use crate::state::{State, labs};
+use crate::supervisor::{Request, Response, ask};
 use crate::topology::{Pod, Ready, Topology};
 
 /// Adds to the yardstick of a live machine what the topologies of its labs say: which pods serve what, which Services lead
@@ -59,12 +61,35 @@ pub fn add_labs(net: &Network, yardstick: &mut Yardstick) -> Result<()> {
             })
         }));
         if !topology.manifests.is_empty() {
-            let objects: Vec<Object> = cluster::objects(&with_readiness(net, topology))?;
+            let mut objects: Vec<Object> = cluster::objects(&with_readiness(net, topology))?;
+            policies_as_they_are(&topology.name, &mut objects)?;
             yardstick.add_objects(&objects, &topology.name);
         }
     }
     if known {
         yardstick.known_from = vec!["topology".to_owned()];
+    }
+    Ok(())
+}
+
+/// Policies, and the labels that they go by, as the lab's API has them now; where it does not answer, as the lab began.
+fn policies_as_they_are(lab: &str, objects: &mut Vec<Object>) -> Result<()> {
+    let Ok(Response::Objects(values)) = ask(lab, &Request::Objects) else { return Ok(()) };
+    let now = values.into_iter().map(read).collect::<Result<Vec<Object>>>()?;
+    objects.retain(|o| !matches!(o.kind(), Kind::NetworkPolicy | Kind::Namespace));
+    for object in now {
+        match object {
+            Object::NetworkPolicy(_) | Object::Namespace(_) => objects.push(object),
+            Object::Pod(pod) => {
+                let name = pod.metadata.full_name();
+                let same =
+                    objects.iter_mut().find(|o| o.kind() == Kind::Pod && o.metadata().full_name() == name);
+                if let Some(known) = same {
+                    known.metadata_mut().labels = pod.metadata.labels;
+                }
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

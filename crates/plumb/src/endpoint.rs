@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use plumb_doctor::resolve::objects::ObjectPort;
+
 /// Where a flow comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum From {
@@ -78,6 +80,15 @@ pub enum Port {
     Number(u16),
     /// By name.
     Name(String),
+}
+
+impl std::convert::From<Port> for ObjectPort {
+    fn from(port: Port) -> Self {
+        match port {
+            Port::Number(number) => Self::Number(number),
+            Port::Name(name) => Self::Name(name),
+        }
+    }
 }
 
 /// Why a text is no endpoint.

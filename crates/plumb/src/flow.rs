@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use plumb_doctor::resolve::objects::ObjectPort;
 use plumb_model::{IpFamily, Protocol};
 
-use crate::endpoint::{From, To};
+use crate::endpoint::{From, ObjectName, To};
 use crate::error::Error;
 
 /// Protocols that a flow can be asked about.
@@ -39,7 +40,8 @@ pub enum AnswerFormat {
 pub struct FlowArgs {
     /// netns:NAME, netns:/proc/PID/ns/net, host, pod:NAMESPACE/NAME, node:NAME, or an IP address
     pub from: From,
-    /// ADDRESS:PORT, [V6]:PORT, HOSTNAME:PORT, pod:NAMESPACE/NAME:PORT, node:NAME:PORT; without port for --protocol icmp
+    /// ADDRESS:PORT, [V6]:PORT, HOSTNAME:PORT, svc:NAMESPACE/NAME:PORT, pod:NAMESPACE/NAME:PORT, node:NAME:PORT (ports of
+    /// Services and pods by number or name); without port for --protocol icmp
     pub to: To,
     /// Protocol
     #[arg(long, value_enum, default_value_t, value_name = "PROTOCOL")]
@@ -56,6 +58,10 @@ pub struct FlowArgs {
     /// Attempts one straight after the other; what counts or limits them is then part of the walk
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub connections: u32,
+    /// Services, EndpointSlices and Pods by which svc: and names of ports are looked up, where no lab knows them: a file, or a
+    /// folder; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub manifests: Vec<PathBuf>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: AnswerFormat,
@@ -112,7 +118,14 @@ pub enum Destination {
         /// As `FROM` would name it.
         owner: From,
         /// The port.
-        port: Option<u16>,
+        port: Option<ObjectPort>,
+    },
+    /// A Service, to be found among the objects of the API.
+    Service {
+        /// Its name.
+        name: ObjectName,
+        /// The port.
+        port: Option<ObjectPort>,
     },
     /// A name, to be looked up as the client would.
     Name {
@@ -165,28 +178,23 @@ impl FlowArgs {
         if self.connections > 1 && self.source_port.is_some() {
             return Err(usage("one port makes one connection", "leave --source-port or --connections out"));
         }
-        let number = |port: &Option<crate::endpoint::Port>| match port {
-            Some(crate::endpoint::Port::Number(n)) => Ok(Some(*n)),
-            Some(crate::endpoint::Port::Name(_)) => Err(not_yet("a port by name")),
-            None => Ok(None),
-        };
+        let port = |port: &Option<crate::endpoint::Port>| port.clone().map(ObjectPort::from);
         let to = match &self.to {
-            To::Service { .. } => return Err(not_yet("svc:")),
+            To::Service { name, port: p } => Destination::Service { name: name.clone(), port: port(p) },
             To::Name { name, port } => Destination::Name { name: name.clone(), port: *port },
             To::Address { address, port } => Destination::Address { address: *address, port: *port },
-            To::Pod { name, port } => {
-                Destination::Owner { owner: From::Pod(name.clone()), port: number(port)? }
-            }
-            To::Node { name, port } => {
-                Destination::Owner { owner: From::Node(name.clone()), port: number(port)? }
+            To::Pod { name, port: p } => Destination::Owner { owner: From::Pod(name.clone()), port: port(p) },
+            To::Node { name, port: p } => {
+                Destination::Owner { owner: From::Node(name.clone()), port: port(p) }
             }
         };
-        let (Destination::Address { port, .. }
-        | Destination::Owner { port, .. }
-        | Destination::Name { port, .. }) = &to;
-        match (echo, port) {
-            (true, Some(_)) => Err(usage("an echo has no port", "write the address alone")),
-            (false, None) => {
+        let has_port = match &to {
+            Destination::Address { port, .. } | Destination::Name { port, .. } => port.is_some(),
+            Destination::Owner { port, .. } | Destination::Service { port, .. } => port.is_some(),
+        };
+        match (echo, has_port) {
+            (true, true) => Err(usage("an echo has no port", "write the address alone")),
+            (false, false) => {
                 let v6 = matches!(to, Destination::Address { address: std::net::IpAddr::V6(_), .. });
                 let help = if v6 { "write [ADDRESS]:PORT" } else { "write ADDRESS:PORT, or --protocol icmp" };
                 Err(usage(&format!("`{}` has no port", self.to), help))
@@ -237,7 +245,12 @@ mod tests {
         let echo = ask("host fd00::1 --protocol icmp").unwrap();
         assert_eq!(echo.ip_protocol(IpFamily::V6), Protocol::ICMPV6);
         let pod = ask("pod:default/a pod:default/b:80 --protocol udp").unwrap();
-        assert!(matches!(pod.to, Destination::Owner { owner: From::Pod(_), port: Some(80) }));
+        let port = |n| Some(ObjectPort::Number(n));
+        assert!(matches!(pod.to, Destination::Owner { owner: From::Pod(_), port: p } if p == port(80)));
+        let service = ask("host svc:default/web:http --manifests x").unwrap();
+        assert!(
+            matches!(service.to, Destination::Service { port: Some(ObjectPort::Name(n)), .. } if n == "http")
+        );
         assert_eq!(ask("10.0.0.1 10.0.0.2:80 --connections 5").unwrap().connections, 5);
         let name = ask("host example.org:80").unwrap();
         assert_eq!(name.to, Destination::Name { name: "example.org".into(), port: Some(80) });
@@ -246,18 +259,15 @@ mod tests {
 
     #[test]
     fn what_cannot() {
-        for line in [
-            "host 10.0.0.1:80 --protocol sctp",
-            "host 10.0.0.1:80 --bytes 100",
-            "host svc:default/web:80",
-            "host pod:default/web:http",
-        ] {
+        for line in ["host 10.0.0.1:80 --protocol sctp", "host 10.0.0.1:80 --bytes 100"] {
             assert!(ask(line).unwrap_err().contains("not supported yet"), "{line}");
         }
         for line in [
             "host 10.0.0.1",
             "host fd00::1",
             "host example.org",
+            "host svc:default/web",
+            "host svc:default/web:80 --protocol icmp",
             "host 10.0.0.1:80 --protocol icmp",
             "host 10.0.0.1 --protocol icmp --source-port 5",
             "host 10.0.0.1:80 --source-port 0",

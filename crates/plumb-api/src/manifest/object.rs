@@ -109,6 +109,7 @@ fn decoded(kind: Kind, document: &Node) -> Result<Object, Flaw> {
         Kind::Node => Deserialize::deserialize(document).map(Object::Node),
         Kind::ServiceCidr => Deserialize::deserialize(document).map(Object::ServiceCidr),
         Kind::Namespace => Deserialize::deserialize(document).map(Object::Namespace),
+        Kind::NetworkPolicy => Deserialize::deserialize(document).map(Object::NetworkPolicy),
     };
     object.map_err(|e: decode::DecodeError| {
         let Flaw { at, message } = e.into_flaw();

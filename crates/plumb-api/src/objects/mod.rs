@@ -4,8 +4,10 @@
 mod endpoint_slice;
 mod endpoints;
 mod meta;
+mod network_policy;
 mod node;
 mod pod;
+mod selector;
 mod service;
 
 use std::fmt;
@@ -19,8 +21,13 @@ pub use endpoint_slice::{
 };
 pub use endpoints::{EndpointAddress, EndpointSubset, Endpoints, EndpointsPort};
 pub use meta::{NamespacedName, ObjectMeta, OwnerReference, annotation, label};
+pub use network_policy::{
+    EgressRule, IngressRule, IpBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+    PolicyType,
+};
 pub use node::{Namespace, Node, NodeAddress, NodeSpec, NodeStatus, ServiceCidr, ServiceCidrSpec, Taint};
 pub use pod::{Container, ContainerPort, Pod, PodCondition, PodIp, PodSpec, PodStatus};
+pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use service::{
     ClientIpConfig, ExternalTrafficPolicy, IntOrString, InternalTrafficPolicy, IpFamilyPolicy, IpMode,
     LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec, ServiceStatus, ServiceType,
@@ -88,11 +95,12 @@ pub enum Kind {
     #[serde(rename = "ServiceCIDR")]
     ServiceCidr,
     Namespace,
+    NetworkPolicy,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Service,
         Self::EndpointSlice,
         Self::Endpoints,
@@ -100,6 +108,7 @@ impl Kind {
         Self::Node,
         Self::ServiceCidr,
         Self::Namespace,
+        Self::NetworkPolicy,
     ];
 
     /// `apiVersion`, `kind` and the plural that the API's paths use.
@@ -113,6 +122,7 @@ impl Kind {
             Self::Node => ("v1", "Node", "nodes"),
             Self::ServiceCidr => ("networking.k8s.io/v1", "ServiceCIDR", "servicecidrs"),
             Self::Namespace => ("v1", "Namespace", "namespaces"),
+            Self::NetworkPolicy => ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
         }
     }
 
@@ -149,6 +159,7 @@ pub enum Object {
     Node(Node),
     ServiceCidr(ServiceCidr),
     Namespace(Namespace),
+    NetworkPolicy(NetworkPolicy),
 }
 
 /// Why a JSON value is no object of ours.
@@ -184,6 +195,7 @@ macro_rules! for_each_object {
             Object::Node($o) => $body,
             Object::ServiceCidr($o) => $body,
             Object::Namespace($o) => $body,
+            Object::NetworkPolicy($o) => $body,
         }
     };
 }
@@ -200,6 +212,7 @@ impl Object {
             Self::Node(_) => Kind::Node,
             Self::ServiceCidr(_) => Kind::ServiceCidr,
             Self::Namespace(_) => Kind::Namespace,
+            Self::NetworkPolicy(_) => Kind::NetworkPolicy,
         }
     }
 
@@ -251,6 +264,7 @@ impl Object {
                 Kind::Node => Self::Node(serde_json::from_value(value)?),
                 Kind::ServiceCidr => Self::ServiceCidr(serde_json::from_value(value)?),
                 Kind::Namespace => Self::Namespace(serde_json::from_value(value)?),
+                Kind::NetworkPolicy => Self::NetworkPolicy(serde_json::from_value(without_nulls(value))?),
             })
         };
         read().map_err(|source| ObjectError::Field { kind, name, source })
@@ -268,5 +282,17 @@ impl Object {
             fields.insert("kind".to_owned(), kind.into());
         }
         Ok(value)
+    }
+}
+
+/// As in Go, a field that is `null` counts as absent: `from:` with nothing behind it, say.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(_, v)| !v.is_null());
+            Value::Object(kept.map(|(k, v)| (k, without_nulls(v))).collect())
+        }
+        Value::Array(entries) => Value::Array(entries.into_iter().map(without_nulls).collect()),
+        other => other,
     }
 }

@@ -1,11 +1,12 @@
 //! What the API server would refuse of an object, as far as it matters to whoever forwards packets
-//! (`pkg/apis/core/validation`, `pkg/apis/discovery/validation` of Kubernetes v1.36). Plumb takes such objects all the same,
+//! (`pkg/apis/core/validation`, `pkg/apis/discovery/validation`, `pkg/apis/networking/validation` of Kubernetes v1.36). Plumb takes such objects all the same,
 //! from folders of manifests and from old clusters, and says so.
 //!
 //! Objects are judged as they are written, before [`crate::defaults`]: what the API server would fill in is not missed.
 
 mod address;
 mod name;
+mod policy;
 mod problem;
 mod service;
 mod slice;
@@ -28,6 +29,7 @@ pub fn check(object: &Object) -> Vec<Violation> {
         Object::Pod(pod) => check_pod(pod, &mut found),
         Object::Node(node) => check_node(node, &mut found),
         Object::ServiceCidr(cidr) => check_service_cidr(cidr, &mut found),
+        Object::NetworkPolicy(policy) => policy::check(policy, &mut found),
         Object::Namespace(_) => {}
     }
     found.0

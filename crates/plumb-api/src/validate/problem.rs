@@ -81,6 +81,14 @@ pub enum Problem {
     NoLoadBalancer,
     /// `ipMode` without an address.
     IpModeWithoutIp,
+    /// A range of ports that ends before it begins.
+    RangeEndsEarly { first: i32, last: i32 },
+    /// A range of addresses that is no part of the one that it is taken out of.
+    NotWithin { text: Box<str>, whole: Box<str> },
+    /// A range of addresses beside selectors.
+    IpBlockAmongOthers,
+    /// Values of an operator that has none.
+    NeedlessValues,
 }
 
 /// What has to be there.
@@ -98,6 +106,12 @@ pub enum Missing {
     Ports,
     /// `externalName`
     ExternalName,
+    /// Who a rule of a NetworkPolicy is about.
+    Peer,
+    /// The first port of a range.
+    FirstPort,
+    /// The values that a label is compared with.
+    LabelValues,
 }
 
 impl Missing {
@@ -109,6 +123,9 @@ impl Missing {
             Self::Ranges => "a ServiceCIDR is its ranges",
             Self::Ports => "only a headless Service may have no ports",
             Self::ExternalName => "an ExternalName Service is that name",
+            Self::Peer => "a peer is a podSelector, a namespaceSelector, both, or an ipBlock",
+            Self::FirstPort => "endPort needs a port with a number, which the range begins with",
+            Self::LabelValues => "In and NotIn compare with at least one value",
         }
     }
 }
@@ -169,6 +186,10 @@ impl Problem {
             Self::NoServiceName => "no-service-name",
             Self::NoLoadBalancer => "no-load-balancer",
             Self::IpModeWithoutIp => "ip-mode-without-ip",
+            Self::RangeEndsEarly { .. } => "range-ends-early",
+            Self::NotWithin { .. } => "not-within",
+            Self::IpBlockAmongOthers => "ip-block-among-others",
+            Self::NeedlessValues => "needless-values",
         }
     }
 }
@@ -232,6 +253,16 @@ impl fmt::Display for Problem {
                 f.write_str("only a Service of type LoadBalancer has a load balancer's addresses; leave them out")
             }
             Self::IpModeWithoutIp => f.write_str("says how an address is used, and there is none; add `ip`"),
+            Self::RangeEndsEarly { first, last } => {
+                write!(f, "{last} is before {first}, which the range begins with; write the greater one here")
+            }
+            Self::NotWithin { text, whole } => {
+                write!(f, "{text} is no part of {whole}; write smaller ranges of it, or leave this one out")
+            }
+            Self::IpBlockAmongOthers => {
+                f.write_str("an ipBlock stands alone; make the selectors a peer of their own")
+            }
+            Self::NeedlessValues => f.write_str("Exists and DoesNotExist compare with no values; leave them out"),
         }
     }
 }

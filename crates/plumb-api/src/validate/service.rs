@@ -3,6 +3,8 @@
 mod addresses;
 mod ports;
 
+pub(super) use ports::is_port_name;
+
 use super::{Findings, NameForm, Problem, address, name};
 use crate::field::FieldPath;
 use crate::objects::{ExternalTrafficPolicy, Service, ServiceType, SessionAffinity};

@@ -213,3 +213,58 @@ fn names_and_other_kinds() {
     );
     assert_eq!(of("networking.k8s.io/v1", "ServiceCIDR", "a", none), ["spec.cidrs required"]);
 }
+
+#[test]
+fn network_policies() {
+    let of = |spec: serde_json::Value| -> Vec<String> {
+        let object = serde_json::json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "a", "namespace": "b"}, "spec": spec});
+        let object = Object::from_json(object).unwrap();
+        check(&object).iter().map(|v| format!("{} {}", v.path, v.problem.id())).collect()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(
+        of(
+            serde_json::json!({"podSelector": {}, "ingress": [{"from": null, "ports": [{"port": 1, "endPort": 9}]}]})
+        ),
+        none
+    );
+    let ports = serde_json::json!([{"port": 0}, {"port": "HTTP"}, {"endPort": 9}, {"port": "http", "endPort": 9}, {"port": 9, "endPort": 8},
+        {"port": 9, "endPort": 70000}]);
+    assert_eq!(
+        of(serde_json::json!({"ingress": [{"ports": ports}]})),
+        [
+            "spec.ingress[0].ports[0].port port",
+            "spec.ingress[0].ports[1].port port-name",
+            "spec.ingress[0].ports[2].endPort required",
+            "spec.ingress[0].ports[3].endPort required",
+            "spec.ingress[0].ports[4].endPort range-ends-early",
+            "spec.ingress[0].ports[5].endPort port",
+        ]
+    );
+    let to = serde_json::json!([{}, {"ipBlock": {"cidr": "10.0.0.0/33"}},
+        {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "10.0.0.0/8", "11.0.0.0/16", "x"]}, "podSelector": {}}]);
+    assert_eq!(
+        of(serde_json::json!({"egress": [{"to": to}], "policyTypes": ["Egress", "Egress"]})),
+        [
+            "spec.egress[0].to[0] required",
+            "spec.egress[0].to[1].ipBlock.cidr not-a-cidr",
+            "spec.egress[0].to[2].ipBlock ip-block-among-others",
+            "spec.egress[0].to[2].ipBlock.except[1] not-within",
+            "spec.egress[0].to[2].ipBlock.except[2] not-within",
+            "spec.egress[0].to[2].ipBlock.except[3] not-a-cidr",
+            "spec.policyTypes[1] duplicate",
+        ]
+    );
+    let selector = serde_json::json!({"matchExpressions": [{"key": "a", "operator": "In"}, {"key": "a", "operator": "Exists", "values": ["x"]}]});
+    assert_eq!(
+        of(serde_json::json!({"podSelector": selector})),
+        [
+            "spec.podSelector.matchExpressions[0].values required",
+            "spec.podSelector.matchExpressions[1].values needless-values",
+        ]
+    );
+    let unread = serde_json::json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "a"},
+        "spec": {"policyTypes": ["Sideways"]}});
+    assert!(Object::from_json(unread).unwrap_err().to_string().contains("Sideways"));
+}

@@ -33,6 +33,8 @@ pub(crate) const KINDS: &[Kind] = &[
     // Reach
     kind("pair-unexplained", "", Error, "times_out", Layer::Link),
     kind("source-translated", "S11", Warning, "connects", Layer::ServiceNat),
+    kind("policy-not-enforced", "P08", Warning, "connects", Layer::Policy),
+    kind("dns-server-down", "D02", Error, "times_out", Layer::Dns),
     kind("expectation-unmet", "", Error, "connects", Layer::Policy),
     // Links
     kind("link-down", "L01", Error, "unreachable", Layer::Link),
@@ -73,6 +75,12 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("conntrack-full", "C01", Error, "times_out", Layer::Conntrack),
     kind("conntrack-hash-small", "C10", Warning, "slow", Layer::Sysctl),
     kind("nat-ports-nearly-used", "S10", Warning, "times_out", Layer::ServiceNat),
+    // NetworkPolicies
+    kind("policy-closes-service", "P01", Warning, "times_out", Layer::Policy),
+    kind("policy-selects-nobody", "P02", Warning, "times_out", Layer::Policy),
+    kind("policy-names-service-port", "P03", Warning, "times_out", Layer::Policy),
+    kind("policy-closes-dns", "P04", Warning, "local_error", Layer::Policy),
+    kind("policy-selects-host-network", "P06", Warning, "times_out", Layer::Policy),
     // Sockets
     kind("accept-queue-full", "K01", Error, "times_out", Layer::Socket),
     kind("accept-queue-full", "T10", Error, "times_out", Layer::Socket),

@@ -19,6 +19,7 @@ mod merge;
 mod motion;
 mod names;
 mod playbook;
+mod policies;
 mod reach;
 pub mod report;
 mod state;
@@ -92,7 +93,8 @@ impl Default for Options<'_> {
 pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) -> CheckReport {
     let net = Network::compile(snapshot);
     let lang = options.lang;
-    let reached = reach::reach(snapshot, &net, yardstick, lang, options.sharing, options.progress);
+    let judges = policies::Judges::of(yardstick);
+    let reached = reach::reach(snapshot, &net, yardstick, &judges, lang, options.sharing, options.progress);
     let mut state = state::findings(snapshot, &net, yardstick, lang);
     state.extend(names::findings(&net, yardstick, lang));
     let moved = options
@@ -115,16 +117,23 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
             pairs: reached.pairs,
             pairs_broken: reached.pairs_broken,
             pairs_unknown: reached.pairs_unknown,
+            pairs_forbidden: reached.pairs_forbidden,
             walks: reached.walks,
             yardstick: yardstick.known_from.clone(),
             interval_s: options.before.map(|_| moved.seconds),
             not_covered,
         },
-        ruled_out: playbook::ruled_out(snapshot, yardstick, &findings, reached.pairs, lang),
+        ruled_out: playbook::ruled_out(
+            snapshot,
+            yardstick,
+            &findings,
+            (reached.pairs, reached.pairs_forbidden),
+            lang,
+        ),
         findings,
         unknowns: reached.unknowns,
         assumptions,
-        incomplete,
+        incomplete: incomplete || reached.expectations_open,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn ruled_out(
     snapshot: &Snapshot,
     yardstick: &Yardstick,
     findings: &[CheckFinding],
-    pairs: u64,
+    (pairs, forbidden): (u64, u64),
     lang: Lang,
 ) -> Vec<RuledOut> {
     let against = |layers: &[Layer]| {
@@ -43,6 +43,10 @@ pub(super) fn ruled_out(
             RuledOut { what, why }
         })
         .collect();
+    if forbidden > 0 && !against(&[Layer::Policy]) {
+        let (what, why) = messages::checks::in_order(lang, "policies", forbidden);
+        all.push(RuledOut { what, why });
+    }
     if pairs > 0 && !findings.iter().any(|f| f.pairs.is_some() && f.severity >= Severity::Warning) {
         let (what, why) = messages::checks::in_order(lang, "pairs", pairs);
         all.push(RuledOut { what, why });

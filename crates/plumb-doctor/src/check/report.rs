@@ -43,6 +43,9 @@ pub struct Scope {
     pub pairs_broken: u64,
     /// Of these, pairs whose answer an unknown or something that no snapshot covers leaves open.
     pub pairs_unknown: u64,
+    /// Of these, pairs that NetworkPolicies forbid: that they do not connect is as it should be.
+    #[serde(default)]
+    pub pairs_forbidden: u64,
     /// Walks that answered for them.
     pub walks: u64,
     /// Where it is known from what should connect: `expect`, `objects`, `topology`, `model` (pods and nodes of the
@@ -116,7 +119,7 @@ pub struct CheckReport {
     pub assumptions: Vec<Assumption>,
     /// What was looked at and is in order, in the order of looking.
     pub ruled_out: Vec<RuledOut>,
-    /// Whether something that was needed could not be read.
+    /// Whether something that was needed could not be read, or an expectation's answer is not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
 }

@@ -14,7 +14,7 @@ mod suspect;
 mod verdict;
 
 use plumb_model::Snapshot;
-use plumb_trace::session::{Attempt, Flow, Outcome, attempt};
+use plumb_trace::session::{Attempt, AttemptBranch, Flow, Outcome, attempt};
 use plumb_trace::{Network, Walker};
 
 pub(crate) use cure::{Diagnosed, commands, with};
@@ -74,8 +74,17 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
 
 /// What tells the failure (or delay) of an attempt from others: who stopped which packet of its largest failing branch.
 /// With it, which packet that is. `None` where it connects at once.
-pub(crate) fn failure_key(a: &Attempt) -> Option<(crate::finding::Packet, String)> {
+pub(crate) fn failure_key(a: &Attempt) -> Option<FailureKey> {
+    failure_key_among(a, |_| true)
+}
+
+/// Which packet fails, and what tells the failure from others.
+pub(crate) type FailureKey = (crate::finding::Packet, String);
+
+/// The same, of some of its branches.
+pub(crate) fn failure_key_among(a: &Attempt, counts: impl Fn(&AttemptBranch) -> bool) -> Option<FailureKey> {
     let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
+    let failing = failing.filter(|b| counts(b));
     let failure = failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?;
     Some((failure.packet, failure.key()))
 }

@@ -1,5 +1,8 @@
 //! The frame of a check's report: headline, scope, pairs, severities.
 
+use std::collections::BTreeSet;
+
+use plumb_api::policy::Doubt;
 use plumb_model::{JoinNote, Segment};
 
 use super::{Lang, outcome};
@@ -72,6 +75,13 @@ pub fn scope(lang: Lang, s: &Scope) -> String {
         text.push_str(&match lang {
             Lang::En => format!(", {open} of them not known"),
             Lang::Zh => format!("，其中 {open} 对无法判断"),
+        });
+    }
+    let forbidden = s.pairs_forbidden;
+    if forbidden > 0 {
+        text.push_str(&match lang {
+            Lang::En => format!(", {forbidden} of them forbidden by NetworkPolicies"),
+            Lang::Zh => format!("，其中 {forbidden} 对被 NetworkPolicy 禁止"),
         });
     }
     if let Some(seconds) = s.interval_s {
@@ -174,5 +184,57 @@ pub fn join_note(lang: Lang, note: &JoinNote) -> String {
             format!("{node} 的 {device} 与其他节点没有共同网络：从它离开的报文去向未知")
         }
         (_, other) => format!("{other:?}"),
+    }
+}
+
+/// Pairs of which it cannot be told whether a policy forbids them.
+#[must_use]
+pub fn policy_open(
+    lang: Lang,
+    policy: &str,
+    doubts: &BTreeSet<Doubt>,
+    pairs: u64,
+    (from, to): (&str, &str),
+) -> String {
+    let missing: Vec<String> = doubts.iter().map(|d| doubt(lang, *d)).collect();
+    match lang {
+        Lang::En => format!(
+            "whether NetworkPolicy {policy} forbids {pairs} pairs ({from} → {to} first) cannot be told; not known: {}",
+            missing.join(", ")
+        ),
+        Lang::Zh => format!(
+            "无法判断 NetworkPolicy {policy} 是否禁止 {pairs} 对连接（首例：{from} → {to}）；未知：{}",
+            missing.join("、")
+        ),
+    }
+}
+
+fn doubt(lang: Lang, doubt: Doubt) -> String {
+    match (lang, doubt) {
+        (Lang::En, _) => doubt.to_string(),
+        (Lang::Zh, Doubt::NameOfPod) => "是哪个 Pod".to_owned(),
+        (Lang::Zh, Doubt::LabelsOfPod) => "Pod 的标签".to_owned(),
+        (Lang::Zh, Doubt::PortsOfPod) => "Pod 端口的名称".to_owned(),
+        (Lang::Zh, Doubt::LabelsOfNamespace) => "命名空间的标签".to_owned(),
+        (Lang::Zh, Doubt::NodeOfPod) => "Pod 所在的节点".to_owned(),
+        (Lang::Zh, Doubt::Field) => "API server 会拒绝的字段的含义".to_owned(),
+    }
+}
+
+/// Echoes that no policy defines.
+#[must_use]
+pub fn echoes_undefined(lang: Lang, pairs: u64) -> Assumption {
+    match lang {
+        Lang::En => Assumption {
+            what: format!("{pairs} echoes to or from Pods that NetworkPolicies are about may fail"),
+            why: "policies define TCP, UDP and SCTP; what becomes of ICMP is up to the network plugin"
+                .to_owned(),
+            prove_with: "the documentation of the network plugin".to_owned(),
+        },
+        Lang::Zh => Assumption {
+            what: format!("与受 NetworkPolicy 约束的 Pod 之间的 {pairs} 个回显请求可以失败"),
+            why: "策略只定义 TCP、UDP 和 SCTP；ICMP 由网络插件决定".to_owned(),
+            prove_with: "网络插件的文档".to_owned(),
+        },
     }
 }

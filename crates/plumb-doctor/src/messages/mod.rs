@@ -20,7 +20,10 @@ mod zh;
 use plumb_model::Advice;
 use plumb_trace::session::Flow;
 
-pub use check::{check_headline, hidden_processes, join_note, pairs, scope, segment, severity};
+pub use check::{
+    check_headline, echoes_undefined, hidden_processes, join_note, pairs, policy_open, scope, segment,
+    severity,
+};
 pub use effect::{Ending, Traffic};
 pub use ids::{ALL_IDS, FAULTS, fault, id};
 pub use names::{NameNote, name_advice, name_effect, name_note, name_summary};

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod ask;
+mod causes;
 pub mod finding;
 mod heard;
 mod objects;

@@ -6,19 +6,17 @@ use plumb_model::{Read, Resolver, Snapshot};
 use plumb_trace::Network;
 use plumb_trace::share::Share;
 use plumb_trace::state::NsIndex;
-use serde_json::json;
 
-use super::ask::{self, Said};
-use super::heard::{answers, really};
+use super::ask;
 use super::plan::{Plan, Source};
 use super::report::{ResolutionReport, ServerReport};
 use super::servers::{Way, ways};
 use super::timing::{self, Asked, Does, until_given_up};
 use super::{NameError, NameFinding, NameQuestion, Told, client, order};
 use crate::hops::Level;
-use crate::messages::{self, NameNote, name_note};
+use crate::messages::{NameNote, name_note};
 use crate::place;
-use crate::report::{Assumption, Cause, Evidence, Layer, Place, Remedy, UnknownReport};
+use crate::report::{Assumption, Cause, Place, UnknownReport};
 
 /// What became of a look-up.
 #[derive(Clone, Debug)]
@@ -240,167 +238,6 @@ impl LookUp<'_, '_> {
                 self.fails(&finding, "EAI_NONAME", place);
             }
         }
-    }
-
-    /// Causes for the first server that keeps look-ups from being answered, and for those that only delay them.
-    fn unanswered(
-        &mut self,
-        plan: &Plan,
-        ways: &[Way],
-        asked: &[Asked],
-        does: &[Vec<(Share, Does)>],
-        said: Option<&Said>,
-    ) {
-        let lost: Vec<&Asked> = asked.iter().filter(|a| a.by.is_none() && !a.open).collect();
-        let share: Share = lost.iter().map(|a| a.share).sum();
-        if !share.is_zero() {
-            let seconds = lost.iter().map(|a| until_given_up(plan, a)).max().unwrap_or(0);
-            let refused = lost.iter().all(|a| a.at_once);
-            let Some(first) = does.iter().position(|d| fails(d)) else { return };
-            let (way, namespace, name) = (&ways[first], self.namespace(), self.q.name.clone());
-            if let Some(finding) = said.and_then(|s| really(s, plan, first, way, &namespace, &name)) {
-                let place = self.at_server(plan.servers[first].address);
-                let evidence = answers(self.q.lang, ways, said);
-                self.cause(&finding, share, place, evidence, Vec::new(), None);
-                return;
-            }
-            self.through(way, ways, share, None, |why| NameFinding::ServerUnreachable {
-                namespace: namespace.clone(),
-                server: way.address.clone(),
-                name: name.clone(),
-                why,
-                refused,
-                seconds,
-            });
-        }
-        let late: Share = asked.iter().filter(|a| a.seconds > 0 && a.by.is_some()).map(|a| a.share).sum();
-        if late.is_zero() {
-            return;
-        }
-        let silent = |i: usize| does[i].iter().any(|d| d.1 == Does::Silent);
-        for (i, way) in ways.iter().enumerate().filter(|(i, _)| silent(*i)) {
-            // A server behind the one that answers is not waited for.
-            if !asked.iter().any(|a| a.seconds > 0 && a.by.is_some_and(|by| by != i)) {
-                continue;
-            }
-            let (namespace, seconds) = (self.namespace(), plan.patience(i));
-            if let Some(finding) = said.and_then(|s| really(s, plan, i, way, &namespace, &self.q.name)) {
-                let place = self.at_server(plan.servers[i].address);
-                let evidence = answers(self.q.lang, ways, said);
-                self.cause(&finding, late, place, evidence, Vec::new(), Some(f64::from(seconds)));
-                continue;
-            }
-            self.through(way, ways, late, Some(f64::from(seconds)), |why| NameFinding::ServerLate {
-                namespace: namespace.clone(),
-                server: way.address.clone(),
-                why,
-                seconds,
-            });
-        }
-    }
-
-    /// A cause at the place of what stops the way to a server.
-    fn through(
-        &mut self,
-        way: &Way,
-        all: &[Way],
-        share: Share,
-        delay_s: Option<f64>,
-        finding: impl Fn(String) -> NameFinding,
-    ) {
-        let lang = self.q.lang;
-        let evidence: Vec<Evidence> = all
-            .iter()
-            .map(|w| Evidence {
-                what: name_note(lang, NameNote::Server { address: &w.address }),
-                seen: json!(if w.does.iter().any(|d| d.1 == Does::Open) {
-                    "unknown"
-                } else {
-                    w.outcome.as_str()
-                }),
-                right: json!("connects"),
-                delta: None,
-                unit: None,
-                read_with: None,
-            })
-            .collect();
-        if way.causes.is_empty() {
-            let why = messages::outcome(lang, &way.outcome);
-            let place = place::namespace(self.net, self.ns);
-            self.cause(&finding(why), share, place, evidence, Vec::new(), delay_s);
-            return;
-        }
-        for inner in &way.causes {
-            let mut shown = evidence.clone();
-            shown.extend(inner.evidence.iter().cloned());
-            self.cause(
-                &finding(inner.summary.clone()),
-                share,
-                inner.place.clone(),
-                shown,
-                inner.remedy.clone(),
-                delay_s,
-            );
-        }
-    }
-
-    pub(super) fn fails(&mut self, finding: &NameFinding, error: &str, place: Place) {
-        self.found.report.error = Some(error.to_owned());
-        self.found.answered = Share::ZERO;
-        self.cause(finding, Share::ONE, place, Vec::new(), Vec::new(), None);
-    }
-
-    pub(super) fn cause(
-        &mut self,
-        finding: &NameFinding,
-        share: Share,
-        place: Place,
-        evidence: Vec<Evidence>,
-        remedy: Vec<Remedy>,
-        delay_s: Option<f64>,
-    ) {
-        if !self.causes {
-            return;
-        }
-        self.found.causes.push(cause(
-            self.q.lang,
-            finding,
-            share.rounded(),
-            place,
-            evidence,
-            remedy,
-            delay_s,
-        ));
-    }
-}
-
-fn fails(does: &[(Share, Does)]) -> bool {
-    does.iter().any(|d| matches!(d.1, Does::Fails | Does::Silent))
-}
-
-/// A cause as reports have it; advice where there is no remedy.
-pub(super) fn cause(
-    lang: crate::messages::Lang,
-    finding: &NameFinding,
-    share: f64,
-    place: Place,
-    evidence: Vec<Evidence>,
-    mut remedy: Vec<Remedy>,
-    delay_s: Option<f64>,
-) -> Cause {
-    if remedy.is_empty() {
-        remedy.push(Remedy { advice: true, ..Remedy::of(messages::name_advice(lang, finding)) });
-    }
-    Cause {
-        id: finding.id().to_owned(),
-        share,
-        layer: Layer::Dns,
-        place,
-        summary: messages::name_summary(lang, finding),
-        evidence,
-        effect: messages::name_effect(lang, finding),
-        remedy,
-        delay_s,
     }
 }
 

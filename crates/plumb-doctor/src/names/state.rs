@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Namespace, Protocol};
+use plumb_model::{Namespace, Owner, Protocol, Resolver, Snapshot};
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Origin, Outcome, Transport};
 use plumb_trace::state::NsIndex;
@@ -28,6 +28,29 @@ const OUTSIDE: &str = "name.example.com";
 /// More questions than this for one name from outside are told: the name, and three domains before it, are a pod's own.
 const USUAL_QUERIES: usize = 4;
 
+/// The name servers that a namespace's own files name: the three that are asked. None where its files are not its own. A pod whose
+/// files have a path of the machine's has its own where they hold something else than the machine's (a lab's pods).
+#[must_use]
+pub fn own_servers(snapshot: &Snapshot, n: &Namespace) -> Vec<IpAddr> {
+    let host = || snapshot.namespaces.iter().find(|o| o.own && o.node == n.node);
+    let differs = |r: &Resolver| {
+        let of_host = host().and_then(|o| o.resolver.value());
+        matches!(n.owner, Some(Owner::Pod { .. })) && of_host.is_some_and(|o| o.conf != r.conf)
+    };
+    let own = n.resolver.value().filter(|r| is_its_own(n, r) || differs(r));
+    let Some(resolver) = own else { return Vec::new() };
+    if resolver.conf.value().is_none() {
+        return Vec::new();
+    }
+    Plan::new(resolver, OUTSIDE).servers.iter().map(|s| s.address).collect()
+}
+
+/// Whether the files are the namespace's own. In one that has no process with files of its own, whoever starts one decides.
+fn is_its_own(n: &Namespace, resolver: &Resolver) -> bool {
+    let path = &resolver.paths[0];
+    n.own || path.starts_with("/proc/") || path.starts_with("/etc/netns/")
+}
+
 /// What can be said of a namespace's files. Nothing of a namespace that has no process with files of its own: whoever starts
 /// one there decides about them.
 #[must_use]
@@ -35,8 +58,7 @@ pub fn findings(net: &Network, ns: NsIndex) -> Vec<Found> {
     let n = net.namespace(ns);
     let Some(resolver) = n.resolver.value() else { return Vec::new() };
     let path = &resolver.paths[0];
-    let of_its_own = n.own || path.starts_with("/proc/") || path.starts_with("/etc/netns/");
-    if !of_its_own || resolver.conf.is_denied() {
+    if !is_its_own(n, resolver) || resolver.conf.is_denied() {
         return Vec::new();
     }
     let plan = Plan::new(resolver, OUTSIDE);

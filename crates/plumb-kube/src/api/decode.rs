@@ -143,6 +143,7 @@ fn object(kind: Kind, text: &str) -> Decoded {
         Kind::Node => from_str(text).map(Object::Node),
         Kind::ServiceCidr => from_str(text).map(Object::ServiceCidr),
         Kind::Namespace => from_str(text).map(Object::Namespace),
+        Kind::NetworkPolicy => from_str(text).map(Object::NetworkPolicy),
     };
     let bad = |error: String| {
         let NamedMeta { namespace, name, .. } = named(text);

@@ -29,7 +29,13 @@ pub(super) fn of(topology: &Topology) -> Result<Vec<ToCreate>> {
     let mut namespaces: Vec<&str> = in_pods.chain(in_manifests).filter(|n| !n.is_empty()).collect();
     namespaces.sort_unstable();
     namespaces.dedup();
-    // Those that every cluster has are there already.
+    // Those that every cluster has are there already, and those of manifests may have labels.
+    let is_namespace = |object: &Object| object.kind() == Kind::Namespace;
+    for (object, value) in manifests.iter().zip(&topology.manifests).filter(|(o, _)| is_namespace(o)) {
+        let name = &*object.metadata().name;
+        add(Kind::Namespace, "", name, value.clone());
+        namespaces.retain(|n| *n != name);
+    }
     for name in namespaces.into_iter().filter(|n| !n.starts_with("kube-") && *n != "default") {
         add(Kind::Namespace, "", name, json!({"metadata": {"name": name}}));
     }
@@ -47,7 +53,7 @@ pub(super) fn of(topology: &Topology) -> Result<Vec<ToCreate>> {
     for pod in &topology.pods {
         add(Kind::Pod, &pod.namespace, &pod.full_name(), pod_object(topology, pod));
     }
-    for (object, value) in manifests.iter().zip(&topology.manifests) {
+    for (object, value) in manifests.iter().zip(&topology.manifests).filter(|(o, _)| !is_namespace(o)) {
         let metadata = object.metadata();
         let namespace = match (object.kind().is_namespaced(), &*metadata.namespace) {
             (true, "") => "default",

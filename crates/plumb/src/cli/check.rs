@@ -52,7 +52,7 @@ pub struct CheckArgs {
     /// Only namespaces with these names (`*` and `?` allowed); may be given several times
     #[arg(long, value_name = "GLOB")]
     pub netns: Vec<String>,
-    /// Services, EndpointSlices and Pods that say what should connect: a file, or a folder; may be given several times
+    /// Services, EndpointSlices, Pods and NetworkPolicies that say what should connect: a file, or a folder; may be given several times
     #[arg(long, value_name = "DIR")]
     pub manifests: Vec<PathBuf>,
     /// What should connect and what should not: a YAML or JSON list of {from, to, protocol, outcome}
@@ -81,18 +81,19 @@ Examples:
   plumb check --interval 10s                   and what counters do in ten seconds
   plumb check --netns 'demo-*'                 one lab
   plumb check node-*.plumb                     the snapshots of several nodes, as one network
-  plumb check --manifests cluster/             with the Services and Pods of these files
+  plumb check --manifests cluster/             with the Services, Pods and NetworkPolicies of these files
   plumb check --expect wanted.yaml -o junit > plumb.xml
   plumb check -o html > report.html
   plumb check --watch --interval 30s           what appears and what goes, until interrupted
   plumb check --severity info -o json | jq '.findings[].id'
 
 What should connect is known from --expect, from API objects or a lab's topology, and from the Kubernetes network model:
-every pod reaches every pod without NAT, nodes reach all pods, every Service port reaches its ready endpoints. On a plain
+every pod reaches every pod without NAT, nodes reach all pods, every Service port reaches its ready endpoints, unless a
+NetworkPolicy says no. On a plain
 host nobody's intention is known: there only what no one can have meant is a finding. Nothing is changed on the machine.
 
 A file for --expect:
-  - { from: 'pod:default/*', to: '10.96.0.10:80', outcome: connects }
+  - { from: 'pod:default/*', to: 'svc:default/web:http', outcome: connects }
   - { from: 'netns:guest', to: '10.0.0.5:22', protocol: tcp, outcome: not }
 
 Exit status: 0 nothing at or above --severity, 1 findings, 2 usage or permission, 3 something needed could not be read

@@ -2,7 +2,7 @@
 
 use plumb_doctor::diagnose::{ProbeSeen, diagnose, with_probe};
 use plumb_doctor::names::ask::{Ask, Heard};
-use plumb_doctor::names::{self, NameQuestion, Told};
+use plumb_doctor::names::{self, Cluster, NameQuestion, Told};
 use plumb_doctor::render::{html, terminal as render};
 use plumb_doctor::report::Report;
 use plumb_kernel::Parts;
@@ -34,7 +34,11 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
                 report
             }
         }
-        Resolved::Name(question) if args.probe.probe => by_name(&snapshot, &net, question, &asked, context)?,
+        Resolved::Name(question) if args.probe.probe => {
+            let clusters = flow::clusters(&args.flow)?;
+            let cluster = flow::cluster(&net, question, &clusters);
+            by_name(&snapshot, &net, question, cluster, &asked, context)?
+        }
         Resolved::Name(question) => {
             let clusters = flow::clusters(&args.flow)?;
             let told = Told { cluster: flow::cluster(&net, question, &clusters), ask: None };
@@ -76,6 +80,7 @@ fn by_name(
     snapshot: &Snapshot,
     net: &Network,
     question: &NameQuestion,
+    cluster: Option<Cluster>,
     asked: &Asked,
     context: &Context,
 ) -> Result<Report, Error> {
@@ -89,7 +94,7 @@ fn by_name(
     let handle = source::handle(n)?;
     let progress = Progress::new(&context.say(&Say::Probing));
     let ask = |a: &Ask| -> Heard { dns::ask(&handle, n, a, asked.uid) };
-    let told = Told { ask: Some(&ask), ..Told::default() };
+    let told = Told { ask: Some(&ask), cluster };
     let report = names::diagnose(snapshot, net, question, told).map_err(flow::no_look_up)?;
     drop(progress);
     let resolution = report.resolution.as_ref();

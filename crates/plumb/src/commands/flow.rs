@@ -7,10 +7,11 @@ use plumb_doctor::names::{Cluster, NameError, NameQuestion};
 use plumb_doctor::resolve::{self, ResolveError, Who};
 use plumb_kernel::Parts;
 use plumb_lab::ClusterNames;
-use plumb_model::{IpFamily, Snapshot};
+use plumb_model::Snapshot;
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Transport};
 
+use super::objects::{self, Client, Objects};
 use super::{Context, source};
 use crate::endpoint::From;
 use crate::error::Error;
@@ -39,16 +40,21 @@ pub(super) fn resolve(
     context: &Context,
 ) -> Result<Resolved, Error> {
     let origin = resolve::origin(net, &who(&asked.from)).map_err(usage)?;
+    let given = objects::given(&args.manifests, context)?;
+    let known = Objects { given: &given, live: args.snapshot.is_none() };
+    let client = Client { net, origin, from: &asked.from, protocol: api_protocol(asked.protocol) };
     let (dst, port) = match &asked.to {
         Destination::Address { address, port } => (*address, *port),
         // Any address, until the name is looked up.
         Destination::Name { port, .. } => (IpAddr::from([0; 4]), *port),
         Destination::Owner { owner, port } => {
-            let family = match &asked.from {
-                From::Address(a) => Some(IpFamily::of(*a)),
-                _ => None,
-            };
-            (resolve::address(net, &who(owner), family).map_err(usage)?, *port)
+            let (address, port) = objects::owner(&client, owner, port.as_ref(), &known)?;
+            (address, Some(port))
+        }
+        Destination::Service { name, port } => {
+            let all = objects::service(&client, name, port.as_ref(), &known)?;
+            let at = objects::only(name, &all)?;
+            (at.ip(), Some(at.port()))
         }
     };
     let transport = match asked.protocol {
@@ -75,6 +81,16 @@ pub(super) fn resolve(
     })
 }
 
+/// As the objects of the API have it; `None` for an echo.
+fn api_protocol(protocol: FlowProtocol) -> Option<plumb_api::Protocol> {
+    match protocol {
+        FlowProtocol::Tcp => Some(plumb_api::Protocol::Tcp),
+        FlowProtocol::Udp => Some(plumb_api::Protocol::Udp),
+        FlowProtocol::Sctp => Some(plumb_api::Protocol::Sctp),
+        FlowProtocol::Icmp => None,
+    }
+}
+
 /// The names of the clusters that are known: those of the labs of this machine, where it is asked about itself.
 pub(super) fn clusters(args: &FlowArgs) -> Result<Vec<ClusterNames>, Error> {
     if args.snapshot.is_some() { Ok(Vec::new()) } else { Ok(plumb_lab::cluster_names()?) }
@@ -95,7 +111,7 @@ pub(super) fn no_look_up(e: NameError) -> Error {
     }
 }
 
-fn usage(e: ResolveError) -> Error {
+pub(super) fn usage(e: ResolveError) -> Error {
     Error::Usage { problem: e.to_string(), help: "`plumb ns` lists the namespaces".to_owned() }
 }
 

@@ -9,6 +9,7 @@ mod explain;
 mod flow;
 mod lab;
 mod ns;
+mod objects;
 mod proxy;
 mod snapshot;
 mod source;

@@ -43,7 +43,10 @@ impl View {
                 let same = old.as_ref() == self.endpoints.get(&name);
                 if same { BTreeSet::new() } else { BTreeSet::from([name]) }
             }
-            Object::EndpointSlice(_) | Object::ServiceCidr(_) | Object::Namespace(_) => BTreeSet::new(),
+            Object::EndpointSlice(_)
+            | Object::ServiceCidr(_)
+            | Object::Namespace(_)
+            | Object::NetworkPolicy(_) => BTreeSet::new(),
         }
     }
 
@@ -64,7 +67,9 @@ impl View {
             }
             Kind::Node => self.on_node(&name.name),
             Kind::Endpoints => self.endpoints.remove(name).map(|_| name.clone()).into_iter().collect(),
-            Kind::EndpointSlice | Kind::ServiceCidr | Kind::Namespace => BTreeSet::new(),
+            Kind::EndpointSlice | Kind::ServiceCidr | Kind::Namespace | Kind::NetworkPolicy => {
+                BTreeSet::new()
+            }
         }
     }
 

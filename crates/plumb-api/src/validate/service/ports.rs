@@ -58,7 +58,7 @@ fn target(target: Option<&IntOrString>, path: FieldPath, found: &mut Findings) {
 }
 
 /// IsValidPortName: an IANA service name (RFC 6335).
-fn is_port_name(text: &str) -> bool {
+pub(in crate::validate) fn is_port_name(text: &str) -> bool {
     text.len() <= 15
         && NameForm::Dns1123Label.fits(text)
         && text.bytes().any(|b| b.is_ascii_lowercase())

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use plumb_trace::session::{Attempt, Outcome, attempt};
+use plumb_trace::session::{Attempt, AttemptBranch, Outcome, attempt};
 use plumb_trace::{Network, Walker};
 
-use super::pairs::{Ask, Asked};
-use crate::diagnose::failure_key;
+use super::pairs::Asked;
+use crate::check::policies::Expected;
+use crate::diagnose::{FailureKey, failure_key, failure_key_among, is_open};
 use crate::finding::Packet;
 
 /// How a pair ends.
@@ -21,8 +22,10 @@ pub(crate) struct Answer {
     pub(crate) key: Option<String>,
     /// Which packet that is.
     pub(crate) packet: Option<Packet>,
-    /// Something unknown let it through.
+    /// Something unknown let it through, or it is not known whether it should connect.
     pub(crate) open: bool,
+    /// It connects, and a policy forbids it; some of it, where it leads to several endpoints.
+    pub(crate) leaks: bool,
     /// The address that the server sees, where the request arrived from another than the client's own.
     pub(crate) seen_as: Option<IpAddr>,
 }
@@ -63,7 +66,7 @@ pub(crate) fn some(
         loop {
             let batch = next.fetch_add(1, Ordering::Relaxed);
             let Some(here) = which.chunks(BATCH).nth(batch) else { break own };
-            let answers: Vec<Answer> = here.iter().map(|&i| answer(net, asked, &asked.asks[i])).collect();
+            let answers: Vec<Answer> = here.iter().map(|&i| answer(net, asked, i)).collect();
             let so_far = done.fetch_add(here.len(), Ordering::Relaxed) + here.len();
             progress(so_far, which.len());
             own.push((batch, answers));
@@ -85,24 +88,60 @@ pub(crate) fn some(
     batches.into_iter().flat_map(|(_, answers)| answers).collect()
 }
 
-fn answer(net: &Network, asked: &Asked, ask: &Ask) -> Answer {
+fn answer(net: &Network, asked: &Asked, i: usize) -> Answer {
     let walker = Walker::new(net, false);
-    let flow = asked.flow(ask);
+    let flow = asked.flow(&asked.asks[i]);
     let a = attempt(&walker, &flow);
-    let open = crate::diagnose::is_open(&a);
+    let Held { key, open, leaks } = held(&a, asked.expected(i));
     let own = || {
         let source = a.branches.iter().find_map(|b| b.packets.first()?.world.source)?;
         let seen = server_sees(&a)?;
         (seen != source).then_some(seen)
     };
-    let (packet, key) = failure_key(&a).unzip();
+    let (packet, key) = key.unzip();
     Answer {
         outcome: a.outcome,
         success: a.success.as_f64(),
         key,
         packet,
         open,
+        leaks,
         seen_as: if a.outcome == Outcome::Connects { own() } else { None },
+    }
+}
+
+/// An attempt held against what should come of it.
+struct Held {
+    key: Option<FailureKey>,
+    open: bool,
+    leaks: bool,
+}
+
+fn held(a: &Attempt, expected: &Expected) -> Held {
+    let open = is_open(a);
+    let connects = |b: &AttemptBranch| b.outcome == Outcome::Connects;
+    match expected {
+        Expected::Connects => Held { key: failure_key(a), open, leaks: false },
+        Expected::Forbidden(_) => Held { key: None, open, leaks: !open && a.branches.iter().any(connects) },
+        Expected::Undefined => Held { key: None, open, leaks: false },
+        // What connects is as it should be, or not enforced: the policy is told as not known in any case.
+        Expected::Unknown(_) => {
+            Held { key: None, open: open || !a.branches.iter().all(connects), leaks: false }
+        }
+        Expected::Each(each) => {
+            // What is led nowhere should have been led to an endpoint.
+            let of = |b: &AttemptBranch| {
+                let packet = &b.packets.last()?.request.state.packet;
+                each.get(&(packet.dst, packet.dport))
+            };
+            let should = |b: &AttemptBranch| matches!(of(b), None | Some(Expected::Connects));
+            let key = failure_key_among(a, should);
+            let may = |b: &AttemptBranch| matches!(of(b), Some(Expected::Unknown(_)));
+            let doubtful = key.is_none() && a.branches.iter().any(|b| may(b) && !connects(b));
+            let forbidden = |b: &AttemptBranch| matches!(of(b), Some(Expected::Forbidden(_)));
+            let leaks = !open && a.branches.iter().any(|b| forbidden(b) && connects(b));
+            Held { key, open: open || doubtful, leaks }
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use super::answers::{Answer, some};
 use super::consequences::{
     default_route, disabled, given_back, lost_addresses, remedy_of, took_along, whole_listener,
 };
-use super::fault;
 use super::pairs::Asked;
+use super::{dns, fault};
+use crate::check::policies::Expected;
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
 use crate::check::told::{self, Observation};
 use crate::check::yardstick::Yardstick;
@@ -73,7 +74,13 @@ pub(super) fn causes(
         .zip(&broken)
         .map(|(f, pairs)| CheckFinding {
             path: path(net, asked, pairs, lang),
-            ..finding(yardstick, asked, answers, f, (pairs, may_be_meant(f, pairs)), of)
+            ..dns::server_down(
+                net,
+                asked,
+                pairs,
+                finding(yardstick, asked, answers, f, (pairs, may_be_meant(f, pairs)), of),
+                lang,
+            )
         })
         .collect();
     findings.extend(unexplained.iter().map(|&i| unexplained_pair(asked, answers, i, of, lang)));
@@ -119,7 +126,7 @@ fn look(
             from: asked.sources[asked.asks[ask].source].0.clone(),
             lang,
         };
-        let causes = diagnose::causes(&model, &question);
+        let causes = needed(&model, asked, (ask, first), diagnose::causes(&model, &question));
         let may_be_meant = causes.iter().any(|d| !unintended(d));
         if causes.is_empty() {
             unexplained.push(ask);
@@ -193,6 +200,28 @@ fn largest(asked: &Asked, open: &[(usize, Answer)]) -> Option<Vec<usize>> {
         .max_by_key(|(direct, count, all)| (*direct, *count, std::cmp::Reverse(all[0])))?;
     all.sort_by_key(|&i| !is_direct(i));
     Some(all)
+}
+
+/// Of a Service's causes those that stop what policies allow: without their cures, and with those of the others, it still fails.
+fn needed(
+    model: &Snapshot,
+    asked: &Asked,
+    (ask, answer): (usize, &Answer),
+    causes: Vec<Diagnosed>,
+) -> Vec<Diagnosed> {
+    if !matches!(asked.expected(ask), Expected::Each(_)) || causes.len() < 2 {
+        return causes;
+    }
+    let fails_without = |but: usize| {
+        let mut mended = model.clone();
+        let others = causes.iter().enumerate().filter(|(i, _)| *i != but);
+        for change in others.flat_map(|(_, d)| &d.cure) {
+            let _ = change.apply(&mut mended);
+        }
+        !walked_again(&mended, asked, &[(ask, answer.clone())], Answer::needs_cause).is_empty()
+    };
+    let keep: Vec<bool> = (0..causes.len()).map(fails_without).collect();
+    causes.into_iter().zip(keep).filter_map(|(d, keep)| keep.then_some(d)).collect()
 }
 
 pub(super) fn walked_again(

@@ -15,23 +15,30 @@ use plumb_nft::Expr;
 
 use super::mentions::Mentions;
 use crate::check::Sharing;
+use crate::check::policies::Judges;
 use crate::check::yardstick::{Member, Yardstick};
+use crate::names::state::own_servers;
 
 /// Fewer members than this are each walked by themselves.
 const WORTH_IT: usize = 64;
 
 /// The class of each member: members of one class are alike.
-pub(super) fn classes(snapshot: &Snapshot, yardstick: &Yardstick, sharing: Sharing) -> Vec<usize> {
+pub(super) fn classes(
+    snapshot: &Snapshot,
+    yardstick: &Yardstick,
+    judges: &Judges,
+    sharing: Sharing,
+) -> Vec<usize> {
     let alone = || (0..yardstick.members.len()).collect();
     let few = yardstick.members.len() < WORTH_IT;
     if sharing == Sharing::Never || few && sharing == Sharing::Auto {
         return alone();
     }
-    alike(snapshot, yardstick).unwrap_or_else(alone)
+    alike(snapshot, yardstick, judges).unwrap_or_else(alone)
 }
 
 /// The classes; `None` where rules hold something by which nobody can be said to be like another.
-fn alike(snapshot: &Snapshot, yardstick: &Yardstick) -> Option<Vec<usize>> {
+fn alike(snapshot: &Snapshot, yardstick: &Yardstick, judges: &Judges) -> Option<Vec<usize>> {
     // Nodes are each of their own kind.
     let pods = || yardstick.members.iter().enumerate().filter(|(_, m)| m.is_source && m.is_target);
     let owners: HashMap<IpAddr, usize> =
@@ -46,6 +53,8 @@ fn alike(snapshot: &Snapshot, yardstick: &Yardstick) -> Option<Vec<usize>> {
     for (i, m) in pods() {
         let mut h = DefaultHasher::new();
         facts.member(m, i, &mentions, yardstick, &mut h);
+        // Policies tell by labels and ports that nothing in the kernel knows.
+        judges.mark(i, &m.cluster).hash(&mut h);
         all[i] = *known.entry(h.finish()).or_insert(i);
     }
     Some(all)
@@ -112,6 +121,7 @@ impl<'a> Facts<'a> {
             (mentions.rank(a), self.wrong.get(&octets(a)), a.is_ipv4()).hash(h);
         }
         mentions.ways(index).hash(h);
+        own_servers(self.snapshot, n).hash(h);
         // What it serves, on which of its addresses.
         for (address, protocol, port) in &m.serves {
             (m.addresses.iter().position(|a| a == address), protocol, port).hash(h);

@@ -11,14 +11,17 @@ use crate::diagnose::{self, Question};
 use crate::messages::{self, Lang};
 use crate::place;
 
-/// A finding for each cause of an expectation that does not hold.
+/// A finding for each cause of an expectation that does not hold, and whether the answer to any is not known.
 pub(super) fn expectations(
     snapshot: &Snapshot,
     net: &Network,
     yardstick: &Yardstick,
     lang: Lang,
-) -> Vec<CheckFinding> {
-    yardstick.expectations.iter().flat_map(|e| unmet(snapshot, net, e, lang)).collect()
+) -> (Vec<CheckFinding>, bool) {
+    let all: Vec<CheckFinding> =
+        yardstick.expectations.iter().flat_map(|e| unmet(snapshot, net, e, lang)).collect();
+    let open = all.iter().any(|f| f.symptom == Outcome::Unknown.name());
+    (all, open)
 }
 
 fn unmet(snapshot: &Snapshot, net: &Network, e: &Expectation, lang: Lang) -> Vec<CheckFinding> {

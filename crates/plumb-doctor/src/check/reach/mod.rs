@@ -9,8 +9,10 @@ mod answers;
 mod causes;
 mod classes;
 mod consequences;
+mod dns;
 mod expect;
 mod fault;
+mod forbidden;
 mod mentions;
 mod pairs;
 mod translated;
@@ -21,8 +23,10 @@ use plumb_trace::Network;
 
 use answers::Answer;
 pub(super) use fault::REFINED;
+pub(super) use forbidden::object;
 
 use super::Sharing;
+use super::policies::Judges;
 use super::report::CheckFinding;
 use super::yardstick::Yardstick;
 use crate::messages::Lang;
@@ -37,7 +41,10 @@ pub(crate) struct Reached {
     pub(crate) pairs: u64,
     pub(crate) pairs_broken: u64,
     pub(crate) pairs_unknown: u64,
+    pub(crate) pairs_forbidden: u64,
     pub(crate) walks: u64,
+    /// What was asked for with `--expect` cannot be told of some flow.
+    pub(crate) expectations_open: bool,
 }
 
 /// Asks for every pair of the yardstick. `progress` is told how many of how many walks are done.
@@ -45,25 +52,35 @@ pub(crate) fn reach(
     snapshot: &Snapshot,
     net: &Network,
     yardstick: &Yardstick,
+    judges: &Judges,
     lang: Lang,
     sharing: Sharing,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Reached {
-    let asked = pairs::pairs(net, yardstick, sharing);
+    let asked = pairs::pairs(net, yardstick, judges, sharing);
     let answers = answers::answers(net, &asked, progress);
     let sum = |counts: &dyn Fn(&Answer) -> bool| {
         asked.asks.iter().zip(&answers).filter(|(_, a)| counts(a)).map(|(ask, _)| ask.count).sum()
     };
+    let forbidden = asked.asks.iter().enumerate().filter(|(i, _)| asked.expected(*i).is_forbidden());
+    let forbidden = forbidden.map(|(_, ask)| ask.count).sum();
     let mut reached = Reached {
         pairs: sum(&|_| true),
         pairs_broken: sum(&Answer::needs_cause),
         pairs_unknown: sum(&Answer::is_unknown),
+        pairs_forbidden: forbidden,
         walks: asked.asks.len() as u64,
         ..Reached::default()
     };
     reached.findings = causes::causes(snapshot, net, yardstick, &asked, &answers, lang);
     reached.findings.extend(translated::translated(net, &asked, &answers, lang));
-    reached.findings.extend(expect::expectations(snapshot, net, yardstick, lang));
+    reached.findings.extend(forbidden::not_enforced(net, &asked, &answers, lang));
+    let (unmet, open) = expect::expectations(snapshot, net, yardstick, lang);
+    reached.findings.extend(unmet);
+    reached.expectations_open = open;
     (reached.unknowns, reached.assumptions) = unknowns::unknowns(net, &asked, &answers, lang);
+    let (unknowns, assumptions) = forbidden::left_open(&asked, &answers, lang);
+    reached.unknowns.extend(unknowns);
+    reached.assumptions.extend(assumptions);
     reached
 }

@@ -1,6 +1,6 @@
 //! What is asked: a pair is a source namespace, a destination address and one port (an echo where nothing listens).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use plumb_trace::Network;
@@ -8,7 +8,10 @@ use plumb_trace::session::{Flow, Origin, Transport};
 
 use super::classes::classes;
 use crate::check::Sharing;
+use crate::check::policies::{Expected, Judges};
 use crate::check::yardstick::{Yardstick, transport};
+use crate::names::DNS;
+use crate::names::state::own_servers;
 use crate::place;
 
 /// Something that is asked for.
@@ -22,12 +25,19 @@ pub(crate) struct Target {
     pub(crate) transport: Transport,
     pub(crate) port: u16,
     pub(crate) cluster: String,
+    /// Where a Service leads to.
+    pub(crate) endpoints: BTreeSet<(IpAddr, u16)>,
     /// Only clients on these nodes can expect an answer.
     pub(crate) only_from_nodes: Option<BTreeSet<String>>,
+    /// Only these members ask: those whose name server it is.
+    pub(crate) only_from: Option<BTreeSet<usize>>,
 }
 
 impl Target {
-    fn is_for(&self, node: Option<&str>) -> bool {
+    fn is_for(&self, member: usize, node: Option<&str>) -> bool {
+        if self.only_from.as_ref().is_some_and(|members| !members.contains(&member)) {
+            return false;
+        }
         self.only_from_nodes.as_ref().is_none_or(|nodes| node.is_some_and(|n| nodes.contains(n)))
     }
 }
@@ -48,11 +58,18 @@ pub(crate) struct Ask {
 pub(crate) struct Asked {
     pub(crate) targets: Vec<Target>,
     pub(crate) asks: Vec<Ask>,
+    /// What should come of each; all connect where it is empty.
+    pub(crate) expected: Vec<Expected>,
     /// Names of the members, and their namespaces.
     pub(crate) sources: Vec<(String, usize)>,
 }
 
 impl Asked {
+    /// What should come of a question, by index.
+    pub(crate) fn expected(&self, i: usize) -> &Expected {
+        self.expected.get(i).unwrap_or(&Expected::Connects)
+    }
+
     /// The flow of a question, by a process of root.
     pub(crate) fn flow(&self, ask: &Ask) -> Flow {
         let t = &self.targets[ask.target];
@@ -70,16 +87,41 @@ impl Asked {
 }
 
 /// Every pair of the yardstick, pairs of like members asked once.
-pub(crate) fn pairs(net: &Network, yardstick: &Yardstick, sharing: Sharing) -> Asked {
-    of_classes(net, yardstick, &classes(net.snapshot, yardstick, sharing))
+pub(crate) fn pairs(net: &Network, yardstick: &Yardstick, judges: &Judges, sharing: Sharing) -> Asked {
+    let mut asked = of_classes(net, yardstick, &classes(net.snapshot, yardstick, judges, sharing));
+    if !judges.is_empty() {
+        asked.expected = asked.asks.iter().map(|ask| expected(net, yardstick, judges, &asked, ask)).collect();
+    }
+    asked
+}
+
+/// What policies say of a question.
+fn expected(net: &Network, yardstick: &Yardstick, judges: &Judges, asked: &Asked, ask: &Ask) -> Expected {
+    let target = &asked.targets[ask.target];
+    let Some(judge) = judges.cluster(&target.cluster) else { return Expected::Connects };
+    if target.member.is_some() {
+        return judge.of(ask.source, target.address, target.transport, target.port);
+    }
+    if target.only_from.is_some() {
+        return judge.of_server(net, ask.source, &asked.flow(ask));
+    }
+    let node = yardstick.members[ask.source].node.as_deref();
+    // Clients of such a Service are led to endpoints on their own node alone.
+    let is_near = |a: IpAddr| match (judge.owner(a).node.as_deref(), node) {
+        (Some(a), Some(b)) => target.only_from_nodes.is_none() || a == b,
+        _ => true,
+    };
+    let endpoints = target.endpoints.iter().filter(|(address, _)| is_near(*address));
+    judge.of_service(ask.source, target.transport, endpoints)
 }
 
 /// Every pair, with the class of each member: one question for all pairs of two classes.
 pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]) -> Asked {
     let mut asked = Asked {
         sources: yardstick.members.iter().map(|m| (m.name.clone(), m.ns)).collect(),
-        targets: targets(yardstick),
+        targets: targets(net, yardstick),
         asks: Vec::new(),
+        expected: Vec::new(),
     };
     let mut size: HashMap<usize, u64> = HashMap::new();
     let mut second: HashMap<usize, usize> = HashMap::new();
@@ -113,7 +155,7 @@ pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]
             if of.is_some() && from.addresses.contains(&target.address) {
                 continue;
             }
-            if target.cluster != source.cluster || !target.is_for(source.node.as_deref()) {
+            if target.cluster != source.cluster || !target.is_for(asker, source.node.as_deref()) {
                 continue;
             }
             // Nobody without an address of a family asks in it.
@@ -135,7 +177,7 @@ fn can_mean(net: &Network, ns: usize, address: IpAddr) -> bool {
     net.device_towards(ns, address).is_some()
 }
 
-fn targets(yardstick: &Yardstick) -> Vec<Target> {
+fn targets(net: &Network, yardstick: &Yardstick) -> Vec<Target> {
     let mut all = Vec::new();
     let pod = |m: usize, cluster: &str, name, address, transport, port| Target {
         member: Some(m),
@@ -144,7 +186,9 @@ fn targets(yardstick: &Yardstick) -> Vec<Target> {
         transport,
         port,
         cluster: cluster.to_owned(),
+        endpoints: BTreeSet::new(),
         only_from_nodes: None,
+        only_from: None,
     };
     for (m, member) in yardstick.members.iter().enumerate().filter(|(_, m)| m.is_target) {
         for &address in &member.addresses {
@@ -173,8 +217,52 @@ fn targets(yardstick: &Yardstick) -> Vec<Target> {
             transport,
             port: s.port,
             cluster: s.cluster.clone(),
+            endpoints: s.endpoints.clone(),
             only_from_nodes: s.only_from_nodes.clone(),
+            only_from: None,
         });
+    }
+    let servers = name_servers(net, yardstick, &all);
+    all.extend(servers);
+    all
+}
+
+/// The name servers of pods' own resolv.conf, asked by datagram and by handshake, where nobody asks them yet.
+fn name_servers(net: &Network, yardstick: &Yardstick, known: &[Target]) -> Vec<Target> {
+    let mut clients: BTreeMap<(&str, IpAddr), BTreeSet<usize>> = BTreeMap::new();
+    let pods = yardstick.members.iter().enumerate().filter(|(_, m)| m.is_source && m.is_target);
+    for (i, member) in pods.filter(|_| !yardstick.plain_host) {
+        for server in own_servers(net.snapshot, net.namespace(member.ns)) {
+            // Its own loopback address leads to itself: a check of the files tells of that.
+            let is_near = matches!(server, IpAddr::V6(a) if a.is_unicast_link_local());
+            if !server.is_loopback() && !is_near {
+                clients.entry((member.cluster.as_str(), server)).or_default().insert(i);
+            }
+        }
+    }
+    let is_asked = |cluster: &str, address, transport| {
+        known
+            .iter()
+            .any(|t| t.cluster == cluster && (t.address, t.transport, t.port) == (address, transport, DNS))
+    };
+    let mut all = Vec::new();
+    for ((cluster, address), members) in clients {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            if is_asked(cluster, address, transport) {
+                continue;
+            }
+            all.push(Target {
+                member: None,
+                name: format!("nameserver {}", place::endpoint(address, DNS)),
+                address,
+                transport,
+                port: DNS,
+                cluster: cluster.to_owned(),
+                endpoints: BTreeSet::new(),
+                only_from_nodes: None,
+                only_from: Some(members.clone()),
+            });
+        }
     }
     all
 }

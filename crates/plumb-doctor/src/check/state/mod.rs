@@ -22,6 +22,7 @@ use plumb_model::{Address, Change, Link, Namespace, NamespaceId, Snapshot, UNDER
 use plumb_trace::Network;
 use plumb_trace::state::NsIndex;
 
+use super::policies;
 use super::report::{CheckFinding, FoundBy};
 use super::told::{self, Observation, Tried};
 use super::yardstick::Yardstick;
@@ -118,6 +119,10 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { kinds: &["ipv6-disabled"], run: addresses::ipv6_disabled },
     Check { kinds: &["neighbour-wrong"], run: neighbours::wrong },
     Check { kinds: &["neighbour-no-answer"], run: neighbours::no_answer },
+    Check { kinds: &["policy-closes-service", "policy-names-service-port"], run: policies::services },
+    Check { kinds: &["policy-selects-nobody"], run: policies::peers_split },
+    Check { kinds: &["policy-selects-host-network"], run: policies::host_network },
+    Check { kinds: &["policy-closes-dns"], run: policies::leaves_out_dns },
     Check { kinds: &["neighbour-no-answer"], run: neighbours::proxy_off },
     Check { kinds: &["routing-loop"], run: routes::loops },
     Check { kinds: &["rp-filter-asymmetric"], run: routes::reverse_path },

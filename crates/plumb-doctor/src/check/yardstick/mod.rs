@@ -2,9 +2,12 @@
 
 mod objects;
 
-use std::collections::BTreeSet;
+pub(crate) use objects::{is_of, slices};
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use plumb_api::Object;
 use plumb_model::{IpFamily, Namespace, Owner, Protocol, Socket};
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Outcome, Transport};
@@ -72,6 +75,8 @@ pub struct Yardstick {
     pub members: Vec<Member>,
     /// Services that everybody should reach.
     pub services: Vec<ServiceTarget>,
+    /// Objects of the API, by the cluster that they are of: what NetworkPolicies say, and whom.
+    pub objects: BTreeMap<String, Vec<Object>>,
     /// Questions of `--expect`.
     pub expectations: Vec<Expectation>,
     /// Namespaces that are looked at, by index; all where `None`.

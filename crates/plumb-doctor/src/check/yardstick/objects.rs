@@ -24,6 +24,7 @@ impl Yardstick {
         {
             self.services.extend(targets(service, &slices, cluster));
         }
+        self.objects.entry(cluster.to_owned()).or_default().extend_from_slice(objects);
     }
 }
 
@@ -42,7 +43,7 @@ impl Yardstick {
 }
 
 /// The slices that are given, and those that follow from the other objects.
-fn slices(objects: &[Object]) -> Vec<EndpointSlice> {
+pub(crate) fn slices(objects: &[Object]) -> Vec<EndpointSlice> {
     let mut controller = Controller::new(SteadyNames::default());
     let mut all: BTreeMap<String, EndpointSlice> = BTreeMap::new();
     for object in objects {
@@ -107,7 +108,8 @@ fn targets(service: &Service, slices: &[EndpointSlice], cluster: &str) -> Vec<Se
     all
 }
 
-fn is_of(slice: &EndpointSlice, service: &Service) -> bool {
+/// Whether a slice is one of a Service's.
+pub(crate) fn is_of(slice: &EndpointSlice, service: &Service) -> bool {
     namespace(&slice.metadata.namespace) == namespace(&service.metadata.namespace)
         && slice.metadata.labels.get(SERVICE_NAME).is_some_and(|n| **n == *service.metadata.name)
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod host;
 mod links;
 mod overlay;
+mod policies;
 mod routes;
 mod rules;
 mod sockets;
@@ -16,6 +17,7 @@ pub(super) const MORE: &[&[(&str, Texts)]] = &[
     host::TEXTS,
     links::TEXTS,
     overlay::TEXTS,
+    policies::TEXTS,
     routes::TEXTS,
     rules::TEXTS,
     sockets::TEXTS,
@@ -36,6 +38,14 @@ pub(super) const TEXTS: &[(&str, Texts)] = &[
             summary: "in {namespace}, the rule `{rule}` gives the packets of {from} to {to} the source {seen}: the pod is not seen under its own address",
             effect: "policies, allow lists and logs of the target see {seen} in place of the pod",
             advice: "let the rule leave out traffic between pods (the ranges that are not masqueraded)",
+        },
+    ),
+    (
+        "dns-server-down",
+        Texts {
+            summary: "nothing listens at {socket} in {namespace}, where questions for names of {count} pods lead ({client} first)",
+            effect: "look-ups fail or wait for the next server; connections by address work",
+            advice: "start the name server",
         },
     ),
     (

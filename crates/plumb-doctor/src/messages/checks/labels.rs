@@ -65,6 +65,10 @@ const LABELS: &[(&str, &str, &str)] = &[
     ("cpu-steal", "time that the hypervisor took", "被虚拟化层占用的时间"),
     ("open-files", "files open", "已打开的文件"),
     ("pids-current", "processes in the cgroup", "cgroup 中的进程数"),
+    ("forbidden-pairs", "forbidden pairs that connect", "被禁止却能连通的连接"),
+    ("rules-for-port", "rules that take the port", "允许该端口的规则数"),
+    ("peer-pods", "Pods that the peer takes", "该对端选中的 Pod 数"),
+    ("dns-allowed", "name servers that the policy lets through", "策略放行的名称服务器数"),
     ("process-state", "state of the process", "进程状态"),
 ];
 
@@ -76,6 +80,7 @@ const UNITS: &[(&str, &str)] = &[
     ("bytes", "字节"),
     ("pages", "页"),
     ("frames", "帧"),
+    ("pairs", "对"),
     ("percent", "%"),
     ("times", "次"),
 ];
@@ -102,5 +107,6 @@ const STEPS: &[(&str, &str, &str, &str, &str)] = &[
     ("overlay", "tunnels", "devices", "隧道", "个设备"),
     ("tc", "queueing disciplines", "qdiscs", "队列规则", "个 qdisc"),
     ("sockets", "sockets", "sockets", "套接字", "个套接字"),
+    ("policies", "NetworkPolicies", "forbidden pairs", "NetworkPolicy", "对被禁止的连接"),
     ("pairs", "who reaches whom", "pairs", "互通性", "对连接"),
 ];

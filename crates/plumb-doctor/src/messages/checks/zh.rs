@@ -4,6 +4,7 @@ mod addresses;
 mod host;
 mod links;
 mod overlay;
+mod policies;
 mod routes;
 mod rules;
 mod sockets;
@@ -16,6 +17,7 @@ pub(super) const MORE: &[&[(&str, Texts)]] = &[
     host::TEXTS,
     links::TEXTS,
     overlay::TEXTS,
+    policies::TEXTS,
     routes::TEXTS,
     rules::TEXTS,
     sockets::TEXTS,
@@ -36,6 +38,14 @@ pub(super) const TEXTS: &[(&str, Texts)] = &[
             summary: "在 {namespace} 中，规则 `{rule}` 把 {from} 发往 {to} 的报文源地址改为 {seen}：对端看不到 Pod 自己的地址",
             effect: "目标上的策略、白名单和日志看到的是 {seen}，而不是该 Pod",
             advice: "让该规则排除 Pod 之间的流量（即不做地址伪装的网段）",
+        },
+    ),
+    (
+        "dns-server-down",
+        Texts {
+            summary: "{namespace} 中 {socket} 没有监听，而 {count} 个 Pod 的名称查询通向这里（首个为 {client}）",
+            effect: "名称查询失败或要等下一台服务器；按地址的连接正常",
+            advice: "启动名称服务器",
         },
     ),
     (

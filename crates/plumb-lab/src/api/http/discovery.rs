@@ -84,6 +84,7 @@ fn short_names(kind: Kind) -> &'static [&'static str] {
         Kind::Pod => &["po"],
         Kind::Node => &["no"],
         Kind::Namespace => &["ns"],
+        Kind::NetworkPolicy => &["netpol"],
         Kind::EndpointSlice | Kind::ServiceCidr => &[],
     }
 }

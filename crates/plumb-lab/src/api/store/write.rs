@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use plumb_api::{Kind, NamespacedName};
+use plumb_api::{Kind, NamespacedName, Object, validate};
 use serde_json::{Map, Value};
 
 use super::allocate::Held;
+use super::status::Cause;
 use super::{Selector, Status, Store, Stored, merge, meta, service};
 
 /// Which part of an object a request writes.
@@ -37,7 +38,7 @@ pub struct DeleteOptions {
 
 /// Whether the status of objects of this kind is written apart from the rest.
 pub(crate) fn has_status(kind: Kind) -> bool {
-    !matches!(kind, Kind::EndpointSlice | Kind::Endpoints)
+    !matches!(kind, Kind::EndpointSlice | Kind::Endpoints | Kind::NetworkPolicy)
 }
 
 const CHANGED: &str =
@@ -229,6 +230,9 @@ impl Store {
                 .map_err(|causes| Status::invalid(kind, &name.name, causes))?;
             hold = Some((old.map_or_else(Held::default, |o| service::held(&o.json)), new));
         }
+        if kind == Kind::NetworkPolicy {
+            valid(kind, name, &fields)?;
+        }
         let mut object = Value::Object(fields);
         if let Some(old) = old {
             object["metadata"]["resourceVersion"] = old.version.to_string().into();
@@ -279,6 +283,19 @@ fn set(fields: &mut Map<String, Value>, field: &str, value: Option<Value>) {
         Some(value) => drop(fields.insert(field.to_owned(), value)),
         None => drop(fields.remove(field)),
     }
+}
+
+/// What the API server refuses of an object whose kind needs no more than that.
+fn valid(kind: Kind, name: &NamespacedName, fields: &Map<String, Value>) -> Result<(), Status> {
+    let object = Object::of_kind(kind, Value::Object(fields.clone()))
+        .map_err(|e| Status::bad_request(e.to_string()))?;
+    let violations = validate::check(&object);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let causes =
+        violations.iter().map(|v| Cause::invalid(v.path.to_string(), v.problem.to_string())).collect();
+    Err(Status::invalid(kind, &name.name, causes))
 }
 
 fn check_namespace(kind: Kind, path: &str, fields: &Map<String, Value>) -> Result<(), Status> {

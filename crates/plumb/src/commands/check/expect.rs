@@ -4,13 +4,15 @@ use std::path::Path;
 
 use plumb_doctor::check::Expectation;
 use plumb_doctor::resolve;
-use plumb_model::{IpFamily, Owner};
+use plumb_doctor::resolve::objects::ObjectPort;
+use plumb_model::Owner;
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Outcome, Transport};
 use serde::Deserialize;
 
 use super::fits;
 use crate::commands::flow;
+use crate::commands::objects::{self, Client, Objects};
 use crate::endpoint::{From, Port, To};
 use crate::error::Error;
 
@@ -48,6 +50,16 @@ enum Wanted {
     TimesOut,
     LocalError,
     Intermittent,
+}
+
+impl Protocol {
+    fn of_the_api(self) -> Option<plumb_api::Protocol> {
+        match self {
+            Self::Tcp => Some(plumb_api::Protocol::Tcp),
+            Self::Udp => Some(plumb_api::Protocol::Udp),
+            Self::Icmp => None,
+        }
+    }
 }
 
 impl Wanted {
@@ -94,25 +106,21 @@ impl Line {
 
     fn to(&self) -> Result<To, String> {
         let to: To = self.to.parse().map_err(|e: crate::endpoint::EndpointError| e.to_string())?;
-        let port = match &to {
-            To::Address { port, .. } => *port,
-            To::Pod { port, .. } | To::Node { port, .. } => match port {
-                Some(Port::Number(n)) => Some(*n),
-                Some(Port::Name(name)) => return Err(format!("the port `{name}` must be a number")),
-                None => None,
-            },
-            To::Service { .. } | To::Name { .. } => return Err("write its address".to_owned()),
+        let has_port = match &to {
+            To::Address { port, .. } => port.is_some(),
+            To::Pod { port, .. } | To::Node { port, .. } | To::Service { port, .. } => port.is_some(),
+            To::Name { .. } => return Err("write its address".to_owned()),
         };
-        match (self.protocol, port) {
-            (Protocol::Icmp, Some(_)) => Err("an echo has no port".to_owned()),
-            (Protocol::Icmp, None) | (_, Some(_)) => Ok(to),
-            (_, None) => Err("the port is missing".to_owned()),
+        match (self.protocol, has_port) {
+            (Protocol::Icmp, true) => Err("an echo has no port".to_owned()),
+            (Protocol::Icmp, false) | (_, true) => Ok(to),
+            (_, false) => Err("the port is missing".to_owned()),
         }
     }
 }
 
 /// The questions, one for each namespace that a pattern fits.
-pub(super) fn resolve(lines: &[Line], net: &Network) -> Result<Vec<Expectation>, Error> {
+pub(super) fn resolve(lines: &[Line], net: &Network, objects: &Objects) -> Result<Vec<Expectation>, Error> {
     let mut all = Vec::new();
     for line in lines {
         let to = line.to().map_err(|e| usage(&e))?;
@@ -124,37 +132,37 @@ pub(super) fn resolve(lines: &[Line], net: &Network) -> Result<Vec<Expectation>,
             let who: From =
                 from.parse().map_err(|e: crate::endpoint::EndpointError| usage(&e.to_string()))?;
             let origin = resolve::origin(net, &flow::who(&who)).map_err(|e| usage(&e.to_string()))?;
-            let (dst, port) = address(net, &to, &who)?;
+            let client = Client { net, origin, from: &who, protocol: line.protocol.of_the_api() };
             let transport = match line.protocol {
                 Protocol::Tcp => Transport::Tcp,
                 Protocol::Udp => Transport::Udp,
                 Protocol::Icmp => Transport::Icmp,
             };
-            let flow =
-                Flow { origin, transport, dst, port, source_port: None, uid: 0, gid: 0, connections: 1 };
-            all.push(Expectation { from, to: line.to.clone(), flow, outcome: line.outcome.outcome() });
+            for (dst, port) in addresses(&client, &to, objects)? {
+                let (source_port, outcome) = (None, line.outcome.outcome());
+                let flow = Flow { origin, transport, dst, port, source_port, uid: 0, gid: 0, connections: 1 };
+                all.push(Expectation { from: from.clone(), to: line.to.clone(), flow, outcome });
+            }
         }
     }
     Ok(all)
 }
 
-fn address(net: &Network, to: &To, from: &From) -> Result<(std::net::IpAddr, u16), Error> {
-    let number = |port: &Option<Port>| match port {
-        Some(Port::Number(n)) => *n,
-        _ => 0,
-    };
-    let family = match from {
-        From::Address(a) => Some(IpFamily::of(*a)),
-        _ => None,
-    };
+/// Where it leads; to every endpoint of a headless Service.
+fn addresses(client: &Client, to: &To, objects: &Objects) -> Result<Vec<(std::net::IpAddr, u16)>, Error> {
+    let port = |port: &Option<Port>| port.clone().map(ObjectPort::from);
     let owner =
-        |who: &From| resolve::address(net, &flow::who(who), family).map_err(|e| usage(&e.to_string()));
-    Ok(match to {
-        To::Address { address, port } => (*address, port.unwrap_or(0)),
-        To::Pod { name, port } => (owner(&From::Pod(name.clone()))?, number(port)),
-        To::Node { name, port } => (owner(&From::Node(name.clone()))?, number(port)),
-        To::Service { .. } | To::Name { .. } => return Err(usage("write its address")),
-    })
+        |who: &From, p: &Option<Port>| Ok(vec![objects::owner(client, who, port(p).as_ref(), objects)?]);
+    match to {
+        To::Address { address, port } => Ok(vec![(*address, port.unwrap_or(0))]),
+        To::Pod { name, port } => owner(&From::Pod(name.clone()), port),
+        To::Node { name, port } => owner(&From::Node(name.clone()), port),
+        To::Service { name, port: p } => {
+            let all = objects::service(client, name, port(p).as_ref(), objects)?;
+            Ok(all.into_iter().map(|at| (at.ip(), at.port())).collect())
+        }
+        To::Name { .. } => Err(usage("write its address")),
+    }
 }
 
 /// Everybody whose name, as FROM spells it, fits a pattern.
@@ -196,6 +204,7 @@ mod tests {
         assert_eq!(yaml, json);
         assert_eq!(yaml[0].outcome.outcome(), None);
         assert_eq!(lines("- {from: host, to: 'pod:a/b:80'}").unwrap()[0].outcome, Wanted::Connects);
+        assert!(lines("- {from: host, to: 'svc:a/b:http'}").is_ok());
     }
 
     #[test]
@@ -206,7 +215,8 @@ mod tests {
             ("- {from: nobody, to: '10.0.0.1:80'}", "nobody"),
             ("- {from: host, to: '10.0.0.1:80', outcome: perhaps}", "perhaps"),
             ("- {from: host, to: '10.0.0.1:80', extra: 1}", "extra"),
-            ("- {from: host, to: 'svc:a/b:80'}", "address"),
+            ("- {from: host, to: 'svc:a/b'}", "port is missing"),
+            ("- {from: host, to: 'example.org:80'}", "address"),
         ] {
             let error = lines(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

@@ -13,16 +13,17 @@ use plumb_kernel::Parts;
 use plumb_model::{Between, Snapshot, join};
 use plumb_trace::Network;
 
+use super::objects::{self, Objects};
 use super::{Context, lab, source};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::error::{Error, Status};
 use crate::lang::Say;
 use crate::progress::Progress;
-use crate::{file, glob, manifests, output};
+use crate::{file, glob, output};
 
 pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Status, Error> {
     let expected = args.expect.as_deref().map(expect::read).transpose()?.unwrap_or_default();
-    let objects = objects(args, context)?;
+    let objects = objects::given(&args.manifests, context)?;
     let asked = Asked { args, expected, objects };
     if args.watch {
         return watch::run(&asked, context);
@@ -81,20 +82,13 @@ impl Asked<'_> {
             yardstick.known_from.insert(0, "objects".to_owned());
         }
         if !self.expected.is_empty() {
-            yardstick.expectations = expect::resolve(&self.expected, net)?;
+            let live = self.args.snapshots.is_empty();
+            let known = Objects { given: &self.objects, live };
+            yardstick.expectations = expect::resolve(&self.expected, net, &known)?;
             yardstick.known_from.insert(0, "expect".to_owned());
         }
         Ok(yardstick)
     }
-}
-
-fn objects(args: &CheckArgs, context: &Context) -> Result<Vec<plumb_api::Object>, Error> {
-    if args.manifests.is_empty() {
-        return Ok(Vec::new());
-    }
-    let manifest = manifests::read(&args.manifests)?;
-    manifests::tell(&manifest, context.lang());
-    Ok(manifest.objects.into_iter().map(|o| o.value).collect())
 }
 
 /// What is judged.

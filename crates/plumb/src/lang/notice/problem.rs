@@ -19,6 +19,14 @@ pub(super) fn problem(problem: &Problem) -> String {
         Problem::NoServiceName => "缺少：所属 Service 的名称；没有它，任何代理都不会使用该 EndpointSlice",
         Problem::NoLoadBalancer => "只有 LoadBalancer 类型的 Service 才有负载均衡器地址；请去掉",
         Problem::IpModeWithoutIp => "说明地址如何使用，却没有地址；请加上 `ip`",
+        Problem::IpBlockAmongOthers => "ipBlock 只能单独出现；请把选择器写成另一项",
+        Problem::NeedlessValues => "Exists 和 DoesNotExist 不与值比较；请去掉这些值",
+        Problem::RangeEndsEarly { first, last } => {
+            return format!("{last} 小于起始端口 {first}；此处请写较大的端口");
+        }
+        Problem::NotWithin { text, whole } => {
+            return format!("{text} 不是 {whole} 的一部分；请写其中较小的范围，或去掉此项");
+        }
         Problem::NodePort { kind } => {
             return format!("{kind:?} 类型的 Service 没有节点端口；请去掉，或改为 NodePort 类型");
         }
@@ -71,6 +79,9 @@ fn missing(what: Missing) -> &'static str {
         Missing::Ranges => "ServiceCIDR 的内容就是它的地址范围",
         Missing::Ports => "只有 headless Service 可以没有端口",
         Missing::ExternalName => "ExternalName 类型的 Service 指的就是该名称",
+        Missing::Peer => "对端是 podSelector、namespaceSelector、两者兼有，或 ipBlock",
+        Missing::FirstPort => "endPort 需要以数字写出的 port 作为范围的起点",
+        Missing::LabelValues => "In 和 NotIn 至少与一个值比较",
     }
 }
 

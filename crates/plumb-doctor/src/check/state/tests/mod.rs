@@ -4,6 +4,7 @@
 mod addresses;
 mod links;
 mod overlay;
+mod policies;
 mod routes;
 mod rules;
 mod sockets;

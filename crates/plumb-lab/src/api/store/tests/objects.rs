@@ -48,6 +48,20 @@ fn what_cannot_be_created() {
         (Kind::Pod, "default", json!({"metadata": {"name": "b", "namespace": "x"}}), 400, "BadRequest"),
         (Kind::Pod, "default", json!({"metadata": {"name": "b", "resourceVersion": "1"}}), 400, "BadRequest"),
         (Kind::Service, "default", json!({"metadata": {"name": "b"}, "spec": 7}), 422, "Invalid"),
+        (
+            Kind::NetworkPolicy,
+            "default",
+            json!({"metadata": {"name": "b"}, "spec": {"ingress": [{"from": [{}]}]}}),
+            422,
+            "Invalid",
+        ),
+        (
+            Kind::NetworkPolicy,
+            "default",
+            json!({"metadata": {"name": "b"}, "spec": {"policyTypes": ["Sideways"]}}),
+            400,
+            "BadRequest",
+        ),
     ] {
         let status = store.create(kind, namespace, object.clone()).expect_err("an error");
         assert_eq!((status.code, status.reason), (code, reason), "{object}");
