@@ -104,6 +104,7 @@ Examples:
   plumb diagnose netns:client '[fd00::2]:53' --protocol udp
   plumb diagnose host 10.0.2.2 --protocol icmp         an echo from plumb's own namespace
   plumb diagnose pod:default/web-0 pod:default/db-0:5432
+  plumb diagnose pod:default/web-0 svc:default/db:sql  through a Service, its port by name
   plumb diagnose netns:client 10.0.2.2:8080 --probe    and open the real connection
   plumb diagnose netns:client 10.0.2.2:8080 -o json    for a script
   plumb diagnose netns:client 10.0.2.2:8080 -o html > report.html
