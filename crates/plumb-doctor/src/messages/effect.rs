@@ -94,6 +94,7 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::PortNoHairpin { .. }
         | F::FdbWrong { .. }
         | F::QueueFull { .. }
+        | F::HandedOver { .. }
         | F::TooBig { .. } => Ending::Silence,
     }
 }
@@ -148,6 +149,7 @@ impl Finding {
             | F::PrefixTooWide { namespace, .. }
             | F::PortsUsedUp { namespace, .. }
             | F::QueueFull { namespace, .. }
+            | F::HandedOver { namespace, .. }
             | F::AnswerFromElsewhere { namespace, .. }
             | F::NoSource { namespace, .. }
             | F::TooBig { namespace, .. } => namespace,
