@@ -2,8 +2,9 @@
 //! xt_tcpmss.c, nft_exthdr.c). They count from the IP header on.
 
 use plumb_model::Protocol;
-use plumb_xtables::matches::{StringMatch, U32, U32Op};
+use plumb_xtables::matches::{Bpf, StringMatch, U32, U32Op};
 
+use super::bpf;
 use super::branch::Branch;
 use super::headers::network_len;
 use super::solve::Run;
@@ -39,7 +40,13 @@ impl Whole {
 
     /// A word in network order, with the bits of it that are not known.
     fn word(&self, at: usize) -> Option<(u32, u32)> {
-        let read = |v: &[u8]| v.get(at..)?.first_chunk().copied().map(u32::from_be_bytes);
+        self.number(at, 4)
+    }
+
+    /// So many bytes, up to four, as a number in network order.
+    fn number(&self, at: usize, size: usize) -> Option<(u32, u32)> {
+        let end = at.checked_add(size)?;
+        let read = |v: &[u8]| Some(v.get(at..end)?.iter().fold(0, |w, b| w << 8 | u32::from(*b)));
         Some((read(&self.bytes)?, read(&self.unknown)?))
     }
 }
@@ -174,6 +181,21 @@ impl Run<'_> {
         match u32_holds(&Whole::of(b), m) {
             Some(holds) => (holds != m.0.invert).into(),
             None => Says::Unknown("bytes of the packet that are not known".to_owned()),
+        }
+    }
+
+    /// `bpf_mt`: the program holds where it returns anything but 0.
+    pub(super) fn xt_bpf(&self, b: &mut Branch, m: &Bpf) -> Says {
+        let program = match m {
+            Bpf::Bytecode(program) if !program.is_empty() => program,
+            Bpf::Bytecode(_) => return Says::Unknown(TAKEN_OUT.to_owned()),
+            _ => return Says::Unknown("a BPF program that is not in the rule".to_owned()),
+        };
+        let whole = Whole::of(b);
+        let len = u32::try_from(whole.bytes.len()).unwrap_or(u32::MAX);
+        match bpf::holds(program, len, &|at, size| whole.number(at, size)) {
+            Some(holds) => holds.into(),
+            None => Says::Unknown("what a BPF program makes of bytes that are not known".to_owned()),
         }
     }
 

@@ -11,6 +11,7 @@
 //!   match" where both do, and the unknown thing is named in [`World::unknowns`](crate::state::World::unknowns).
 
 mod bits;
+mod bpf;
 mod branch;
 mod clock;
 mod compile;

@@ -108,6 +108,7 @@ impl Run<'_> {
             Match::Tcpmss(m) => self.xt_tcpmss(b, m.0.invert),
             Match::String(m) => self.xt_string(b, m),
             Match::U32(m) => self.xt_u32(b, m),
+            Match::Bpf(m) => self.xt_bpf(b, m),
             Match::Time(m) => self.xt_time(b, m),
             Match::Connbytes(m) => self.connbytes(b, m),
             // Of the sender's socket, which no other packet has (`cgroup_mt_v0`).
