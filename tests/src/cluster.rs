@@ -222,6 +222,8 @@ fn listener(port: u16) -> Socket {
         timer: None,
         receive_buffer: None,
         drops: None,
+        transparent: None,
+        mark: None,
     }
 }
 

@@ -123,6 +123,9 @@ pub struct Server {
     /// `IPV6_V6ONLY` of an IPv6 socket.
     #[serde(default)]
     pub v6only: bool,
+    /// `IP_TRANSPARENT`: it may bind an address that is not its machine's, and takes what `TPROXY` hands to it.
+    #[serde(default)]
+    pub transparent: bool,
     /// Length asked for in `listen()`.
     #[serde(default = "backlog")]
     pub backlog: i32,

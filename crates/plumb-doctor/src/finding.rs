@@ -120,6 +120,8 @@ pub enum Finding {
     DuplicateAddress { namespace: String, device: String, address: String, other: String },
     /// The listener's queue is full.
     QueueFull { namespace: String, socket: String, queue: u32, backlog: u32 },
+    /// A rule hands the packet to a transparent socket, and its route leads on instead of up.
+    HandedOver { namespace: String, socket: String, mark: u32, device: String },
     /// The answer comes from another address than the one that was asked.
     AnswerFromElsewhere { namespace: String, expected: String, seen: String },
     /// No address to send from.

@@ -45,6 +45,16 @@ pub(crate) fn get_option(
     if result == 0 { Ok((length as usize).min(buffer.len())) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Minutes that the kernel's time zone lies west of UTC. The C library's `gettimeofday` does not tell it any more.
+pub(crate) fn minutes_west() -> Option<i32> {
+    // `struct timezone`
+    let mut zone = [0 as c_int; 2];
+    let no_time = std::ptr::null_mut::<libc::timeval>();
+    // SAFETY: the kernel writes two `int` into `zone`, and no time where the pointer is null.
+    let result = unsafe { libc::syscall(libc::SYS_gettimeofday, no_time, zone.as_mut_ptr()) };
+    (result == 0).then(|| zone[0])
+}
+
 /// Gives the calling thread, and no other, a network namespace of its own.
 pub(crate) fn unshare_net() -> io::Result<()> {
     // SAFETY: CLONE_NEWNET touches no memory and no file descriptor table; it holds for this thread alone.

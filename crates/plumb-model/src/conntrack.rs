@@ -68,6 +68,15 @@ impl CtStatus {
     }
 }
 
+/// What a connection has carried in a direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct CtCounter {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes, IP headers included.
+    pub bytes: u64,
+}
+
 /// An entry of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CtEntry {
@@ -101,6 +110,9 @@ pub struct CtEntry {
     /// Id.
     #[serde(default)]
     pub id: u32,
+    /// What it has carried in each direction, where the kernel counts it (`nf_conntrack_acct`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<[CtCounter; 2]>,
 }
 
 /// The table of one namespace.

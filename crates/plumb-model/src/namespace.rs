@@ -7,8 +7,8 @@ use plumb_nft::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Conntrack, FdbEntry, Filter, IpSet, LegacyTable, Link, Neighbour, PolicyRule, Qdisc, Read,
-    RecentList, Resolver, Route, Serving, Socket, Statistics,
+    Address, Conntrack, FdbEntry, Filter, IpSet, LegacyTable, Link, Neighbour, PacketQueue, PolicyRule,
+    Qdisc, Read, RecentList, Resolver, Route, Serving, Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -135,6 +135,9 @@ pub struct Namespace {
     /// Lists of the `recent` match.
     #[serde(default = "not_read")]
     pub recent: Read<Vec<RecentList>>,
+    /// Queues of packets that programs read (NFQUEUE, `queue`).
+    #[serde(default = "not_read")]
+    pub queues: Read<Vec<PacketQueue>>,
     /// ipsets.
     #[serde(default = "not_read")]
     pub ipsets: Read<Vec<IpSet>>,
@@ -185,6 +188,7 @@ impl Namespace {
             nft: not_read(),
             legacy: not_read(),
             recent: not_read(),
+            queues: not_read(),
             ipsets: not_read(),
             other_engines: Vec::new(),
             conntrack: not_read(),

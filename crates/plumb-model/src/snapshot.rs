@@ -17,6 +17,9 @@ pub struct Host {
     /// Processes whose namespaces nobody on this machine may see, with all capabilities: those around a container, say.
     #[serde(default)]
     pub hidden_processes: u32,
+    /// Minutes that the kernel's own time zone (`sys_tz`), by which some rules tell the time, lies west of UTC.
+    #[serde(default)]
+    pub minutes_west: Option<i32>,
     /// What the kernel counts once for all namespaces.
     #[serde(default)]
     pub statistics: HostStatistics,

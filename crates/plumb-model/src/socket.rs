@@ -105,6 +105,13 @@ pub struct Socket {
     /// Packets dropped (`SK_MEMINFO_DROPS`): datagrams for a full buffer, connections for a full accept queue.
     #[serde(default)]
     pub drops: Option<u32>,
+    /// Whether it takes packets for addresses that are not this machine's (`IP_TRANSPARENT`); `None` where the kernel did
+    /// not say (before Linux 5.10, `INET_DIAG_SOCKOPT`).
+    #[serde(default)]
+    pub transparent: Option<bool>,
+    /// Mark of what it sends (`SO_MARK`); `None` where the kernel did not say (`INET_DIAG_MARK`).
+    #[serde(default)]
+    pub mark: Option<u32>,
 }
 
 /// Timer of a TCP socket (`idiag_timer`, `net/ipv4/inet_diag.c`).

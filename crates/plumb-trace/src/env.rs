@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, Namespace};
+use plumb_model::{IpFamily, Namespace, Tuple};
 use plumb_nft::Hook;
+use smallvec::SmallVec;
 
 use crate::event::Unknown;
 use crate::state::NsIndex;
@@ -67,6 +68,15 @@ pub struct FibQuery {
     pub tos: u8,
 }
 
+/// A moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Seconds since 1970, UTC.
+    pub seconds: u64,
+    /// Minutes that the kernel's own time zone lies west of UTC, where it was read.
+    pub minutes_west: Option<i32>,
+}
+
 /// The namespace's own look-ups, as far as rules can ask for them.
 pub trait Lookups {
     /// Type of an address; with a device: only addresses of that device count as local (`inet_dev_addr_type`).
@@ -78,9 +88,20 @@ pub trait Lookups {
     fn reject_type(&self, _ns: NsIndex, _query: &FibQuery) -> Option<AddrType> {
         None
     }
-    /// Whether a socket of this machine would take the packet (`socket` matches): a listener or connection with
-    /// this tuple. `None`: not known.
-    fn has_socket(&self, ns: NsIndex, tuple: &plumb_model::Tuple) -> Option<bool>;
+    /// The socket of a connection with this tuple, the other end's packets as they come in by a device
+    /// (`inet_lookup_established`), as its index. `None`: the sockets are not known.
+    fn connected(&self, _ns: NsIndex, _tuple: &Tuple, _device: Option<u32>) -> Option<Option<usize>> {
+        None
+    }
+    /// The listeners that would take a packet with this tuple, several where packets are shared out between them
+    /// (`inet_lookup_listener`, `udp4_lib_lookup`). `None`: the sockets are not known.
+    fn listeners(&self, _ns: NsIndex, _tuple: &Tuple, _device: Option<u32>) -> Option<SmallVec<[usize; 2]>> {
+        None
+    }
+    /// When the first packet of the walk is sent; `None` where nobody knows.
+    fn clock(&self) -> Option<Clock> {
+        None
+    }
     /// Index of the snapshot's connection that already has this tuple (`nf_nat_used_tuple`).
     fn tuple_holder(&self, ns: NsIndex, zone: u16, tuple: &plumb_model::Tuple) -> Option<u32>;
     /// Address that `masquerade` takes for a packet that leaves by this device.

@@ -1,6 +1,15 @@
-//! What of the rules' language the walk models: the one table behind docs/modelled.md.
+//! What of the rules' language the walk models: the one table behind docs/modelled.md and docs/modelled.zh.md.
 
-use std::fmt::Write as _;
+mod keys;
+mod page;
+#[cfg(test)]
+mod tests;
+
+pub use keys::{CT, META, RT};
+pub use page::{Language, page};
+
+/// A reason, in English and in Chinese.
+pub type Why = (&'static str, &'static str);
 
 /// How the walk treats a thing that rules use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,11 +17,11 @@ pub enum Standing {
     /// As the kernel does.
     Modelled,
     /// As the kernel does, but for this.
-    But(&'static str),
+    But(Why),
     /// It changes nothing that a walk follows; why.
-    NoEffect(&'static str),
+    NoEffect(Why),
     /// Named where it could decide; why it cannot be known.
-    Named(&'static str),
+    Named(Why),
 }
 
 use Standing::{But, Modelled, Named, NoEffect};
@@ -21,78 +30,176 @@ use Standing::{But, Modelled, Named, NoEffect};
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     /// Heading.
-    pub title: &'static str,
+    pub title: Why,
     /// Name as the tools spell it, and how it stands.
     pub entries: &'static [(&'static str, Standing)],
 }
 
-const CONTENTS: Standing = Named("what packets carry is not part of the walk");
-const HEADERS: Standing = Named("the walk's packets have no such header");
-const TRANSFORMED: Standing = Named("IPsec policies and associations are not read");
-const PLAIN: Standing = NoEffect("no verdict hangs on it");
+const NO_HEADER: Standing = But((
+    "named for packets of this protocol, which no flow that is asked about has",
+    "只对该协议的数据包列为未知，而所询问的流都不是该协议",
+));
+const NO_EXTENSION: Standing =
+    But(("the walk's packets have no IPv6 extension headers", "推演中的数据包没有 IPv6 扩展首部"));
+const UNTRANSFORMED: Standing =
+    But(("no packet of a walk was or will be transformed", "推演中的数据包都不经 IPsec 变换"));
+const PLAIN: Standing = NoEffect(("no verdict hangs on it", "不影响判决"));
+const SECURITY: Why = ("security modules are not modelled", "未对安全模块建模");
+const SENDER: Standing = But((
+    "named for what a process of the machine itself sends; other packets have no sender's socket",
+    "对本机进程发出的数据包列为未知；其他数据包没有发送方套接字",
+));
+const CPU: Standing =
+    Named(("the processor that a packet comes to is not known", "不知道数据包由哪个处理器处理"));
+const REALMS: Standing = Named(("realms of routes are not read", "未读取路由的 realm"));
+const EXPECTED: Standing =
+    But(("named for a connection that a helper expected", "对由 helper 预期的连接列为未知"));
+const EARLIER: Standing = But((
+    "of the connections that were there before only an upper bound is known",
+    "对之前已有的连接只知道上限",
+));
+const BRIDGE_VLANS: Standing = Named(("VLANs of bridges are not modelled", "未对网桥的 VLAN 建模"));
+const VRF: Standing = But(("virtual routing domains are not modelled", "未对 VRF 建模"));
+const DRAWN: Standing = But(("which port of several is drawn is named", "从多个端口中抽取哪一个列为未知"));
+const QUEUES: Standing = But((
+    "the answer of a program that reads the queue is named; without one packets are dropped, or pass with `bypass`",
+    "有程序读取队列时，其答复列为未知；没有时数据包被丢弃，带 `bypass` 则放行",
+));
+const READING_TIME: Standing =
+    But(("by the time of the reading, and what the walk takes", "以读取快照的时间加上推演经过的时间为准"));
+const KERNEL_ZONE: Standing = But((
+    "by the time of the reading; named where the kernel's time zone was not read",
+    "以读取快照的时间为准；未读到内核时区时列为未知",
+));
 
 /// Matches of xtables.
 pub const MATCHES: Part = Part {
-    title: "Matches of xtables",
+    title: ("Matches of xtables", "xtables 的匹配"),
     entries: &[
         ("addrtype", Modelled),
-        ("ah", HEADERS),
-        ("bpf", Named("the program is not run")),
-        ("cgroup", Named("the cgroup of the sender is not part of a question")),
-        ("cluster", Named("its hash is not computed")),
+        ("ah", NO_HEADER),
+        (
+            "bpf",
+            But((
+                "programs that the rule holds are run; pinned ones are named, and what hangs on bytes that are not known",
+                "执行规则自带的程序；固定（pinned）的程序以及取决于未知字节的结果列为未知",
+            )),
+        ),
+        ("cgroup", SENDER),
+        ("cluster", EXPECTED),
         ("comment", Modelled),
-        ("connbytes", But("what a tracked packet's connection has carried is named")),
+        ("connbytes", Modelled),
         ("connlabel", Modelled),
-        ("connlimit", But("of the connections that were there before only an upper bound is known")),
+        ("connlimit", EARLIER),
         ("connmark", Modelled),
-        ("conntrack", But("--ctexpire is named")),
-        ("cpu", Named("the processor that a packet comes to is not known")),
-        ("dccp", HEADERS),
+        ("conntrack", But(("--ctexpire is named", "--ctexpire 列为未知"))),
+        ("cpu", CPU),
+        ("dccp", NO_HEADER),
         ("devgroup", Modelled),
         ("dscp", Modelled),
-        ("dst", HEADERS),
+        ("dst", NO_EXTENSION),
         ("ecn", Modelled),
-        ("esp", HEADERS),
-        ("eui64", Named("not computed")),
+        ("esp", NO_HEADER),
+        ("eui64", Modelled),
         ("frag", Modelled),
-        ("hashlimit", But("limits in bytes and --hashlimit-rate-match are never reached")),
-        ("hbh", HEADERS),
-        ("helper", But("named for a connection that a helper expected")),
+        (
+            "hashlimit",
+            But((
+                "limits in bytes and --hashlimit-rate-match are never reached",
+                "以字节计的限额和 --hashlimit-rate-match 视为从不达到",
+            )),
+        ),
+        ("hbh", NO_EXTENSION),
+        ("helper", EXPECTED),
         ("hl", Modelled),
         ("icmp", Modelled),
         ("icmp6", Modelled),
-        ("ipcomp", HEADERS),
+        ("ipcomp", NO_HEADER),
         ("iprange", Modelled),
-        ("ipv6header", HEADERS),
-        ("ipvs", Named("IPVS is not read")),
+        ("ipv6header", NO_EXTENSION),
+        ("ipvs", Named(("IPVS is not read", "未读取 IPVS"))),
         ("length", Modelled),
         ("limit", Modelled),
         ("mac", Modelled),
         ("mark", Modelled),
-        ("mh", HEADERS),
+        ("mh", NO_HEADER),
         ("multiport", Modelled),
-        ("nfacct", Modelled),
-        ("owner", But("--suppl-groups is named")),
+        (
+            "nfacct",
+            But((
+                "it always holds: quotas of accounting objects are not read",
+                "总是匹配：未读取计数对象的配额",
+            )),
+        ),
+        ("owner", But(("--suppl-groups is named", "--suppl-groups 列为未知"))),
         ("physdev", Modelled),
         ("pkttype", Modelled),
-        ("policy", TRANSFORMED),
-        ("quota", But("what was used up before the walk is not shown, and counts as unspent")),
-        ("realm", Named("realms of routes are not read")),
-        ("recent", But("--reap takes nothing off; named where the lists could not be read")),
+        ("policy", UNTRANSFORMED),
+        (
+            "quota",
+            But((
+                "what was used up before the walk is not shown, and counts as unspent",
+                "推演之前已用掉的部分无从得知，按未用计",
+            )),
+        ),
+        ("realm", REALMS),
+        (
+            "recent",
+            But((
+                "--reap takes nothing off; named where the lists could not be read",
+                "--reap 不删除条目；读不到列表时列为未知",
+            )),
+        ),
         ("rpfilter", Modelled),
-        ("rt", HEADERS),
-        ("sctp", But("--chunk-types is named")),
-        ("set", Named("the contents of ipsets are not read")),
-        ("socket", But("with flags it is named where there is a socket")),
+        ("rt", NO_EXTENSION),
+        ("sctp", But(("--chunk-types is named", "--chunk-types 列为未知"))),
+        (
+            "set",
+            But((
+                "conditions on an element's counters are named, and types that are not modelled",
+                "对元素计数器的条件以及未建模的类型列为未知",
+            )),
+        ),
+        (
+            "socket",
+            But((
+                "named where the kernel does not say whether a socket is transparent (before Linux 5.10)",
+                "内核未说明套接字是否 transparent 时（Linux 5.10 之前）列为未知",
+            )),
+        ),
         ("state", Modelled),
         ("statistic", Modelled),
-        ("string", CONTENTS),
-        ("tcp", But("--tcp-option is named")),
-        ("tcpmss", But("named for a SYN, whose options the walk does not carry")),
-        ("time", Named("time of day is not part of a question")),
+        (
+            "string",
+            But((
+                "named where the pattern may be in what a datagram or an echo carries; a TCP handshake carries nothing",
+                "模式可能出现在 UDP 或 echo 的载荷中时列为未知；TCP 握手没有载荷",
+            )),
+        ),
+        ("tcp", Modelled),
+        (
+            "tcpmss",
+            But((
+                "named for a SYN: the size that it offers is not part of the walk",
+                "对 SYN 列为未知：推演不携带它所声明的大小",
+            )),
+        ),
+        (
+            "time",
+            But((
+                "by the time of the reading; `--kerneltz` is named where the kernel's time zone was not read",
+                "以读取快照的时间为准；未读到内核时区时 `--kerneltz` 列为未知",
+            )),
+        ),
         ("tos", Modelled),
         ("ttl", Modelled),
-        ("u32", CONTENTS),
+        (
+            "u32",
+            But((
+                "named where it hangs on bytes that are not known: sequence numbers, checksums, what packets carry",
+                "取决于未知字节（序号、校验和、载荷）时列为未知",
+            )),
+        ),
         ("udp", Modelled),
         ("udplite", Modelled),
     ],
@@ -100,15 +207,21 @@ pub const MATCHES: Part = Part {
 
 /// Targets of xtables.
 pub const TARGETS: Part = Part {
-    title: "Targets of xtables",
+    title: ("Targets of xtables", "xtables 的目标"),
     entries: &[
         ("AUDIT", PLAIN),
         ("CHECKSUM", PLAIN),
         ("CLASSIFY", Modelled),
         ("CONNMARK", Modelled),
-        ("CONNSECMARK", NoEffect("security modules are not modelled")),
-        ("CT", But("helpers and timeouts change nothing that a walk follows")),
-        ("DNAT", But("which port of several is drawn is named")),
+        ("CONNSECMARK", NoEffect(SECURITY)),
+        (
+            "CT",
+            But((
+                "helpers and timeouts change nothing that a walk follows",
+                "helper 与 timeout 不改变推演所跟踪的内容",
+            )),
+        ),
+        ("DNAT", DRAWN),
         ("DSCP", Modelled),
         ("ECN", Modelled),
         ("HL", Modelled),
@@ -118,19 +231,34 @@ pub const TARGETS: Part = Part {
         ("MASQUERADE", Modelled),
         ("NETMAP", Modelled),
         ("NFLOG", PLAIN),
-        ("NFQUEUE", Named("the answer of the program that reads the queue")),
+        ("NFQUEUE", QUEUES),
         ("NOTRACK", Modelled),
         ("REDIRECT", Modelled),
         ("REJECT", Modelled),
-        ("SECMARK", NoEffect("security modules are not modelled")),
-        ("SET", But("what it adds to ipsets is not followed; a map is named")),
+        ("SECMARK", NoEffect(SECURITY)),
+        (
+            "SET",
+            But((
+                "what it adds to ipsets is not followed; a map is named",
+                "不跟踪它对 ipset 的增删；map 列为未知",
+            )),
+        ),
         ("SNAT", Modelled),
-        ("SYNPROXY", Named("it answers in the server's place")),
-        ("TCPMSS", NoEffect("the size of segments is not part of a question")),
-        ("TCPOPTSTRIP", NoEffect("the walk's packets have no options")),
-        ("TEE", NoEffect("the copy is not followed")),
+        ("SYNPROXY", Named(("it answers in the server's place", "它代替服务器应答"))),
+        (
+            "TCPMSS",
+            NoEffect(("the size of segments is not part of a question", "报文段大小不在所询问的范围内")),
+        ),
+        ("TCPOPTSTRIP", Modelled),
+        ("TEE", NoEffect(("the copy is not followed", "不跟踪副本"))),
         ("TOS", Modelled),
-        ("TPROXY", Named("the socket that it hands the packet to is not looked up; the mark is set")),
+        (
+            "TPROXY",
+            But((
+                "named where the kernel does not say whether a socket is transparent (before Linux 5.10)",
+                "内核未说明套接字是否 transparent 时（Linux 5.10 之前）列为未知",
+            )),
+        ),
         ("TRACE", PLAIN),
         ("TTL", Modelled),
     ],
@@ -138,23 +266,47 @@ pub const TARGETS: Part = Part {
 
 /// Expressions of nftables, by the kernel's names.
 pub const EXPRESSIONS: Part = Part {
-    title: "Expressions of nftables",
+    title: ("Expressions of nftables", "nftables 的表达式"),
     entries: &[
         ("bitwise", Modelled),
         ("byteorder", Modelled),
         ("cmp", Modelled),
-        ("connlimit", But("of the connections that were there before only an upper bound is known")),
+        ("connlimit", EARLIER),
         ("counter", Modelled),
-        ("ct", But("see the keys of `ct`; helpers and timeouts change nothing that a walk follows")),
-        ("dup", NoEffect("the copy is not followed")),
-        ("dynset", But("timeouts of elements that the walk added do not run out")),
-        ("exthdr", But("TCP options, SCTP chunks and DCCP options are named")),
+        (
+            "ct",
+            But((
+                "see the keys of `ct`; helpers and timeouts change nothing that a walk follows",
+                "见 `ct` 的键；helper 与 timeout 不改变推演所跟踪的内容",
+            )),
+        ),
+        ("dup", NoEffect(("the copy is not followed", "不跟踪副本"))),
+        (
+            "dynset",
+            But(("timeouts of elements that the walk added do not run out", "推演中加入的元素不会超时")),
+        ),
+        (
+            "exthdr",
+            But((
+                "SCTP chunks, DCCP options and the values of TCP options are named",
+                "SCTP chunk、DCCP 选项以及 TCP 选项的值列为未知",
+            )),
+        ),
         ("fib", Modelled),
-        ("flow_offload", NoEffect("packets go the long way, as the first of each flow does")),
-        ("fwd", Named("the device that it sends to is not followed")),
+        (
+            "flow_offload",
+            NoEffect((
+                "packets go the long way, as the first of each flow does",
+                "数据包走完整路径，与每条流的首个数据包一样",
+            )),
+        ),
+        ("fwd", Named(("the device that it sends to is not followed", "不跟踪它发往的设备"))),
         (
             "hash",
-            But("of a seed that the kernel chose any value is possible, the same one for the same input"),
+            But((
+                "of a seed that the kernel chose any value is possible, the same one for the same input",
+                "种子由内核选取时任何值都有可能，同一输入得同一值",
+            )),
         ),
         ("immediate", Modelled),
         ("last", PLAIN),
@@ -162,177 +314,33 @@ pub const EXPRESSIONS: Part = Part {
         ("log", PLAIN),
         ("lookup", Modelled),
         ("masq", Modelled),
-        ("match", But("see the matches of xtables")),
-        ("meta", But("see the keys of `meta`")),
-        ("nat", But("which port of several is drawn is named")),
+        ("match", But(("see the matches of xtables", "见 xtables 的匹配"))),
+        ("meta", But(("see the keys of `meta`", "见 `meta` 的键"))),
+        ("nat", DRAWN),
         ("notrack", Modelled),
-        ("numgen", But("a counter stands anywhere, each value equally likely")),
-        ("objref", But("a ct expectation is named")),
-        ("osf", Named("the fingerprint of the sender's system")),
-        ("payload", But("what stands behind the transport header is named")),
-        ("queue", Named("the answer of the program that reads the queue")),
+        (
+            "numgen",
+            But(("a counter stands anywhere, each value equally likely", "计数器可能停在任何值，概率均等")),
+        ),
+        ("objref", But(("a ct expectation is named", "ct expectation 列为未知"))),
+        ("osf", Named(("the fingerprint of the sender's system", "发送方系统的指纹"))),
+        (
+            "payload",
+            But(("what stands behind the transport header is named", "传输层首部之后的内容列为未知")),
+        ),
+        ("queue", QUEUES),
         ("quota", Modelled),
         ("range", Modelled),
         ("redir", Modelled),
         ("reject", Modelled),
-        ("rt", But("see the keys of `rt`")),
-        ("socket", But("named where there is a socket; without one the rule ends")),
-        ("synproxy", Named("it answers in the server's place")),
-        ("target", But("see the targets of xtables")),
-        ("tproxy", Named("the socket that it hands the packet to is not looked up")),
-        ("xfrm", But("no packet of a walk was or will be transformed")),
-    ],
-};
-
-/// Keys of `meta`.
-pub const META: Part = Part {
-    title: "Keys of `meta`",
-    entries: &[
-        ("broute", Named("a bridge that routes the frame")),
-        ("cgroup", Named("the cgroup of the sender is not part of a question")),
-        ("cpu", Named("the processor that a packet comes to is not known")),
-        ("day", Named("time of day is not part of a question")),
-        ("hour", Named("time of day is not part of a question")),
-        ("ibrhwaddr", Named("not carried")),
-        ("ibrname", Modelled),
-        ("ibrpvid", Named("VLANs of bridges are not modelled")),
-        ("ibrvproto", Named("VLANs of bridges are not modelled")),
-        ("iif", Modelled),
-        ("iifgroup", Modelled),
-        ("iifkind", Modelled),
-        ("iifname", Modelled),
-        ("iiftype", Modelled),
-        ("ipsec", But("no packet of a walk was transformed")),
-        ("l4proto", Modelled),
-        ("length", Modelled),
-        ("mark", Modelled),
-        ("nfproto", Modelled),
-        ("nftrace", Named("whether somebody traces the packet")),
-        ("obrname", Modelled),
-        ("oif", Modelled),
-        ("oifgroup", Modelled),
-        ("oifkind", Modelled),
-        ("oifname", Modelled),
-        ("oiftype", Modelled),
-        ("pkttype", Modelled),
-        ("priority", Modelled),
-        ("protocol", Modelled),
-        ("random", Modelled),
-        ("rtclassid", Named("realms of routes are not read")),
-        ("sdif", But("virtual routing domains are not modelled")),
-        ("sdifname", But("virtual routing domains are not modelled")),
-        ("secmark", Named("security modules are not modelled")),
-        ("skgid", Modelled),
-        ("skuid", Modelled),
-        ("time", Named("time of day is not part of a question")),
-    ],
-};
-
-/// Keys of `ct`.
-pub const CT: Part = Part {
-    title: "Keys of `ct`",
-    entries: &[
-        ("avgpkt", Named("what a connection has carried changes with every packet")),
-        ("bytes", Named("what a connection has carried changes with every packet")),
-        ("daddr", Modelled),
-        ("direction", Modelled),
-        ("event", NoEffect("it can only be set")),
-        ("expiration", Named("it changes with time")),
-        ("helper", But("named for a connection that a helper expected")),
-        ("id", Named("the kernel keeps a secret for it")),
-        ("ip daddr", Modelled),
-        ("ip saddr", Modelled),
-        ("ip6 daddr", Modelled),
-        ("ip6 saddr", Modelled),
-        ("l3proto", Modelled),
-        ("label", Modelled),
-        ("mark", Modelled),
-        ("packets", Named("what a connection has carried changes with every packet")),
-        ("proto-dst", Modelled),
-        ("proto-src", Modelled),
-        ("protocol", Modelled),
-        ("saddr", Modelled),
-        ("secmark", Named("security modules are not modelled")),
-        ("state", Modelled),
-        ("status", Modelled),
-        ("zone", Modelled),
-    ],
-};
-
-/// Keys of `rt`.
-pub const RT: Part = Part {
-    title: "Keys of `rt`",
-    entries: &[
-        ("classid", Named("realms of routes are not read")),
-        ("ip nexthop", Named("not carried with the packet")),
-        ("ip6 nexthop", Named("not carried with the packet")),
-        ("ipsec", But("no packet of a walk will be transformed")),
-        ("mtu", Named("not carried with the packet")),
+        ("rt", But(("see the keys of `rt`", "见 `rt` 的键"))),
+        ("socket", But(("cgroupv2 is named", "cgroupv2 列为未知"))),
+        ("synproxy", Named(("it answers in the server's place", "它代替服务器应答"))),
+        ("target", But(("see the targets of xtables", "见 xtables 的目标"))),
+        ("tproxy", But(("as the target TPROXY", "同目标 TPROXY"))),
+        ("xfrm", UNTRANSFORMED),
     ],
 };
 
 /// All of it.
 pub const PARTS: [&Part; 6] = [&MATCHES, &TARGETS, &EXPRESSIONS, &META, &CT, &RT];
-
-/// The page docs/modelled.md.
-#[must_use]
-pub fn page() -> String {
-    let mut out = String::from(
-        "# What of the rules' language the walk models\n\nMade from the table in `crates/plumb-trace/src/modelled.rs`; \
-         `PLUMB_BLESS=1 cargo test -p plumb-trace --lib modelled` writes it anew.\n\n\
-         *Named*: it becomes an entry of `unknowns` where it could decide, and the walk goes on as if it let the packet \
-         pass. What is not listed is not decoded, and named too.\n",
-    );
-    for part in PARTS {
-        let _ = write!(out, "\n## {}\n\n| | | |\n|---|---|---|\n", part.title);
-        for (name, standing) in part.entries {
-            let (word, why) = match standing {
-                Modelled => ("modelled", ""),
-                But(why) => ("modelled, but", *why),
-                NoEffect(why) => ("passed over", *why),
-                Named(why) => ("named", *why),
-            };
-            let _ = writeln!(out, "| `{name}` | {word} | {why} |");
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::collections::BTreeSet;
-    use std::path::Path;
-
-    use plumb_nft::{CtKey, MetaKey, RtKey};
-
-    use super::*;
-
-    fn names(part: &Part) -> Vec<&str> {
-        part.entries.iter().map(|(name, _)| *name).collect()
-    }
-
-    #[test]
-    fn the_page_is_current() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/modelled.md");
-        if std::env::var_os("PLUMB_BLESS").is_some() {
-            std::fs::write(&file, page()).unwrap();
-        }
-        let published = std::fs::read_to_string(&file).unwrap();
-        assert!(published == page(), "run this test with PLUMB_BLESS=1");
-    }
-
-    #[test]
-    fn all_that_is_decoded_is_in_the_table() {
-        let sorted =
-            |all: Vec<&'static str>| all.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
-        let known = |word: &dyn Fn(u32) -> Option<&'static str>| sorted((0..256).filter_map(word).collect());
-        assert_eq!(names(&MATCHES), sorted(plumb_xtables::Match::NAMES.to_vec()));
-        assert_eq!(names(&TARGETS), sorted(plumb_xtables::Target::NAMES.to_vec()));
-        assert_eq!(names(&EXPRESSIONS), sorted(plumb_nft::encode::NAMES.to_vec()));
-        assert_eq!(names(&META), known(&|n| MetaKey::from_number(n).word()));
-        assert_eq!(names(&CT), known(&|n| CtKey::from_number(n).word()));
-        assert_eq!(names(&RT), known(&|n| RtKey::from_number(n).word()));
-    }
-}

@@ -10,6 +10,7 @@ use plumb_model::{IpFamily, Link, Mac, Namespace, NamespaceId, Peer, Protocol, S
 use crate::conntrack::ConntrackIndex;
 use crate::device::DeviceSettings;
 use crate::machine::Netfilter;
+use crate::packet::TcpOptions;
 use crate::routing::{Fib, prefers_source};
 use crate::state::NsIndex;
 use crate::walk::HookPlan;
@@ -63,10 +64,14 @@ pub(crate) struct Settings {
     /// `net.ipv4.tcp_syn_linear_timeouts`, `net.ipv4.tcp_syn_retries`
     pub(crate) syn_linear_timeouts: i64,
     pub(crate) syn_retries: i64,
+    /// Options of a SYN that this machine sends (`tcp_syn_options`).
+    pub(crate) syn_options: TcpOptions,
     pub(crate) default_ttl: u8,
     pub(crate) default_hop_limit: u8,
     pub(crate) echo_ignore_all: [bool; 2],
     pub(crate) conntrack_full: bool,
+    /// Whether new connections count what they carry (`nf_conntrack_acct`).
+    pub(crate) counts_connections: bool,
 }
 
 pub(crate) fn family_index(family: IpFamily) -> usize {
@@ -236,6 +241,12 @@ impl Settings {
             fwmark_accept: number("net.ipv4.tcp_fwmark_accept", 0) != 0,
             syn_linear_timeouts: number("net.ipv4.tcp_syn_linear_timeouts", 0),
             syn_retries: number("net.ipv4.tcp_syn_retries", 6),
+            syn_options: TcpOptions {
+                mss: true,
+                window_scale: number("net.ipv4.tcp_window_scaling", 1) != 0,
+                sack: number("net.ipv4.tcp_sack", 1) != 0,
+                timestamps: number("net.ipv4.tcp_timestamps", 1) != 0,
+            },
             default_ttl: byte("net.ipv4.ip_default_ttl"),
             default_hop_limit: byte("net.ipv6.conf.default.hop_limit"),
             echo_ignore_all: [
@@ -243,6 +254,7 @@ impl Settings {
                 number("net.ipv6.icmp.echo_ignore_all", 0) != 0,
             ],
             conntrack_full,
+            counts_connections: number("net.netfilter.nf_conntrack_acct", 1) != 0,
         }
     }
 }

@@ -80,6 +80,72 @@ pub struct SocketOwner {
     pub gid: u32,
 }
 
+/// The socket that a packet bears within a machine (`skb->sk`): that of who made it, or one that a rule handed it to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PacketSocket {
+    /// The client's.
+    Client,
+    /// One of the namespace's sockets, by its index.
+    Of(u32),
+    /// That of a connection that is being opened, by the index of its listener (`struct request_sock`).
+    Request(u32),
+}
+
+/// Options of a TCP header, as Linux writes them (`tcp_options_write`, net/ipv4/tcp_output.c).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "each is there or not")]
+pub struct TcpOptions {
+    /// Maximum segment size (kind 2).
+    pub mss: bool,
+    /// Window scale (kind 3).
+    pub window_scale: bool,
+    /// Selective acknowledgements (kind 4).
+    pub sack: bool,
+    /// Timestamps (kind 8).
+    pub timestamps: bool,
+}
+
+impl TcpOptions {
+    /// Bytes that they take, filling included.
+    #[must_use]
+    pub fn len(self) -> u16 {
+        let aligned = |is: bool, len: u16| if is { len } else { 0 };
+        let sack_alone = self.sack && !self.timestamps;
+        aligned(self.mss, 4)
+            + aligned(self.timestamps, 12)
+            + aligned(sack_alone, 4)
+            + aligned(self.window_scale, 4)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// What both have.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            mss: self.mss && other.mss,
+            window_scale: self.window_scale && other.window_scale,
+            sack: self.sack && other.sack,
+            timestamps: self.timestamps && other.timestamps,
+        }
+    }
+
+    /// Removes an option, by its number.
+    pub fn strip(&mut self, kind: u8) {
+        match kind {
+            2 => self.mss = false,
+            3 => self.window_scale = false,
+            4 => self.sack = false,
+            8 => self.timestamps = false,
+            _ => {}
+        }
+    }
+}
+
 /// A packet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Packet {
@@ -99,6 +165,8 @@ pub struct Packet {
     pub icmp: Option<Icmp>,
     /// TCP flags.
     pub tcp_flags: u8,
+    /// Options of a TCP header: of those that it was made with, the ones that are still there. `None` where not known.
+    pub tcp_options: Option<(TcpOptions, TcpOptions)>,
     /// TTL or hop limit.
     pub ttl: u8,
     /// Type of service or traffic class.
@@ -129,9 +197,18 @@ pub struct Packet {
     pub zone: Option<(u16, Option<bool>)>,
     /// Who sent it, within the sender's own namespace.
     pub owner: Option<SocketOwner>,
+    /// The socket that it bears here.
+    pub socket: Option<PacketSocket>,
 }
 
 impl Packet {
+    /// Gives a SYN its options, and the length that it has with them.
+    pub fn set_options(&mut self, options: TcpOptions) {
+        let header: u16 = if self.family == IpFamily::V4 { 20 } else { 40 };
+        self.tcp_options = Some((options, options));
+        self.len = header + 20 + options.len();
+    }
+
     /// The tuple that the tracker sees.
     #[must_use]
     pub fn tuple(&self) -> Tuple {

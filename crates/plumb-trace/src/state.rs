@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use plumb_model::Mac;
+use plumb_model::{Mac, Tuple};
 use smallvec::SmallVec;
 
 use crate::conntrack::CtTable;
@@ -113,6 +113,8 @@ pub struct Known {
     pub learnt: SmallVec<[(NsIndex, u32, Mac, u32); 4]>,
     /// Source address that the first packet of the walk got.
     pub source: Option<IpAddr>,
+    /// Namespace and socket of the client, as its own packets have it; kept where rules ask for sockets.
+    pub client: Option<(NsIndex, Tuple)>,
     /// Next hops that were drawn between: namespace, route, destination, hop.
     pub paths: SmallVec<[(NsIndex, usize, IpAddr, usize); 1]>,
     /// Counters with a phase (`numgen inc`, `statistic --mode nth`): what they stand at. Their value is drawn when

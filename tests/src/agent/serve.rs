@@ -51,6 +51,11 @@ fn open(server: &Server, local: SocketAddr) -> rustix::io::Result<std::os::fd::O
     if local.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, server.v6only)?;
     }
+    if server.transparent {
+        // The kernel takes the option of IPv4 for sockets of IPv6, too (`ipv6_setsockopt`).
+        let set = socket2::SockRef::from(&socket).set_ip_transparent_v4(true);
+        set.map_err(|e| rustix::io::Errno::from_io_error(&e).unwrap_or(rustix::io::Errno::INVAL))?;
+    }
     if stream {
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }

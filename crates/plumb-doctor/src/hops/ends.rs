@@ -131,6 +131,13 @@ fn of(names: &mut Names, stop: &Stop, family: IpFamily, at: NsIndex) -> (NsIndex
             let said = End::QueueFull { socket: socket_name(*ns, *socket).unwrap_or_default() };
             (*ns, said, place::socket(net, *ns, *socket))
         }
+        Stop::HandedOver { ns, socket, device } => {
+            let said = End::HandedOver {
+                socket: socket_name(*ns, *socket).unwrap_or_default(),
+                device: device_name(*ns, *device),
+            };
+            (*ns, said, place::socket(net, *ns, *socket))
+        }
         Stop::NotExpected { ns, tuple, expected } => {
             let said = End::NotExpected {
                 seen: place::endpoint(tuple.src, tuple.sport),

@@ -23,6 +23,7 @@ fn syn() -> Packet {
         sport: 40000,
         dport: 8080,
         icmp: None,
+        tcp_options: None,
         tcp_flags: tcp_flags::SYN,
         ttl: 64,
         tos: 0,
@@ -38,6 +39,7 @@ fn syn() -> Packet {
         tracking: Tracking::None,
         zone: None,
         owner: None,
+        socket: None,
     }
 }
 
@@ -91,7 +93,7 @@ fn events() -> Vec<Event> {
 }
 
 fn dropped() -> Stop {
-    Stop::Dropped { by: Decider::Rule(rule_ref(0, 1)), hook: Hook::Forward }
+    Stop::Dropped { by: Decider::Rule(rule_ref(0, 1)), hook: Hook::Forward, queue: None }
 }
 
 #[test]

@@ -97,6 +97,7 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::PortNoHairpin { .. }
         | F::FdbWrong { .. }
         | F::QueueFull { .. }
+        | F::HandedOver { .. }
         | F::TooBig { .. } => Ending::Silence,
     }
 }
@@ -154,6 +155,7 @@ impl Finding {
             | F::PrefixTooWide { namespace, .. }
             | F::PortsUsedUp { namespace, .. }
             | F::QueueFull { namespace, .. }
+            | F::HandedOver { namespace, .. }
             | F::AnswerFromElsewhere { namespace, .. }
             | F::NoSource { namespace, .. }
             | F::TooBig { namespace, .. } => namespace,

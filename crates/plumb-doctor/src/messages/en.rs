@@ -227,6 +227,11 @@ pub(super) fn summary(finding: &Finding) -> String {
                 "{queue} connections wait to be accepted on {socket} in {namespace}; its backlog is {backlog}, so new ones are dropped"
             )
         }
+        F::HandedOver { namespace, socket, mark, device } => {
+            format!(
+                "a rule in {namespace} hands the packet to {socket}, but with the mark {mark:#x} its route leads on by {device}, and the kernel forwards nothing that belongs to a socket"
+            )
+        }
         F::AnswerFromElsewhere { namespace, expected, seen } => {
             format!(
                 "the answer comes to {namespace} from {seen}, but its client waits for one from {expected}"

@@ -71,6 +71,7 @@ pub enum End {
     TooBig { device: String, mtu: u32 },
     NoListener { socket: String, near: Vec<String> },
     QueueFull { socket: String },
+    HandedOver { socket: String, device: String },
     NotExpected { seen: String, expected: String },
     NoSource { family: &'static str },
     LeavesSnapshot { device: String },

@@ -97,6 +97,7 @@ fn all() -> Vec<Finding> {
         F::PrefixTooWide { namespace: ns(), device: device(), prefix: s("10.3.2.1/8"), address: address() },
         F::PortsUsedUp { namespace: ns(), destination: s("10.3.2.1:53"), range: s("40000 40003"), used: 4 },
         F::QueueFull { namespace: ns(), socket: socket(), queue: 129, backlog: 128 },
+        F::HandedOver { namespace: ns(), socket: socket(), mark: 1, device: device() },
         F::AnswerFromElsewhere { namespace: ns(), expected: s("10.3.2.1:53"), seen: s("10.9.9.9:53") },
         F::NoSource { namespace: ns(), family: s("IPv6") },
         F::TooBig { namespace: ns(), device: device(), mtu: 1400 },

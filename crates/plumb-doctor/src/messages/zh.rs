@@ -192,6 +192,11 @@ pub(super) fn summary(finding: &Finding) -> String {
                 "{namespace} 中 {socket} 有 {queue} 个连接等待 accept，backlog 为 {backlog}，新连接被丢弃"
             )
         }
+        F::HandedOver { namespace, socket, mark, device } => {
+            format!(
+                "{namespace} 中有规则把数据包交给 {socket}，但带标记 {mark:#x} 的数据包按路由从 {device} 转发，而内核不转发已归属某个套接字的数据包"
+            )
+        }
         F::AnswerFromElsewhere { namespace, expected, seen } => {
             format!("到达 {namespace} 的应答来自 {seen}，而客户端等待的是 {expected} 的应答")
         }

@@ -58,6 +58,8 @@ fn pod(conf: &str, listens: &[&str]) -> Namespace {
         timer: None,
         receive_buffer: None,
         drops: None,
+        transparent: None,
+        mark: None,
     };
     n.sockets = Read::Got(listens.iter().map(socket).collect());
     n.resolver = Read::Got(Resolver {

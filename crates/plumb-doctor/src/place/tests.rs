@@ -335,6 +335,8 @@ fn sockets_entries_devices() {
         timer: None,
         receive_buffer: None,
         drops: None,
+        transparent: None,
+        mark: None,
     }]);
     let tuple = Tuple {
         src: "10.0.0.1".parse().unwrap(),
@@ -356,6 +358,7 @@ fn sockets_entries_devices() {
         labels: Bytes::default(),
         helper: None,
         id: 1,
+        counters: None,
     };
     let table = plumb_model::Conntrack { entries: vec![entry], count: Some(1), max: Some(10) };
     ns.conntrack = Read::Got(table);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Conntrack, CtEntry, CtStatus, Icmp, Protocol, Read, Tuple};
+use plumb_model::{Conntrack, CtCounter, CtEntry, CtStatus, Icmp, Protocol, Read, Tuple};
 use plumb_nft::nlattr::{Attr, Attrs};
 use plumb_nft::{Bytes, DecodeError};
 
@@ -65,6 +65,7 @@ pub(super) fn parse(payload: &[u8]) -> std::result::Result<Option<CtEntry>, Deco
         labels: Bytes::default(),
         helper: None,
         id: 0,
+        counters: None,
     };
     for attr in Attrs::new(rest, WHAT) {
         let attr = attr?;
@@ -83,10 +84,12 @@ pub(super) fn parse(payload: &[u8]) -> std::result::Result<Option<CtEntry>, Deco
             }
             7 => entry.timeout = attr.be32(WHAT)?,
             8 => entry.mark = attr.be32(WHAT)?,
+            9 => entry.counters.get_or_insert_default()[0] = counter(&attr)?,
+            10 => entry.counters.get_or_insert_default()[1] = counter(&attr)?,
             12 => entry.id = attr.be32(WHAT)?,
             18 => entry.zone = attr.be16(WHAT)?,
             22 => entry.labels = Bytes::from(attr.data),
-            // Counters, master's tuple, sequence adjustment, security mark, time stamps, synproxy.
+            // Master's tuple, sequence adjustment, security mark, time stamps, synproxy.
             _ => {}
         }
     }
@@ -149,6 +152,21 @@ fn tuple(attr: &Attr<'_>) -> std::result::Result<(Option<Tuple>, Option<u16>), D
     tuple.icmp = is_icmp.then_some(icmp);
     let whole = src.zip(dst).map(|(src, dst)| Tuple { src, dst, ..tuple });
     Ok((whole, zone))
+}
+
+/// CTA_COUNTERS_ORIG, CTA_COUNTERS_REPLY
+fn counter(attr: &Attr<'_>) -> std::result::Result<CtCounter, DecodeError> {
+    const WHAT: &str = "conntrack counter";
+    let mut counter = CtCounter::default();
+    for attr in attr.nested(WHAT) {
+        let attr = attr?;
+        match attr.number {
+            1 => counter.packets = attr.be64(WHAT)?,
+            2 => counter.bytes = attr.be64(WHAT)?,
+            _ => {}
+        }
+    }
+    Ok(counter)
 }
 
 /// CTA_PROTOINFO → CTA_PROTOINFO_TCP → CTA_PROTOINFO_TCP_STATE

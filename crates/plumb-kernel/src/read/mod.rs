@@ -14,6 +14,7 @@ mod nexthop;
 mod nft;
 mod peers;
 mod processes;
+mod queue;
 mod recent;
 mod resolver;
 mod route;
@@ -226,6 +227,7 @@ fn host() -> Host {
         kernel: uname.release().to_string_lossy().into_owned(),
         node: None,
         hidden_processes: 0,
+        minutes_west: crate::sys::minutes_west(),
         statistics: HostStatistics::default(),
     }
 }

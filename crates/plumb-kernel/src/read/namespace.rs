@@ -5,8 +5,8 @@ use std::path::Path;
 use plumb_model::{Namespace, Read};
 
 use super::{
-    Options, absence, address, conntrack, counters, engines, ipset, legacy, link, neighbour, nft, recent,
-    route, rule,
+    Options, absence, address, conntrack, counters, engines, ipset, legacy, link, neighbour, nft, queue,
+    recent, route, rule,
 };
 use super::{processes, resolver, sockets, statistics, sysctl, traffic_control};
 use crate::discover::Found;
@@ -67,7 +67,7 @@ fn denied(mut reading: Reading, error: &KernelError) -> Reading {
         let n = &mut reading.namespace;
         (n.links, n.addresses, n.routes, n.rules, n.neighbours) = (no(), no(), no(), no(), no());
         (n.fdb, n.nft, n.legacy, n.conntrack, n.sockets) = (no(), no(), no(), no(), no());
-        (n.qdiscs, n.filters, n.recent) = (no(), no(), no());
+        (n.qdiscs, n.filters, n.recent, n.queues) = (no(), no(), no(), no());
     }
     reading
 }
@@ -101,6 +101,7 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
     if parts.filters {
         n.legacy = absence(legacy::read(), "tables of iptables-legacy", "ip_tables", gaps);
         n.recent = recent::read(gaps);
+        n.queues = queue::read(gaps);
         n.other_engines.extend(engines::read(n.links.items(), gaps));
         n.other_engines.extend(features.programs.iter().cloned());
     }

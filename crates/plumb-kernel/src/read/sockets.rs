@@ -13,6 +13,10 @@ use crate::netlink;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const INET_DIAG_SKMEMINFO: u16 = 7;
 const INET_DIAG_SKV6ONLY: u16 = 11;
+const INET_DIAG_MARK: u16 = 15;
+const INET_DIAG_SOCKOPT: u16 = 22;
+/// `transparent` of `struct inet_diag_sockopt`, which is made of bits.
+const TRANSPARENT: u8 = if cfg!(target_endian = "big") { 1 << 2 } else { 1 << 5 };
 const WHAT: &str = "socket";
 
 /// A dump of connected sockets walks the one table of all namespaces, so it is left out where this namespace's own
@@ -145,10 +149,13 @@ pub(super) fn parse(payload: &[u8], protocol: Protocol) -> std::result::Result<O
         (fields.ne32()?, fields.ne32()?, fields.ne32()?, fields.ne32()?);
     let Some(family) = super::family_of(family) else { return Ok(None) };
     let (mut v6only, mut receive_buffer, mut drops) = (None, None, None);
+    let (mut transparent, mut mark) = (None, None);
     for attr in Attrs::new(fields.rest(), WHAT) {
         let attr = attr?;
         match attr.number {
             INET_DIAG_SKV6ONLY => v6only = Some(attr.u8(WHAT)? != 0),
+            INET_DIAG_MARK => mark = attr.data.first_chunk().copied().map(u32::from_ne_bytes),
+            INET_DIAG_SOCKOPT => transparent = attr.data.first().map(|bits| bits & TRANSPARENT != 0),
             INET_DIAG_SKMEMINFO => {
                 // Numbers of 32 bits in the order of `SK_MEMINFO_*`; older kernels have no drops.
                 let at = |n: usize| attr.data.get(n * 4..n * 4 + 4)?.try_into().ok().map(u32::from_ne_bytes);
@@ -174,6 +181,8 @@ pub(super) fn parse(payload: &[u8], protocol: Protocol) -> std::result::Result<O
         timer: (timer != 0).then_some(SocketTimer { kind: timer, retransmits, expires }),
         receive_buffer,
         drops,
+        transparent,
+        mark,
     }))
 }
 
@@ -236,6 +245,8 @@ fn parse_line(line: &str, family: IpFamily, protocol: Protocol) -> Option<Socket
         receive_buffer: None,
         // The last word of a UDP socket's line.
         drops: fields.last().filter(|_| protocol == Protocol::UDP).and_then(|d| d.parse().ok()),
+        transparent: None,
+        mark: None,
     })
 }
 

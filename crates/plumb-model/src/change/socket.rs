@@ -41,6 +41,8 @@ pub(super) fn start(
         timer: None,
         receive_buffer: None,
         drops: None,
+        transparent: Some(false),
+        mark: Some(0),
     };
     let of = ns.name.clone();
     let sockets = read(&mut ns.sockets, "sockets", &of)?;

@@ -9,7 +9,7 @@ use crate::{Host, Namespace, Owner, Process, Read, Snapshot, Statistics, Sysctls
 impl Redactor {
     pub(super) fn snapshot(&mut self, snapshot: &mut Snapshot) {
         let Snapshot { version: _, taken_at: _, host, namespaces, gaps, redacted: _ } = snapshot;
-        let Host { hostname, kernel: _, node, hidden_processes: _, statistics: _ } = host;
+        let Host { hostname, kernel: _, node, hidden_processes: _, minutes_west: _, statistics: _ } = host;
         *hostname = self.names.name(Name::Host, hostname);
         if let Some(node) = node {
             *node = self.names.name(Name::Node, node);
@@ -47,6 +47,7 @@ impl Redactor {
             nft,
             legacy,
             recent,
+            queues,
             ipsets,
             other_engines,
             conntrack,
@@ -92,6 +93,8 @@ impl Redactor {
         self.part(nft, |r, all| r.ruleset(all));
         self.part(legacy, |r, all| all.iter_mut().for_each(|x| r.legacy(x)));
         self.part(recent, |r, all| all.iter_mut().for_each(|x| r.recent_list(x)));
+        // Numbers.
+        self.part(queues, |_, _| {});
         self.part(ipsets, |r, all| all.iter_mut().for_each(|x| r.ipset(x)));
         self.part(conntrack, |r, all| all.entries.iter_mut().for_each(|x| r.ct_entry(x)));
         self.part(sockets, |r, all| all.iter_mut().for_each(|x| r.socket(x)));

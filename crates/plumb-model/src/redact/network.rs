@@ -179,6 +179,7 @@ impl Redactor {
             labels: _,
             helper: _,
             id: _,
+            counters: _,
         } = entry;
         for tuple in [original, reply] {
             let Tuple { src, dst, protocol: _, sport: _, dport: _, icmp: _ } = tuple;
@@ -204,6 +205,8 @@ impl Redactor {
             timer: _,
             receive_buffer: _,
             drops: _,
+            transparent: _,
+            mark: _,
         } = socket;
         (*src, *dst) = (self.addresses.host(*src), self.addresses.host(*dst));
     }

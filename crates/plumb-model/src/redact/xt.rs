@@ -99,6 +99,14 @@ impl Redactor {
         let done = match name {
             _ if PLAIN_MATCHES.contains(&name) => Some(()),
             "comment" => text(info, 0..info.len()),
+            // struct xt_string_info: the pattern becomes one of its length that headers hardly hold, as they hardly held it.
+            "string" => match (info.get(148).copied(), info.get_mut(20..148)) {
+                (Some(len), Some(room)) => {
+                    room.iter_mut().take(len.into()).for_each(|b| *b = b'x');
+                    Some(())
+                }
+                _ => None,
+            },
             "mac" => self.xt_mac(info),
             "physdev" => self.xt_device(info, 0, 16).and_then(|()| self.xt_device(info, 32, 48)),
             "iprange" if revision == 1 => {

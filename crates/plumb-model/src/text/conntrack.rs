@@ -60,6 +60,7 @@ mod tests {
             labels: Bytes::default(),
             helper: None,
             id: 0,
+            counters: None,
         };
         assert_eq!(
             fmt_ct_entry(&entry),

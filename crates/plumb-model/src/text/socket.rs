@@ -57,6 +57,8 @@ mod tests {
             timer: None,
             receive_buffer: None,
             drops: None,
+            transparent: None,
+            mark: None,
         };
         let show = |s: &Socket| fmt_socket(s, &ns);
         assert_eq!(show(&socket(IpFamily::V4, "10.0.0.5", None)), "tcp 10.0.0.5:6379");

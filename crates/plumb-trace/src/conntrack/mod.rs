@@ -5,5 +5,6 @@ mod table;
 mod track;
 
 pub(crate) use table::ConntrackIndex;
+pub(crate) use table::status::SRC_NAT_DONE;
 pub use table::{Connection, CtTable};
 pub(crate) use track::{confirm, track};

@@ -1,6 +1,6 @@
 //! The connections of a walk, and an index over those that the snapshot holds.
 
-use plumb_model::{CtEntry, Namespace, Tuple};
+use plumb_model::{CtCounter, CtEntry, Namespace, Tuple};
 use smallvec::SmallVec;
 
 use crate::network::FastMap;
@@ -43,6 +43,8 @@ pub struct Connection {
     pub helper: Option<String>,
     /// Labels, 128 bits.
     pub labels: [u8; 16],
+    /// What it has carried in each direction, where that is counted and rules ask for it.
+    pub counters: Option<[CtCounter; 2]>,
 }
 
 impl Connection {
@@ -60,6 +62,7 @@ impl Connection {
             entry: None,
             helper: None,
             labels: [0; 16],
+            counters: None,
         }
     }
 
@@ -79,6 +82,7 @@ impl Connection {
             entry: Some(index),
             helper: e.helper.clone(),
             labels,
+            counters: e.counters,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the tracker makes of a packet (`nf_conntrack_in`, `nf_confirm`).
 
-use plumb_model::Protocol;
+use plumb_model::{CtCounter, Protocol};
 
 use super::table::{Connection, status};
 use crate::event::{Discard, Event, Stop};
@@ -95,6 +95,7 @@ fn connection(net: &Network, ns: NsIndex, s: &mut State) -> Result<Option<CtInfo
         let state = if reply || seen { CtState::Established } else { CtState::New };
         let info = CtInfo { state, reply };
         s.packet.tracking = Tracking::Entry { entry, info };
+        count(net, ns, s, entry, reply);
         return Ok(Some(info));
     }
     if !may_begin(net, ns, &s.packet) {
@@ -110,11 +111,27 @@ fn connection(net: &Network, ns: NsIndex, s: &mut State) -> Result<Option<CtInfo
             because: Discard::ConntrackFull,
         });
     }
-    let c = Connection::new(ns, tuple, zones(&s.packet));
+    let mut c = Connection::new(ns, tuple, zones(&s.packet));
+    if net.ns[ns].netfilter.asks_for_counters() && net.ns[ns].settings.counts_connections {
+        c.counters = Some([CtCounter::default(); 2]);
+    }
     let entry = s.world.conntrack.add(c);
+    count(net, ns, s, entry, false);
     let info = CtInfo { state: CtState::New, reply: false };
     s.packet.tracking = Tracking::Entry { entry, info };
     Ok(Some(info))
+}
+
+/// Adds a packet to what its connection has carried (`nf_ct_acct_update`), where rules ask for that.
+fn count(net: &Network, ns: NsIndex, s: &mut State, entry: u32, reply: bool) {
+    if !net.ns[ns].netfilter.asks_for_counters() {
+        return;
+    }
+    let bytes = u64::from(s.packet.len);
+    if let Some(c) = s.world.conntrack.get_mut(entry).and_then(|c| c.counters.as_mut()) {
+        c[usize::from(reply)].packets += 1;
+        c[usize::from(reply)].bytes += bytes;
+    }
 }
 
 /// Whether a connection may begin with this packet (`tcp_new`, `icmp_new`, `icmpv6_new`).

@@ -49,6 +49,8 @@ pub enum Stop {
         by: Decider,
         /// On which hook.
         hook: Hook,
+        /// It was handed to this queue, which no program reads: who made it here is not told.
+        queue: Option<u16>,
     },
     /// Rejected by a rule.
     Rejected {
@@ -233,6 +235,15 @@ pub enum Stop {
         ns: NsIndex,
         /// Family.
         family: IpFamily,
+    },
+    /// A rule handed it to a socket, and its route leads on (`ip_forward`, `ip6_forward`).
+    HandedOver {
+        /// Where.
+        ns: NsIndex,
+        /// Index of the socket.
+        socket: usize,
+        /// Device that the route leads to.
+        device: u32,
     },
     /// Nobody in the snapshot is at the other end of this device.
     LeavesSnapshot {

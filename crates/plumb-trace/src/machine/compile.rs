@@ -8,6 +8,7 @@ use plumb_nft::{BitwiseOp, ChainRef, CmpOp, Data, Expr, Family, Hook, Register, 
 
 use super::ops::{Chain, Device, Op, Rule, Verd};
 use super::question::add_questions;
+use super::queue::To;
 use super::sets::{Item, ItemData, Set};
 use super::{BaseChain, Netfilter, Path};
 use crate::event::SetRef;
@@ -91,6 +92,7 @@ impl Netfilter {
         out.devices.sort_by_key(|d| d.index);
         for (number, table) in namespace.rule_tables().enumerate() {
             out.users.add(table);
+            out.asks.add(table);
             out.table(number as u32, table);
         }
         out.rank();
@@ -309,7 +311,7 @@ impl Scope<'_> {
         match v {
             Verdict::Accept => Verd::Accept,
             Verdict::Drop => Verd::Drop,
-            Verdict::Queue(_) => Verd::Queue,
+            Verdict::Queue(code) => Verd::Queue(To::of_verdict(*code)),
             Verdict::Continue => Verd::Continue,
             Verdict::Break => Verd::Break,
             Verdict::Return => Verd::Return,

@@ -1,7 +1,8 @@
-//! Who makes the tracker work in a namespace (callers of `nf_ct_netns_get`).
+//! Who makes the tracker work in a namespace (callers of `nf_ct_netns_get`), and what else rules ask for that is not followed
+//! unless some do.
 
 use plumb_model::IpFamily;
-use plumb_nft::{Expr, Family, ObjectData, Table};
+use plumb_nft::{CtKey, Expr, Family, ObjectData, Table};
 
 /// Families that the tracker works for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -9,6 +10,31 @@ pub(super) struct Users {
     v4: bool,
     v6: bool,
     pub bridge: bool,
+}
+
+/// What is followed only where rules ask for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asks {
+    /// Sockets of packets.
+    pub sockets: bool,
+    /// What connections have carried.
+    pub counters: bool,
+}
+
+impl Asks {
+    pub(super) fn add(&mut self, table: &Table) {
+        for expr in table.chains.iter().flat_map(|c| &c.rules).flat_map(|r| &r.exprs) {
+            match expr {
+                Expr::Socket { .. } | Expr::Tproxy { .. } => self.sockets = true,
+                Expr::Ct { key: CtKey::Pkts | CtKey::Bytes | CtKey::Avgpkt, .. } => self.counters = true,
+                Expr::Match { name, .. } => {
+                    self.sockets |= name == "socket";
+                    self.counters |= name == "connbytes";
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 impl Users {

@@ -1,5 +1,6 @@
 //! What rules see of the tracker (nft_ct.c).
 
+use plumb_model::CtCounter;
 use plumb_nft::{CtDirection, CtKey, Hook};
 
 use super::branch::Branch;
@@ -17,6 +18,33 @@ pub(super) enum Seen<'a> {
     /// A template that carries a zone to the tracker (`nf_ct_is_template`).
     Template,
     Entry(u32, &'a Connection, CtInfo),
+}
+
+/// What a connection has carried, in one direction or both.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Carried(CtCounter);
+
+impl Carried {
+    /// Nothing where it is not counted.
+    pub(super) fn of(counters: Option<&[CtCounter; 2]>, reply: Option<bool>) -> Self {
+        let Some([original, back]) = counters else { return Self::default() };
+        Self(match reply {
+            Some(false) => *original,
+            Some(true) => *back,
+            None => CtCounter {
+                packets: original.packets.wrapping_add(back.packets),
+                bytes: original.bytes.wrapping_add(back.bytes),
+            },
+        })
+    }
+
+    pub(super) fn value(self, key: CtKey) -> u64 {
+        match key {
+            CtKey::Pkts => self.0.packets,
+            CtKey::Bytes => self.0.bytes,
+            _ => self.0.bytes.checked_div(self.0.packets).unwrap_or(0),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -112,12 +140,16 @@ impl Run<'_> {
                 };
                 b.regs.store(dreg, &zone.to_le_bytes());
             }
+            CtKey::Pkts | CtKey::Bytes | CtKey::Avgpkt => {
+                let reply = direction.map(|d| d == CtDirection::Reply);
+                let carried = Carried::of(c.counters.as_ref(), reply);
+                b.regs.store(dreg, &carried.value(key).to_ne_bytes());
+            }
             // The helper of the connection that this one was expected by (`ct->master`); bit 0 is IPS_EXPECTED.
             CtKey::Helper if c.status & 1 == 0 => return BREAK,
             other => {
                 let len = match other {
                     CtKey::Helper => 16,
-                    CtKey::Pkts | CtKey::Bytes | CtKey::Avgpkt => 8,
                     _ => 4,
                 };
                 let what = format!("ct {}", other.word().unwrap_or("key"));

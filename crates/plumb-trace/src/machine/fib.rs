@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use plumb_model::Protocol;
-use plumb_nft::{FibResult, Hook, SocketKey};
+use plumb_nft::{FibResult, Hook};
 
 use super::branch::Branch;
+use super::content::{TcpOption, tcp_option};
 use super::eval::{BREAK, Step, when};
 use super::regs::Why;
 use super::solve::Run;
@@ -108,22 +109,17 @@ impl Run<'_> {
         Step::Next
     }
 
-    /// `nft_socket_eval`
-    pub(super) fn socket(&mut self, b: &mut Branch, key: SocketKey, dreg: u8) -> Step {
-        let what = format!("socket {}", key.word().unwrap_or("key"));
-        let len = if key == SocketKey::Cgroupv2 { 8 } else { 4 };
-        match self.env.lookups.has_socket(self.env.ns, &b.state.packet.tuple()) {
-            Some(false) => BREAK,
-            _ => {
-                b.regs.store_unknown(dreg, len, &what.as_str().into());
-                Step::Next
-            }
-        }
-    }
-
     /// `nft_exthdr_*_eval`; `op`: 0 IPv6, 1 TCP option, 2 IPv4 option, 3 SCTP chunk, 4 DCCP option. The walk's packets have
     /// no extension headers and no IP options.
-    pub(super) fn extension(&mut self, b: &mut Branch, dreg: u8, len: usize, flags: u32, op: u32) -> Step {
+    pub(super) fn extension(
+        &mut self,
+        b: &mut Branch,
+        dreg: u8,
+        kind: u8,
+        (offset, len): (usize, usize),
+        flags: u32,
+        op: u32,
+    ) -> Step {
         let present = flags & 1 != 0;
         let has = match op {
             0 | 2 => false,
@@ -132,7 +128,8 @@ impl Run<'_> {
             4 => b.state.packet.protocol.0 == 33,
             _ => true,
         };
-        if !has {
+        let option = if has && op == 1 { tcp_option(b, kind) } else { TcpOption::Unknown };
+        if !has || matches!(option, TcpOption::Absent) {
             if present {
                 b.regs.store4(dreg, 0);
             }
@@ -143,6 +140,22 @@ impl Run<'_> {
             3 => "SCTP chunks".into(),
             _ => "options of the transport header".into(),
         };
+        if let TcpOption::At(at, size) = option {
+            if present {
+                b.regs.store(dreg, &[1]);
+                return Step::Next;
+            }
+            let h = &b.headers().transport;
+            let known =
+                (h.bytes.get(at + offset..at + offset + len), h.unknown.get(at + offset..at + offset + len));
+            let (Some(bytes), Some(hidden)) = known else { return BREAK };
+            if offset + len > size {
+                return BREAK;
+            }
+            let (bytes, hidden) = (bytes.to_vec(), hidden.to_vec());
+            b.regs.store_partly(dreg, &bytes, &hidden, &what);
+            return Step::Next;
+        }
         if !present {
             // An option that is not there ends the rule, so that also the load itself is a condition.
             b.regs.store_unknown(dreg, len, &what);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use plumb_model::{IpFamily, Mac, Protocol, Tuple};
 
-use crate::packet::{Packet, tcp_flags};
+use crate::packet::{Packet, TcpOptions, tcp_flags};
 
 /// Room for the longest that is described: an ICMPv6 error with the header and the ports of the packet that it is about.
 const ROOM: usize = 52;
@@ -151,6 +151,9 @@ fn transport(p: &Packet) -> Header {
             }
             h.put(13, &[p.tcp_flags]);
             h.hide(14, 6);
+            if let Some((made, left)) = p.tcp_options {
+                put_options(&mut h, made, left);
+            }
         }
         Protocol::UDP => {
             h = Header::new(8);
@@ -190,6 +193,37 @@ fn transport(p: &Packet) -> Header {
     h.put(0, &p.sport.to_be_bytes());
     h.put(2, &p.dport.to_be_bytes());
     h
+}
+
+/// The options of a SYN in the order in which Linux writes them (`tcp_options_write`); what was stripped left fillers, of
+/// which each is an option of its own.
+fn put_options(h: &mut Header, made: TcpOptions, left: TcpOptions) {
+    const NOP: u8 = 1;
+    let fillers = if made.sack == made.timestamps { 0 } else { 2 };
+    let filler = |n: usize| (n, true, NOP, 1);
+    let one = |made: bool, left: bool, kind: u8, len: usize| (usize::from(made), left, kind, len);
+    let parts = [
+        one(made.mss, left.mss, 2, 4),
+        filler(fillers),
+        one(made.sack, left.sack, 4, 2),
+        one(made.timestamps, left.timestamps, 8, 10),
+        filler(usize::from(made.window_scale)),
+        one(made.window_scale, left.window_scale, 3, 3),
+    ];
+    let mut at = 20;
+    for (count, left, kind, len) in parts {
+        for _ in 0..count {
+            match len {
+                2.. if left => {
+                    h.put(at, &[kind, len as u8]);
+                    h.hide(at + 2, len - 2);
+                }
+                _ => (at..at + len).for_each(|at| h.put(at, &[NOP])),
+            }
+            at += len;
+        }
+    }
+    h.len = at;
 }
 
 /// The packet that an ICMP error is about begins behind its first 8 bytes: what its tuple tells of it is known.

@@ -198,6 +198,9 @@ impl Run<'_> {
                 b.regs.store(dreg, &[kind]);
             }
             MetaKey::Prandom => return self.draw(b, dreg, Draw::new(1 << 32, 0, None)),
+            MetaKey::TimeNs | MetaKey::TimeDay | MetaKey::TimeHour => return self.meta_time(b, key, dreg),
+            // Of the sender's socket, which no other packet has.
+            MetaKey::Cgroup if p.owner.is_none() => return BREAK,
             MetaKey::Secpath => b.regs.store(dreg, &[0]),
             MetaKey::BriIifname | MetaKey::BriOifname => {
                 let port = if key == MetaKey::BriIifname { env.iif } else { env.oif };
@@ -215,7 +218,6 @@ impl Run<'_> {
             }
             other => {
                 let len = match other {
-                    MetaKey::TimeNs => 8,
                     MetaKey::BriIifhwaddr => 6,
                     _ => 4,
                 };

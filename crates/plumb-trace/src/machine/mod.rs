@@ -11,10 +11,13 @@
 //!   match" where both do, and the unknown thing is named in [`World::unknowns`](crate::state::World::unknowns).
 
 mod bits;
+mod bpf;
 mod branch;
+mod clock;
 mod compile;
 mod connlimit;
 mod conntrack_users;
+mod content;
 mod counting;
 mod ct;
 mod draw;
@@ -27,9 +30,11 @@ mod lookup;
 mod nat;
 mod ops;
 mod question;
+mod queue;
 mod rare;
 mod regs;
 mod sets;
+mod sockets;
 mod solve;
 mod split;
 mod store;
@@ -110,6 +115,7 @@ pub struct Netfilter {
     devices: Vec<ops::Device>,
     hooks: compile::Hooks,
     users: conntrack_users::Users,
+    asks: conntrack_users::Asks,
     /// Tables of nftables; those of iptables-legacy are counted after them.
     nft_tables: u32,
 }
@@ -120,6 +126,18 @@ impl Netfilter {
     #[must_use]
     pub fn uses_conntrack(&self, family: IpFamily) -> bool {
         self.users.of(family)
+    }
+
+    /// Whether some rule asks for the socket of a packet.
+    #[must_use]
+    pub fn asks_for_sockets(&self) -> bool {
+        self.asks.sockets
+    }
+
+    /// Whether some rule asks what a connection has carried.
+    #[must_use]
+    pub fn asks_for_counters(&self) -> bool {
+        self.asks.counters
     }
 
     /// Whether the tracker works on bridged frames (`nf_conntrack_bridge`).

@@ -9,8 +9,8 @@ use crate::state::ChainPlace;
 pub(super) enum Verd {
     Accept,
     Drop,
-    /// To user space; the low 16 bits of the flags word are the kernel's.
-    Queue,
+    /// To a program.
+    Queue(super::queue::To),
     Continue,
     Break,
     Return,

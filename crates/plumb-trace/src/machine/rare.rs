@@ -7,6 +7,7 @@ use super::branch::Branch;
 use super::compile::at as offset_of;
 use super::draw::{Draw, Sticky};
 use super::eval::{BREAK, Step, when};
+use super::ops::Verd;
 use super::solve::Run;
 use crate::event::{Answer, Decider, NatKind, Stop};
 use crate::hash::{jhash, scale};
@@ -57,8 +58,16 @@ impl Run<'_> {
             Expr::Fib { dreg, result, flags } => self.fib(b, offset_of(*dreg), *result, *flags),
             Expr::Notrack => self.notrack(b),
             Expr::Socket { key, dreg, .. } => self.socket(b, *key, offset_of(*dreg)),
-            Expr::Exthdr { dreg, len, flags, op, .. } => {
-                self.extension(b, offset_of(*dreg), *len as usize, *flags, *op)
+            Expr::Exthdr { dreg, kind, offset, len, flags, op } => {
+                let bytes = (*offset as usize, *len as usize);
+                self.extension(b, offset_of(*dreg), *kind, bytes, *flags, *op)
+            }
+            Expr::ExthdrReset { op: 1, kind } if b.state.packet.protocol == Protocol::TCP => {
+                if let Some((_, left)) = &mut b.state.packet.tcp_options {
+                    left.strip(*kind);
+                    b.headers = None;
+                }
+                Step::Next
             }
             Expr::ExthdrWrite { op, .. } | Expr::ExthdrReset { op, .. } => {
                 when(*op != 1 || b.state.packet.protocol == Protocol::TCP)
@@ -67,10 +76,20 @@ impl Run<'_> {
                 let dreg = offset_of(*dreg);
                 match key {
                     RtKey::Xfrm => b.regs.store(dreg, &[0]),
+                    // `rt_nexthop`, `rt6_nexthop`: before it is routed a packet has none.
+                    RtKey::Nexthop4 | RtKey::Nexthop6 => {
+                        let v4 = self.env.family == IpFamily::V4;
+                        let hop = match self.env.hook {
+                            Hook::Prerouting | Hook::Ingress => None,
+                            Hook::Input => Some(b.state.packet.dst),
+                            _ => self.env.next_hop,
+                        };
+                        let Some(hop) = hop.filter(|_| v4 == (*key == RtKey::Nexthop4)) else { return BREAK };
+                        b.regs.store(dreg, &super::load::octets(hop));
+                    }
                     key => {
-                        let len = if *key == RtKey::Nexthop6 { 16 } else { 4 };
                         let what = format!("rt {}", key.word().unwrap_or("key"));
-                        b.regs.store_unknown(dreg, len, &what.as_str().into());
+                        b.regs.store_unknown(dreg, 4, &what.as_str().into());
                     }
                 }
                 Step::Next
@@ -88,18 +107,20 @@ impl Run<'_> {
                 );
                 Step::Next
             }
-            Expr::Queue { .. } => Step::Verdict(super::ops::Verd::Queue),
-            Expr::Tproxy { .. } => {
-                if !matches!(b.state.packet.protocol, Protocol::TCP | Protocol::UDP) {
-                    return BREAK;
+            Expr::Queue { num, total, flags, sreg } => {
+                match self.queue_numbers(b, *num, *total, *flags, sreg.map(offset_of)) {
+                    Some(to) => Step::Verdict(Verd::Queue(to)),
+                    None => {
+                        self.pass(b, "the number of a queue");
+                        Step::Verdict(Verd::Accept)
+                    }
                 }
-                self.pass(b, "tproxy: the local socket that it hands the packet to");
-                Step::Next
             }
+            Expr::Tproxy { .. } => self.tproxy(b, at, expr),
             Expr::Synproxy { .. } => self.synproxy(b),
             Expr::Fwd { .. } => {
                 self.pass(b, "fwd: the packet leaves by another device");
-                Step::Verdict(super::ops::Verd::Accept)
+                Step::Verdict(Verd::Accept)
             }
             Expr::Counter { .. }
             | Expr::Last { .. }

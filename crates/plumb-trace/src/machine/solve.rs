@@ -6,6 +6,7 @@ use super::branch::{Branch, Frame, Position, STACK};
 use super::ends::{Ends, Out, accepted, alike, merge_ends, name, settle};
 use super::eval::Step;
 use super::ops::Verd;
+use super::queue::Fate;
 use super::{BaseChain, ChainEnd, Netfilter};
 use crate::env::Env;
 use crate::event::{Decider, Event, Stop, Unknown};
@@ -117,7 +118,11 @@ impl Run<'_> {
         if self.env.record {
             b.state.history.push(Event::Verdict { by, accept });
         }
-        if accept { ChainEnd::Accept } else { ChainEnd::Stop(Stop::Dropped { by, hook: self.env.hook }) }
+        if accept {
+            ChainEnd::Accept
+        } else {
+            ChainEnd::Stop(Stop::Dropped { by, hook: self.env.hook, queue: None })
+        }
     }
 
     /// Runs a branch until it ends, splits, or (having done something) stands at or behind `pause`.
@@ -229,9 +234,19 @@ impl Run<'_> {
             Verd::Continue | Verd::Break => b.rule += 1,
             Verd::Accept => return Some(self.verdict(b, by, true)),
             Verd::Drop => return Some(self.verdict(b, by, false)),
-            Verd::Queue => {
-                self.pass(b, "the answer of the program that reads the queue");
-                return Some(self.verdict(b, by, true));
+            Verd::Queue(to) => {
+                let accept = match self.queue(to) {
+                    Fate::Passes => true,
+                    Fate::Ends => false,
+                    Fate::Unknown(what) => {
+                        self.pass(b, what);
+                        true
+                    }
+                };
+                let end = self.verdict(b, by, accept);
+                let hook = self.env.hook;
+                let unread = ChainEnd::Stop(Stop::Dropped { by, hook, queue: Some(to.first) });
+                return Some(if accept { end } else { unread });
             }
             Verd::Return => b.rule = self.nf.chains.get(b.chain as usize).map_or(u32::MAX, |c| c.end),
             Verd::Jump(chain) | Verd::Goto(chain) => {

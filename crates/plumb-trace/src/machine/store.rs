@@ -16,7 +16,14 @@ use crate::packet::{PacketType, Tracking};
 
 impl Run<'_> {
     /// Registers that a statement takes as they are: split where drawn; `Err(Next)` and named where unknown.
-    fn needed(&mut self, b: &mut Branch, at: u32, sreg: u8, len: usize, what: &str) -> Result<(), Step> {
+    pub(super) fn needed(
+        &mut self,
+        b: &mut Branch,
+        at: u32,
+        sreg: u8,
+        len: usize,
+        what: &str,
+    ) -> Result<(), Step> {
         if let Some(step) = self.resolve(b, at, sreg, len) {
             return Err(step);
         }

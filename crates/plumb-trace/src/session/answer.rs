@@ -8,7 +8,7 @@ use plumb_model::{Icmp, IpFamily, PolicyAction, Protocol, RouteKind, Tuple};
 use super::{Origin, Transport};
 use crate::event::{Answer, Stop};
 use crate::network::Network;
-use crate::packet::{CtInfo, CtState, Packet, PacketType, Tracking, tcp_flags};
+use crate::packet::{CtInfo, CtState, Packet, PacketSocket, PacketType, TcpOptions, Tracking, tcp_flags};
 use crate::state::NsIndex;
 
 /// A packet that a machine sends because of another.
@@ -32,6 +32,7 @@ pub(crate) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Pa
         dport: 0,
         icmp: None,
         tcp_flags: 0,
+        tcp_options: None,
         ttl,
         tos: 0,
         len: 60,
@@ -46,6 +47,7 @@ pub(crate) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Pa
         tracking: Tracking::None,
         zone: None,
         owner: None,
+        socket: None,
     }
 }
 
@@ -77,25 +79,34 @@ pub(super) fn server_reply(
     net: &Network,
     transport: Transport,
     ns: NsIndex,
-    socket: Option<usize>,
+    index: Option<usize>,
     p: &Packet,
 ) -> Reply {
-    let socket = socket.and_then(|i| net.namespace(ns).sockets.items().get(i));
+    let socket = index.and_then(|i| net.namespace(ns).sockets.items().get(i));
     let mut reply = blank(p.dst, p.src, p.protocol, default_ttl(net, ns, p.family));
     reply.sport = p.dport;
     reply.dport = p.sport;
     reply.len = length(transport, p.family);
+    reply.mark = socket.and_then(|s| s.mark).unwrap_or(0);
     let mut oif = socket.and_then(|s| s.bound_dev).filter(|d| *d != 0);
     match transport {
         Transport::Tcp => {
             reply.tcp_flags = tcp_flags::SYN | tcp_flags::ACK;
-            if net.ns[ns].settings.fwmark_accept {
+            // What the client offers and this machine does, too (`tcp_synack_options`).
+            if let Some((_, offered)) = p.tcp_options {
+                let mss = net.ns[ns].settings.syn_options.mss;
+                reply.set_options(TcpOptions { mss, ..offered.and(net.ns[ns].settings.syn_options) });
+            }
+            // `inet_request_mark`
+            if reply.mark == 0 && net.ns[ns].settings.fwmark_accept {
                 reply.mark = p.mark;
             }
         }
         Transport::Udp => {
             // A plain server does not say from which of its addresses it answers: the route does.
-            if socket.is_none_or(|s| s.src.is_unspecified()) {
+            // One that packets for others are handed to answers in their name: it is transparent for that.
+            let handed = matches!(p.socket, Some(PacketSocket::Of(_)));
+            if !handed && socket.is_none_or(|s| s.src.is_unspecified()) {
                 reply.src = p.family.unspecified();
             }
         }
@@ -106,6 +117,10 @@ pub(super) fn server_reply(
             reply.tos = p.tos;
         }
     }
+    reply.socket = index.and_then(|i| u32::try_from(i).ok()).map(|i| match transport {
+        Transport::Tcp => PacketSocket::Request(i),
+        _ => PacketSocket::Of(i),
+    });
     reply.owner = socket.map(|s| crate::packet::SocketOwner { uid: s.uid, gid: s.uid });
     if link_local(p.src) {
         oif = oif.or_else(|| device_of_link_local(net, ns, p.dst));

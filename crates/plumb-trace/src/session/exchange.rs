@@ -6,7 +6,7 @@ use super::answer::{Reply, blank, client_ns, error_for, length, server_reply};
 use super::{Errno, Flow, Origin, Transport};
 use crate::event::{Decider, Stop};
 use crate::network::inverse;
-use crate::packet::{Packet, PacketType, SocketOwner, tcp_flags};
+use crate::packet::{Packet, PacketSocket, PacketType, SocketOwner, tcp_flags};
 use crate::share::Share;
 use crate::state::{History, NsIndex, Rerouted, State, World};
 use crate::walk::{Arrived, End, Goal, Walker};
@@ -241,6 +241,7 @@ fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
     match flow.transport {
         Transport::Tcp => {
             (p.sport, p.dport, p.tcp_flags) = (sport, flow.port, tcp_flags::SYN);
+            p.set_options(settings.syn_options);
         }
         Transport::Udp => (p.sport, p.dport) = (sport, flow.port),
         Transport::Icmp => {
@@ -250,6 +251,7 @@ fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
     }
     if let Origin::Process { .. } = flow.origin {
         p.owner = Some(SocketOwner { uid: flow.uid, gid: flow.gid });
+        p.socket = Some(PacketSocket::Client);
     } else {
         p.packet_type = PacketType::Host;
     }
@@ -301,7 +303,9 @@ fn local_error(walker: &Walker, flow: &Flow, request: &End) -> Option<Errno> {
         }
         Stop::NoSource { ns, .. } if *ns == client => Some(Errno::Eaddrnotavail),
         Stop::NeighbourFailed { local: true, ns, .. } if *ns == client => tcp.then_some(Errno::Ehostunreach),
-        Stop::Dropped { by, hook } | Stop::Rejected { by, hook, .. } if !tcp && ns_of(by) == client => {
+        Stop::Dropped { by, hook, queue: None } | Stop::Rejected { by, hook, .. }
+            if !tcp && ns_of(by) == client =>
+        {
             let own = matches!(hook, plumb_nft::Hook::Output | plumb_nft::Hook::Postrouting);
             (own && request.state.packet.owner.is_some()).then_some(Errno::Eperm)
         }

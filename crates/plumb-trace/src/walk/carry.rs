@@ -166,6 +166,7 @@ fn scrub(s: &mut State, other_namespace: bool) {
     s.packet.zone = None;
     s.packet.priority = 0;
     s.packet.owner = None;
+    s.packet.socket = None;
     if other_namespace {
         s.packet.mark = 0;
     }

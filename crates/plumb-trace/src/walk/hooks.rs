@@ -6,6 +6,7 @@ use plumb_model::{IpFamily, LegacyTable, Namespace, Read};
 use plumb_nft::{ChainType, Hook};
 use smallvec::SmallVec;
 
+use super::order::{self, Unordered};
 use super::{At, Walker};
 use crate::conntrack::{confirm, nat, track};
 use crate::env::Env;
@@ -24,7 +25,7 @@ const PRIORITY_SNAT: i64 = 100;
 
 /// What runs on a hook, in order.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     /// A base chain that is no nat chain.
     Chain(BaseChain),
     /// The tracker's look-up.
@@ -37,6 +38,8 @@ enum Step {
     Unknown(String),
     /// The tracker's confirmation.
     Confirm,
+    /// Chains of which nobody knows the order.
+    Unordered(Box<Unordered>),
 }
 
 /// The order of things on each hook, for both families.
@@ -106,7 +109,7 @@ impl HookPlan {
                     }
                 }
                 steps.sort_by_key(|(priority, order, _)| (*priority, *order));
-                plan.steps[f][h] = steps.into_iter().map(|(_, _, s)| s).collect();
+                plan.steps[f][h] = order::group(n, steps);
             }
         }
         plan
@@ -209,7 +212,7 @@ impl Walker<'_, '_> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "one step of one hook needs all of it")]
-    fn step(
+    pub(super) fn step(
         &self,
         at: At,
         env: &Env,
@@ -251,6 +254,9 @@ impl Walker<'_, '_> {
             Step::Unknown(what) => {
                 self.assume(&mut s, Unknown { ns: env.ns, rule: None, device: None, what: what.clone() });
                 next.push(s);
+            }
+            Step::Unordered(steps) => {
+                self.unordered(at, env, netfilter, steps, s, tracked, next, ends);
             }
             Step::Nat(kind, chains) => self.nat(at, env, netfilter, *kind, chains, s, tracked, next, ends),
         }

@@ -5,7 +5,7 @@ use plumb_model::Protocol;
 use super::{At, End, Goal, Walker};
 use crate::event::{Discard, Event, Stop};
 use crate::network::family_index;
-use crate::packet::tcp_flags;
+use crate::packet::{PacketSocket, tcp_flags};
 use crate::share::Share;
 use crate::state::State;
 
@@ -59,7 +59,11 @@ impl Walker<'_, '_> {
             let what = "the sockets could not be read".to_owned();
             return ends.push(End { state: s, stop: Stop::Unmodelled { ns, what } });
         }
-        let found = self.net.listeners_for(ns, &s.packet, at.iif);
+        // A rule may have handed it to a socket (`inet_steal_sock`).
+        let found = match s.packet.socket {
+            Some(PacketSocket::Of(socket)) => smallvec::smallvec![socket as usize],
+            _ => self.net.listeners_for(ns, &tuple, at.iif),
+        };
         if found.is_empty() {
             let near = self.net.sockets_near(ns, &tuple);
             return ends.push(End { state: s, stop: Stop::NoListener { ns, tuple, near } });

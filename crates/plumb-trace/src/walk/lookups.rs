@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, RouteKind, Tuple};
+use plumb_model::{IpFamily, Route, RouteKind, Tuple};
+use smallvec::SmallVec;
 
-use crate::env::{AddrType, FibQuery, Lookups};
+use crate::env::{AddrType, Clock, FibQuery, Lookups};
 use crate::network::Network;
 use crate::routing::{Found, LookupFailure, RouteQuery};
 use crate::state::{ChainPlace, NsIndex};
@@ -24,7 +25,9 @@ impl Lookups for Network<'_> {
             .items()
             .iter()
             .filter(|r| {
-                r.family == IpFamily::of(addr)
+                // Only the local table is asked (`__inet_dev_addr_type`, `ipv6_chk_addr`).
+                r.table == Route::TABLE_LOCAL
+                    && r.family == IpFamily::of(addr)
                     && r.dst.contains(addr)
                     && matches!(
                         r.kind,
@@ -64,15 +67,19 @@ impl Lookups for Network<'_> {
         }
     }
 
-    fn has_socket(&self, ns: NsIndex, t: &Tuple) -> Option<bool> {
-        let sockets = self.namespace(ns).sockets.value()?;
-        let taken = |s: &plumb_model::Socket| {
-            s.protocol == t.protocol
-                && s.sport == t.dport
-                && (s.src.is_unspecified() || s.src == t.dst)
-                && (s.dst.is_unspecified() || (s.dst == t.src && s.dport == t.sport))
-        };
-        Some(sockets.iter().any(taken))
+    fn connected(&self, ns: NsIndex, t: &Tuple, device: Option<u32>) -> Option<Option<usize>> {
+        self.namespace(ns).sockets.value()?;
+        Some(self.connected_socket(ns, t, device))
+    }
+
+    fn listeners(&self, ns: NsIndex, t: &Tuple, device: Option<u32>) -> Option<SmallVec<[usize; 2]>> {
+        self.namespace(ns).sockets.value()?;
+        Some(self.listeners_for(ns, t, device))
+    }
+
+    fn clock(&self) -> Option<Clock> {
+        let minutes_west = self.snapshot.host.minutes_west;
+        Some(Clock { seconds: self.snapshot.taken_at, minutes_west })
     }
 
     fn tuple_holder(&self, ns: NsIndex, zone: u16, t: &Tuple) -> Option<u32> {

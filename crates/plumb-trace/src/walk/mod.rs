@@ -7,6 +7,9 @@ mod layer2;
 mod local;
 mod lookups;
 mod neighbour;
+mod order;
+#[cfg(test)]
+mod order_tests;
 mod receive;
 mod send;
 mod socket;

@@ -8,7 +8,7 @@ use plumb_nft::Hook;
 use super::carry::{Arrivals, Arrived, Frame};
 use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
-use crate::packet::{PacketType, Tracking};
+use crate::packet::{PacketSocket, PacketType, Tracking};
 use crate::routing::InputRoute;
 use crate::state::State;
 
@@ -31,6 +31,9 @@ impl Walker<'_, '_> {
             // The loopback device's frames bear its own address (`eth_type_trans`); only copies of multicasts that a
             // machine sends to itself are marked as looped back.
             s.packet.packet_type = PacketType::Host;
+            // Nor does it belong to its sender's socket any more (`loopback_xmit`).
+            s.packet.owner = None;
+            s.packet.socket = None;
             let arrived =
                 Arrived { ns, device: out.device, physin: None, prerouted: false, depth: at.depth + 1 };
             self.note(&mut s, || Event::Enters { ns, device: out.device });
@@ -116,6 +119,12 @@ impl Walker<'_, '_> {
         // `ip_forward`, `ip6_forward`
         if let Some(stop) = for_all(at, &s) {
             return ends.push(End { state: s, stop });
+        }
+        // What a rule handed to a socket is for this machine or for nobody (`ip_forward`, `ip6_forward`).
+        if let Some(PacketSocket::Of(socket)) = s.packet.socket {
+            let device = way.device;
+            return ends
+                .push(End { state: s, stop: Stop::HandedOver { ns, socket: socket as usize, device } });
         }
         if s.packet.ttl <= 1 {
             return ends.push(End { state: s, stop: Stop::TtlExceeded { ns, routes: Vec::new() } });

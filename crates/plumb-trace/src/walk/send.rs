@@ -56,6 +56,9 @@ impl Walker<'_, '_> {
                 }
                 self.note(&mut s, || Event::Source { ns, addr: src });
             }
+            if *goal == Goal::Server && self.net.ns[ns].netfilter.asks_for_sockets() {
+                s.world.client = Some((ns, s.packet.tuple()));
+            }
             self.output(ns, s, way, oif, goal, ends);
         }
     }

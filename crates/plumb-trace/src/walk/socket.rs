@@ -6,30 +6,30 @@ use plumb_model::{IpFamily, Socket, Tuple};
 use smallvec::{SmallVec, smallvec};
 
 use crate::network::Network;
-use crate::packet::Packet;
 use crate::state::NsIndex;
 
 /// How well a socket fits (`compute_score`): higher wins; `None` does not take the packet.
-fn score(s: &Socket, p: &Packet, device: Option<u32>) -> Option<u32> {
-    let family_fits = match (s.family, p.family) {
+fn score(s: &Socket, t: &Tuple, device: Option<u32>) -> Option<u32> {
+    let family = IpFamily::of(t.dst);
+    let family_fits = match (s.family, family) {
         (IpFamily::V4, IpFamily::V4) | (IpFamily::V6, IpFamily::V6) => true,
         (IpFamily::V6, IpFamily::V4) => s.v6only != Some(true),
         (IpFamily::V4, IpFamily::V6) => false,
     };
-    if !family_fits || s.sport != p.dport {
+    if !family_fits || s.sport != t.dport {
         return None;
     }
-    let mut score = if s.family == p.family { 2 } else { 1 };
+    let mut score = if s.family == family { 2 } else { 1 };
     let bound = unmapped(s.src);
     if !bound.is_unspecified() {
-        if bound != p.dst {
+        if bound != t.dst {
             return None;
         }
         score += 4;
     }
     let peer = unmapped(s.dst);
     if !peer.is_unspecified() {
-        if peer != p.src || s.dport != p.sport {
+        if peer != t.src || s.dport != t.sport {
             return None;
         }
         score += 8;
@@ -53,12 +53,12 @@ fn unmapped(a: IpAddr) -> IpAddr {
 
 impl Network<'_> {
     /// The sockets that take a packet; several where the kernel shares packets out between them (SO_REUSEPORT).
-    pub(super) fn listeners_for(&self, ns: NsIndex, p: &Packet, device: Option<u32>) -> SmallVec<[usize; 2]> {
+    pub(super) fn listeners_for(&self, ns: NsIndex, t: &Tuple, device: Option<u32>) -> SmallVec<[usize; 2]> {
         let sockets = self.namespace(ns).sockets.items();
         let mut best = 0;
         let mut found = SmallVec::new();
-        for &i in self.ns[ns].listeners.get(&(p.protocol, p.dport)).into_iter().flatten() {
-            let Some(score) = sockets.get(i).and_then(|s| score(s, p, device)) else { continue };
+        for &i in self.ns[ns].listeners.get(&(t.protocol, t.dport)).into_iter().flatten() {
+            let Some(score) = sockets.get(i).and_then(|s| score(s, t, device)) else { continue };
             match score.cmp(&best) {
                 std::cmp::Ordering::Greater => {
                     best = score;
@@ -69,6 +69,17 @@ impl Network<'_> {
             }
         }
         found
+    }
+
+    /// The socket of a connection (`inet_lookup_established`; for UDP a connected one).
+    pub(super) fn connected_socket(&self, ns: NsIndex, t: &Tuple, device: Option<u32>) -> Option<usize> {
+        self.namespace(ns).sockets.items().iter().position(|s| {
+            !s.is_listening()
+                && s.protocol == t.protocol
+                && (s.sport, s.dport) == (t.dport, t.sport)
+                && (unmapped(s.src), unmapped(s.dst)) == (t.dst, t.src)
+                && s.bound_dev.filter(|d| *d != 0).is_none_or(|d| Some(d) == device)
+        })
     }
 
     /// Sockets with the port that do not take the packet.

@@ -172,6 +172,8 @@ fn header<'a>(family: XtFamily, b: &mut Blob<'a>) -> Result<Header<'a>, BlobErro
         Ok(_) => None,
         Err(_) => return Err(BlobError::Value { field: "proto", value: number.into() }),
     };
+    // Without IP6T_F_PROTO the kernel looks at neither the protocol nor its inversion (`ip6_packet_match`).
+    let inverted = if asked { inverted } else { inverted & !INV_PROTO };
     if proto.is_none() && inverted & INV_PROTO != 0 {
         return Err(unknown("invflags", inverted));
     }

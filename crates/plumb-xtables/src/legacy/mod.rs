@@ -70,6 +70,14 @@ pub enum LegacyError {
         /// What is odd about it.
         what: &'static str,
     },
+    /// A hook at whose offset no entry starts, or another hook's first one.
+    #[error("the entries of {hook} should start at byte {at}, where none of its own does")]
+    Hook {
+        /// Name of the built-in chain.
+        hook: &'static str,
+        /// Offset that the table gives for it.
+        at: usize,
+    },
     /// Only the tables that the kernel has of its own have known hooks.
     #[error("a table of this name is not known")]
     Table,
@@ -153,8 +161,11 @@ pub fn table(of: &Entries<'_>) -> Result<Table, LegacyError> {
         let last = i + 1 == entries.len();
         if let TargetOf::Head(name) = &e.target {
             close(&mut out, open.take(), e.at)?;
+            if last && name != "ERROR" {
+                return Err(shape(e.at, "a chain without rules"));
+            }
             if last {
-                return if name == "ERROR" { Ok(out) } else { Err(shape(e.at, "a chain without rules")) };
+                return missed_hook(of, &out).map_or(Ok(out), Err);
             }
             open = Some((chain(name, None), None));
             continue;
@@ -204,6 +215,14 @@ pub fn rule(family: XtFamily, chain: &str, exprs: &[Expr]) -> Result<XtRule, Not
         return Ok(rule);
     }
     xtables_rule(family, chain, exprs)
+}
+
+/// A hook of the table that no chain was made for.
+fn missed_hook(of: &Entries<'_>, made: &Table) -> Option<LegacyError> {
+    let has = |hook: Hook| made.chains.iter().any(|c| c.base.as_ref().is_some_and(|b| b.hook == hook));
+    let on = |h: &usize| of.valid_hooks & (1 << h) != 0;
+    let missed = (0..5).filter(on).find(|h| !has(HOOKS[*h].1))?;
+    Some(LegacyError::Hook { hook: HOOKS[missed].0, at: of.hook_entry[missed] as usize })
 }
 
 fn chain(name: &str, base: Option<BaseChain>) -> Chain {

@@ -235,3 +235,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_hook_without_an_entry_of_its_own_is_an_error() {
+    let plain = Wanted::default();
+    let (bytes, mut hooks, underflow) = filter(&[entry(&plain, &[], &standard(ACCEPT))], &[]);
+    // Between two entries, and where another hook starts.
+    for at in [8, hooks[1]] {
+        hooks[2] = at;
+        let error = read(&bytes, hooks, underflow).unwrap_err();
+        assert!(
+            matches!(error, LegacyError::Hook { hook: "FORWARD", .. } | LegacyError::Shape { .. }),
+            "{error}"
+        );
+    }
+}
+
+/// The header of an IPv6 entry for a protocol, with flags and inversions.
+fn header6(proto: u8, flags: u8, inverted: u8) -> Vec<u8> {
+    let mut out = vec![0; 128];
+    out.extend(u16::from(proto).to_le_bytes());
+    out.extend([0, flags, inverted, 0, 0, 0]);
+    out.extend([0; 4]);
+    out.extend(168_u16.to_le_bytes());
+    out.extend((168_u16 + STANDARD as u16).to_le_bytes());
+    out.extend([0; 8 + 16]);
+    out.extend(standard(ACCEPT));
+    out
+}
+
+#[test]
+fn without_its_flag_a_protocol_of_ipv6_is_not_looked_at() {
+    let read = |proto, flags, inverted| {
+        let bytes = header6(proto, flags, inverted);
+        let h = entry::all(XtFamily::Ip6, &bytes).unwrap().remove(0).header;
+        (h.proto, h.inverted)
+    };
+    assert_eq!(read(6, 1, 0), (Some(6), 0));
+    assert_eq!(read(6, 1, INV_PROTOCOL), (Some(6), INV_PROTOCOL));
+    assert_eq!(read(6, 0, 0), (None, 0));
+    assert_eq!(read(6, 0, INV_PROTOCOL), (None, 0));
+    assert!(entry::all(XtFamily::Ip6, &header6(0, 1, INV_PROTOCOL)).is_err());
+}

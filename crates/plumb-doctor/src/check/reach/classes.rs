@@ -189,6 +189,7 @@ fn namespace(n: &Namespace, own: &dyn Fn(IpAddr) -> bool, h: &mut DefaultHasher)
         let src = (!own(s.src)).then_some(s.src);
         let full = s.receive_queue > s.send_queue;
         (s.family, s.protocol, src, s.sport, s.bound_dev, s.v6only, full).hash(h);
+        (s.transparent, s.mark).hash(h);
     }
     /// Fewer sockets than this use up no range of ports.
     const MANY: usize = 1000;
@@ -201,6 +202,9 @@ fn namespace(n: &Namespace, own: &dyn Fn(IpAddr) -> bool, h: &mut DefaultHasher)
         format!("{f:?}").hash(h);
     }
     n.other_engines.hash(h);
+    for q in n.queues.items() {
+        (q.number, q.copy).hash(h);
+    }
     let full = n.conntrack.value().and_then(|c| Some(c.count? >= c.max?));
     full.hash(h);
     for denied in [n.links.is_denied(), n.nft.is_denied(), n.sockets.is_denied(), n.routes.is_denied()] {

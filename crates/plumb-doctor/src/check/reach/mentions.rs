@@ -158,6 +158,10 @@ impl Mentions {
                     constants.push(xor);
                 }
                 Expr::Bitwise { op: BitwiseOp::And(Operand::Value(mask)), .. } => masks.push(mask),
+                // Of these any bit of an address may count.
+                Expr::Match { name, .. } if matches!(name.as_str(), "bpf" | "cluster" | "string" | "u32") => {
+                    self.opaque = true;
+                }
                 Expr::Match { info, .. } | Expr::Target { info, .. } => self.bytes((at, "xt"), info),
                 _ => {}
             }

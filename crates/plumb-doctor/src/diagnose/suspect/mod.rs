@@ -4,6 +4,7 @@
 //! [`cure`](super::cure) to try.
 
 mod bridges;
+mod handed;
 mod links;
 mod listeners;
 mod marks;
@@ -187,6 +188,7 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
         }
         Stop::NoListener { ns, tuple, near } => listeners::missing(case, *ns, tuple, near),
         Stop::QueueFull { ns, socket } => listeners::queue_full(case, *ns, *socket).into_iter().collect(),
+        Stop::HandedOver { ns, socket, device } => handed::over(case, *ns, *socket, *device),
         Stop::NotExpected { ns, tuple, expected } => nat::not_expected(case, *ns, tuple, expected),
         Stop::NatExhausted { rule, ns } => nat::exhausted(case, *ns, *rule).into_iter().collect(),
         Stop::PortsUsedUp { ns, range, used } => vec![ports_used_up(case, *ns, range, *used)],

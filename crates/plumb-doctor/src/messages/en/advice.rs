@@ -137,6 +137,11 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
                 "find out why the server on {socket} in {namespace} does not accept, or give it a larger backlog"
             )
         }
+        F::HandedOver { namespace, mark, .. } => {
+            format!(
+                "in {namespace}, route what has the mark {mark:#x} to a table with a local route for everything"
+            )
+        }
         F::AnswerFromElsewhere { namespace, expected, .. } => {
             format!(
                 "let the server answer from {expected}, or ask it at the address that it answers {namespace} from"

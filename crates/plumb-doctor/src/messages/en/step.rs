@@ -162,6 +162,9 @@ fn end(end: &End) -> String {
             format!("nothing listens on {socket}, only on {}", near.join(", "))
         }
         End::QueueFull { socket } => format!("the queue of {socket} is full"),
+        End::HandedOver { socket, device } => {
+            format!("dropped: it was handed to {socket}, and its route leads on by {device}")
+        }
         End::NotExpected { seen, expected } => {
             format!("the client does not know {seen}: it waits for {expected}")
         }

@@ -121,6 +121,11 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::QueueFull { namespace, socket, .. } => {
             format!("查明 {namespace} 中监听 {socket} 的服务为何不 accept，或增大其 backlog")
         }
+        F::HandedOver { namespace, mark, .. } => {
+            format!(
+                "在 {namespace} 中让带标记 {mark:#x} 的数据包查询一张含有覆盖所有地址的 local 路由的路由表"
+            )
+        }
         F::AnswerFromElsewhere { namespace, expected, .. } => {
             format!("让服务从 {expected} 应答，或改为访问它应答 {namespace} 时所用的地址")
         }

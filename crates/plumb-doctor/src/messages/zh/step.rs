@@ -150,6 +150,9 @@ fn end(end: &End) -> String {
         End::NoListener { socket, near } if near.is_empty() => format!("没有进程监听 {socket}"),
         End::NoListener { socket, near } => format!("没有进程监听 {socket}，只有 {}", near.join("、")),
         End::QueueFull { socket } => format!("{socket} 的队列已满"),
+        End::HandedOver { socket, device } => {
+            format!("丢弃：它已被交给 {socket}，而路由要从 {device} 转发")
+        }
         End::NotExpected { seen, expected } => format!("客户端不认识 {seen}：它等待的是 {expected}"),
         End::NoSource { family } => format!("没有可用作源地址的 {family} 地址"),
         End::LeavesSnapshot { device } => format!("从 {device} 离开快照覆盖的范围"),

@@ -193,6 +193,7 @@ fn conntrack_entries() {
         labels: Default::default(),
         helper: None,
         id: 0,
+        counters: None,
     };
     assert_eq!(
         command(A, Action::DeleteConntrack(entry)),

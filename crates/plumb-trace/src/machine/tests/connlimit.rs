@@ -27,6 +27,7 @@ fn live(host: u8, dport: u16) -> CtEntry {
         labels: Bytes::default(),
         helper: None,
         id: 0,
+        counters: None,
     }
 }
 

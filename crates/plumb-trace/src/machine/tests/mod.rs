@@ -8,8 +8,10 @@ mod counting;
 mod draws;
 mod flow;
 mod ipset;
+mod modelled;
 mod questions;
 mod sets;
+mod sockets;
 mod unknowns;
 mod users;
 mod values;
@@ -37,8 +39,14 @@ impl Lookups for NoLookups {
     fn fib_device(&self, _: NsIndex, query: &FibQuery) -> Option<u32> {
         query.oif.or(Some(2))
     }
-    fn has_socket(&self, _: NsIndex, _: &Tuple) -> Option<bool> {
-        None
+    fn connected(&self, _: NsIndex, _: &Tuple, _: Option<u32>) -> Option<Option<usize>> {
+        Some(None)
+    }
+    fn listeners(&self, _: NsIndex, _: &Tuple, _: Option<u32>) -> Option<smallvec::SmallVec<[usize; 2]>> {
+        Some(smallvec::SmallVec::new())
+    }
+    fn clock(&self) -> Option<crate::env::Clock> {
+        Some(crate::env::Clock { seconds: 1_700_000_000, minutes_west: Some(0) })
     }
     fn tuple_holder(&self, _: NsIndex, _: u16, _: &Tuple) -> Option<u32> {
         None
@@ -62,6 +70,7 @@ pub(super) fn syn() -> Packet {
         dport: 80,
         icmp: None,
         tcp_flags: 2,
+        tcp_options: None,
         ttl: 64,
         tos: 0,
         len: 60,
@@ -76,6 +85,7 @@ pub(super) fn syn() -> Packet {
         tracking: crate::packet::Tracking::None,
         zone: None,
         owner: None,
+        socket: None,
     }
 }
 
@@ -250,6 +260,10 @@ pub(super) fn run_state(tables: Vec<Table>, state: State) -> Outcome {
 }
 
 pub(super) fn run_in(ns: &Namespace, state: State) -> Outcome {
+    run_with(ns, &NoLookups, state)
+}
+
+pub(super) fn run_with(ns: &Namespace, lookups: &dyn Lookups, state: State) -> Outcome {
     let nf = Netfilter::compile(0, ns);
     let unknowns = RefCell::default();
     let env = Env {
@@ -262,7 +276,7 @@ pub(super) fn run_in(ns: &Namespace, state: State) -> Outcome {
         next_hop: None,
         physin: None,
         physout: None,
-        lookups: &NoLookups,
+        lookups,
         record: true,
         unknowns: &unknowns,
     };

@@ -89,41 +89,8 @@ fn the_other_words_of_a_key_may_rule_it_out() {
 }
 
 /// Whether something unknown is named where a rule with these expressions would drop the packet.
-fn is_named(exprs: Vec<Expr>) -> bool {
+pub(super) fn is_named(exprs: Vec<Expr>) -> bool {
     let rules = vec![[exprs, vec![verdict(Verdict::Drop)]].concat()];
     let out = run(vec![base("in", Verdict::Accept, rules)], vec![]);
     out.ends.iter().any(|(s, _)| !s.world.unknowns.is_empty())
-}
-
-#[test]
-fn the_table_of_what_is_modelled_says_what_the_machine_does() {
-    use crate::modelled::{MATCHES, META, Standing};
-    for key in (0..256).map(MetaKey::from_number) {
-        let Some((_, standing)) = META.entries.iter().find(|(name, _)| Some(*name) == key.word()) else {
-            continue;
-        };
-        let asks = vec![
-            Expr::Meta { key, dreg: R1 },
-            cmp(CmpOp::Eq, &[0; 4][..if key == MetaKey::Prandom { 4 } else { 1 }]),
-        ];
-        assert_eq!(is_named(asks), matches!(standing, Standing::Named(_)), "meta {key:?}");
-    }
-    let mut wrong = Vec::new();
-    for (name, standing) in MATCHES.entries {
-        let decodes = |revision: &u32| {
-            use plumb_xtables::{Match, XtFamily};
-            !matches!(Match::decode(name, *revision, XtFamily::Ip, &[0; 1024]), Match::Unknown(_))
-        };
-        let Some(revision) = (0..5).find(decodes) else { continue };
-        let asks = Expr::Match { name: (*name).into(), revision, info: vec![0; 1024].into() };
-        let right = match standing {
-            Standing::Modelled => !is_named(vec![asks]),
-            Standing::Named(_) => is_named(vec![asks]),
-            _ => true,
-        };
-        if !right {
-            wrong.push(*name);
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:?}");
 }

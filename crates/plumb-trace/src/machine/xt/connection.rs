@@ -3,12 +3,15 @@
 use std::net::IpAddr;
 
 use plumb_model::Tuple;
-use plumb_xtables::matches::{Conntrack, CtStates, Helper};
+use plumb_nft::CtKey;
+use plumb_xtables::matches::{Cluster, Connbytes, ConnbytesOf, Conntrack, CtStates, Helper};
 use plumb_xtables::{AddrMask, Inv, PortRange};
 
 use super::Says;
+use crate::hash::{jhash, scale};
 use crate::machine::branch::Branch;
-use crate::machine::ct::Seen;
+use crate::machine::ct::{Carried, Seen};
+use crate::machine::load::octets;
 use crate::machine::solve::Run;
 use crate::packet::CtState;
 
@@ -28,6 +31,29 @@ impl Run<'_> {
                 CtState::New => CtStates::NEW,
             },
         }
+    }
+
+    /// `xt_cluster_mt`: the first packet's source decides which node takes a connection.
+    pub(super) fn cluster(&self, b: &Branch, m: &Cluster) -> Says {
+        let Seen::Entry(_, c, _) = self.seen(b) else { return Says::No };
+        if c.status & EXPECTED != 0 {
+            return Says::Unknown("the connection that this one was expected by".to_owned());
+        }
+        let node = scale(jhash(&octets(c.original.src), m.hash_seed), m.total_nodes);
+        m.node_mask.holds(|mask| mask.checked_shr(node).unwrap_or(0) & 1 != 0).into()
+    }
+
+    /// `connbytes_mt`: a connection that is not counted never matches.
+    pub(super) fn connbytes(&self, b: &Branch, m: &Connbytes) -> Says {
+        let Seen::Entry(_, c, _) = self.seen(b) else { return Says::No };
+        let Some(counters) = &c.counters else { return Says::No };
+        let key = match m.of {
+            ConnbytesOf::Packets => CtKey::Pkts,
+            ConnbytesOf::Bytes => CtKey::Bytes,
+            ConnbytesOf::AveragePacket => CtKey::Avgpkt,
+        };
+        let carried = Carried::of(Some(counters), m.reply).value(key);
+        ((m.from <= carried && carried <= m.to) != m.invert).into()
     }
 
     /// `conntrack_mt`

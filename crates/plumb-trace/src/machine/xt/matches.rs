@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use plumb_model::Protocol;
 use plumb_xtables::Match;
-use plumb_xtables::matches::{Owner, PortSide, Statistic};
+use plumb_xtables::matches::{Ipv6header, Owner, PortSide, Statistic};
 
 use super::Says;
 use crate::machine::branch::Branch;
@@ -28,7 +28,7 @@ impl Run<'_> {
                 match t.option.value {
                     0 => holds.into(),
                     _ if !holds => Says::No,
-                    option => Says::Unknown(format!("TCP option {option}")),
+                    option => self.xt_tcp_option(b, option, t.option.invert),
                 }
             }
             Match::Udp(u) | Match::Udplite(u) => {
@@ -105,16 +105,16 @@ impl Run<'_> {
             }
             Match::Ttl(m) => m.compare.holds(p.ttl, m.value).into(),
             Match::Hl(m) => m.compare.holds(p.ttl, m.value).into(),
-            Match::Tcpmss(m) => {
-                let syn = p.protocol == Protocol::TCP && p.tcp_flags & 2 != 0;
-                if syn { named() } else { (p.protocol == Protocol::TCP && m.0.invert).into() }
-            }
+            Match::Tcpmss(m) => self.xt_tcpmss(b, m.0.invert),
+            Match::String(m) => self.xt_string(b, m),
+            Match::U32(m) => self.xt_u32(b, m),
+            Match::Bpf(m) => self.xt_bpf(b, m),
+            Match::Time(m) => self.xt_time(b, m),
+            Match::Connbytes(m) => self.connbytes(b, m),
+            // Of the sender's socket, which no other packet has (`cgroup_mt_v0`).
+            Match::Cgroup(_) if p.owner.is_none() => Says::No,
             Match::Owner(m) => owner(b, m),
-            Match::Socket(m) => match self.env.lookups.has_socket(self.env.ns, &p.tuple()) {
-                Some(false) => Says::No,
-                Some(true) if !m.transparent && !m.nowildcard && !m.restore_skmark => Says::Yes,
-                _ => named(),
-            },
+            Match::Socket(m) => self.xt_socket(b, m),
             Match::Rpfilter(m) => self.rpfilter(b, m).into(),
             Match::Devgroup(m) => self.devgroup(m).into(),
             Match::Helper(m) => self.helper(b, m),
@@ -137,10 +137,19 @@ impl Run<'_> {
                     && m.dport.is_none_or(|c| c.holds(|r| r.contains(p.dport)));
                 if holds && m.chunks.is_some() { named() } else { holds.into() }
             }
-            // The walk's packets have no IPv6 extension headers, unless the header is their protocol.
-            Match::Frag(_) => Says::No,
-            Match::Ah6(_) if p.protocol != Protocol(51) => Says::No,
-            Match::Connbytes(_) if !matches!(self.seen(b), Seen::Entry(..)) => Says::No,
+            // The walk's packets have no IPv6 extension headers, unless the header is their protocol; nor have they a header of
+            // another protocol, which the kernel requires of rules with these matches (`xt_check_match`).
+            Match::Frag(_) | Match::Dst(_) | Match::Hbh(_) | Match::Rt(_) => Says::No,
+            Match::Ah(_) | Match::Ah6(_) if p.protocol != Protocol(51) => Says::No,
+            Match::Esp(_) if p.protocol != Protocol(50) => Says::No,
+            Match::Ipcomp(_) if p.protocol != Protocol(108) => Says::No,
+            Match::Dccp(_) if p.protocol != Protocol(33) => Says::No,
+            Match::Mh(_) if p.protocol != Protocol(135) => Says::No,
+            Match::Ipv6header(m) => ipv6header(m).into(),
+            Match::Eui64(_) => eui64(b).into(),
+            // No packet of the walk was or will be transformed by IPsec (`policy_mt`).
+            Match::Policy(m) => m.none.into(),
+            Match::Cluster(m) => self.cluster(b, m),
             Match::Unknown(u) => {
                 Says::Unknown(format!("xt match \"{}\" revision {} ({})", u.name, u.revision, u.reason))
             }
@@ -176,6 +185,25 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// `ipv6header_mt6`, for a packet whose only header is that of its protocol (`MASK_PROTO`).
+fn ipv6header(m: &Ipv6header) -> bool {
+    const PROTO: u8 = 1;
+    let (wanted, inverted) = (m.headers.value, m.headers.invert);
+    if m.soft {
+        let flags = if inverted { wanted } else { 0 };
+        return (PROTO ^ wanted ^ flags) & wanted == 0;
+    }
+    (wanted == PROTO) != inverted
+}
+
+/// `eui64_mt6`: the lower half of the source is made from the sender's hardware address.
+fn eui64(b: &Branch) -> bool {
+    let p = &b.state.packet;
+    let (IpAddr::V6(src), Some(mac)) = (p.src, p.eth_src) else { return false };
+    let [a, b, c, d, e, f] = mac.0;
+    src.octets()[8..] == [a ^ 2, b, c, 0xff, 0xfe, d, e, f]
 }
 
 /// `owner_mt`

@@ -155,13 +155,13 @@ impl Run<'_> {
         Step::Split(parts)
     }
 
-    pub(super) fn xt_target(&mut self, b: &mut Branch, _at: u32, t: &XtTarget) -> Step {
+    pub(super) fn xt_target(&mut self, b: &mut Branch, at: u32, t: &XtTarget) -> Step {
         let decoded = match self.env.family {
             IpFamily::V4 => &t.v4,
             IpFamily::V6 => &t.v6,
         };
         match decoded {
-            Some(decoded) => self.act(b, decoded),
+            Some(decoded) => self.act(b, at, decoded),
             None => {
                 self.pass(b, format!("xt target \"{}\"", t.name));
                 Step::Next

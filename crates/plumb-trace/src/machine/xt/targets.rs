@@ -11,6 +11,7 @@ use crate::machine::branch::Branch;
 use crate::machine::ct::Seen;
 use crate::machine::eval::Step;
 use crate::machine::ops::Verd;
+use crate::machine::queue::To;
 use crate::machine::solve::Run;
 use crate::packet::Tracking;
 
@@ -26,7 +27,7 @@ fn flags(r: &NatRange) -> u32 {
 }
 
 impl Run<'_> {
-    pub(super) fn act(&mut self, b: &mut Branch, t: &Target) -> Step {
+    pub(super) fn act(&mut self, b: &mut Branch, at: u32, t: &Target) -> Step {
         let rule = self.rule_of(b);
         match t {
             Target::Mark(m) => {
@@ -100,13 +101,12 @@ impl Run<'_> {
                 b.state.packet.priority = c.0;
                 Step::Next
             }
-            Target::Nfqueue(_) => Step::Verdict(Verd::Queue),
-            Target::Tproxy(t) => {
-                self.pass(b, "xt target \"TPROXY\": the local socket that it hands the packet to");
-                let to = (b.state.packet.mark & !t.mark.mask) ^ t.mark.value;
-                self.set_mark(b, to);
-                Step::Verdict(Verd::Accept)
+            // The processor may choose the queue instead of a hash; either is one of them.
+            Target::Nfqueue(q) => {
+                let to = To { first: q.queue, total: q.total, bypass: q.bypass };
+                Step::Verdict(Verd::Queue(to))
             }
+            Target::Tproxy(t) => self.xt_tproxy(b, at, t.addr, t.port, t.mark),
             Target::Synproxy(_) => {
                 self.pass(b, "xt target \"SYNPROXY\"");
                 Step::Next
@@ -120,13 +120,18 @@ impl Run<'_> {
                 self.change_ipsets(b, s);
                 Step::Next
             }
+            Target::Tcpoptstrip(t) => {
+                if let Some((_, left)) = &mut b.state.packet.tcp_options {
+                    t.0.iter().for_each(|kind| left.strip(*kind));
+                }
+                self.rewritten(b)
+            }
             Target::Log(_)
             | Target::Nflog(_)
             | Target::Audit(_)
             | Target::Trace(_)
             | Target::Checksum(_)
             | Target::Tcpmss(_)
-            | Target::Tcpoptstrip(_)
             | Target::Tee(_)
             | Target::Idletimer(_)
             | Target::Secmark(_)

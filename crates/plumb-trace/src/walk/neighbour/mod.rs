@@ -282,6 +282,7 @@ fn plain(src: IpAddr, dst: IpAddr, protocol: Protocol) -> Packet {
         dport: 0,
         icmp: None,
         tcp_flags: 0,
+        tcp_options: None,
         ttl: 64,
         tos: 0,
         len: 28,
@@ -296,5 +297,6 @@ fn plain(src: IpAddr, dst: IpAddr, protocol: Protocol) -> Packet {
         tracking: Tracking::None,
         zone: None,
         owner: None,
+        socket: None,
     }
 }

@@ -90,6 +90,8 @@ pub(super) fn listener(port: u16) -> Socket {
         timer: None,
         receive_buffer: None,
         drops: None,
+        transparent: None,
+        mark: None,
     }
 }
 

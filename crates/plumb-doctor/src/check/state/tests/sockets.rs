@@ -136,6 +136,7 @@ fn translated_ports_run_out() {
         labels: Default::default(),
         helper: None,
         id: 0,
+        counters: None,
     };
     table_of(&mut s).entries = (1024..60000).map(|i| entry(i, 443)).collect();
     finds(&s, "nat-ports-nearly-used", "node", false);
