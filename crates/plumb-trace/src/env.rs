@@ -67,6 +67,17 @@ pub struct FibQuery {
     pub tos: u8,
 }
 
+/// A socket that would take a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketFit {
+    /// There is none.
+    None,
+    /// One that is bound to any address.
+    AnyAddress,
+    /// One that is bound to the packet's destination, or connected.
+    Address,
+}
+
 /// The namespace's own look-ups, as far as rules can ask for them.
 pub trait Lookups {
     /// Type of an address; with a device: only addresses of that device count as local (`inet_dev_addr_type`).
@@ -78,9 +89,9 @@ pub trait Lookups {
     fn reject_type(&self, _ns: NsIndex, _query: &FibQuery) -> Option<AddrType> {
         None
     }
-    /// Whether a socket of this machine would take the packet (`socket` matches): a listener or connection with
-    /// this tuple. `None`: not known.
-    fn has_socket(&self, ns: NsIndex, tuple: &plumb_model::Tuple) -> Option<bool>;
+    /// The socket of this machine that would take the packet (`socket` matches): a listener or connection with this
+    /// tuple. `None`: not known.
+    fn socket_for(&self, ns: NsIndex, tuple: &plumb_model::Tuple) -> Option<SocketFit>;
     /// Index of the snapshot's connection that already has this tuple (`nf_nat_used_tuple`).
     fn tuple_holder(&self, ns: NsIndex, zone: u16, tuple: &plumb_model::Tuple) -> Option<u32>;
     /// Address that `masquerade` takes for a packet that leaves by this device.

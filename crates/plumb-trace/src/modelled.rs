@@ -82,7 +82,7 @@ pub const MATCHES: Part = Part {
         ("rpfilter", Modelled),
         ("rt", HEADERS),
         ("sctp", But("--chunk-types is named")),
-        ("set", Named("the contents of ipsets are not read")),
+        ("set", But("conditions on counters are named, and sets that rules of the walk have changed")),
         ("socket", But("with flags it is named where there is a socket")),
         ("state", Modelled),
         ("statistic", Modelled),

@@ -113,6 +113,8 @@ pub struct Known {
     pub learnt: SmallVec<[(NsIndex, u32, Mac, u32); 4]>,
     /// Source address that the first packet of the walk got.
     pub source: Option<IpAddr>,
+    /// The socket that asked: its namespace, and what comes to it is this.
+    pub asker: Option<(NsIndex, plumb_model::Tuple)>,
     /// Next hops that were drawn between: namespace, route, destination, hop.
     pub paths: SmallVec<[(NsIndex, usize, IpAddr, usize); 1]>,
     /// Counters with a phase (`numgen inc`, `statistic --mode nth`): what they stand at. Their value is drawn when

@@ -1,6 +1,6 @@
 //! What the walk says of a packet, in the terms in which the kernel can be observed.
 
-use plumb_trace::event::{Event, Stop};
+use plumb_trace::event::{Event, NatKind, Stop};
 use plumb_trace::session::{self, Exchange, Origin, Reaction};
 use plumb_trace::share::Share;
 use plumb_trace::state::{History, RuleRef, World};
@@ -9,6 +9,9 @@ use plumb_trace::{Network as Walked, Walker};
 use super::case::{Flow, Place, Transport};
 use super::drive::{LEGACY, opened};
 use super::observe::{Arrival, Counts, Leeway, Observation, RulePlace, Seen, at};
+
+/// Ports to which rules translate sources, each alone.
+const NAMED_PORTS: std::ops::RangeInclusive<u16> = 5000..=19_000;
 
 /// One way that the walk says it can go.
 #[derive(Clone, Debug)]
@@ -131,6 +134,17 @@ fn drawn(history: &History) -> bool {
     history.events().iter().any(|e| matches!(e, Event::Draw { rule: Some(_), .. }))
 }
 
+/// Whether a source translation took another port than one that the rules name alone: these are [`NAMED_PORTS`] and those
+/// of clients, which are kept.
+fn drawn_port(history: &History) -> bool {
+    history.events().iter().any(|e| match e {
+        Event::Nat { kind: NatKind::Source, from, to, .. } => {
+            from.sport != to.sport && !NAMED_PORTS.contains(&to.sport)
+        }
+        _ => false,
+    })
+}
+
 fn leeway(flow: &Flow, e: &Exchange, zones: bool) -> Leeway {
     let error = matches!(e.reaction, Reaction::Error(_));
     let own = matches!(e.reaction, Reaction::Error(plumb_trace::session::Errno::Eperm));
@@ -142,6 +156,7 @@ fn leeway(flow: &Flow, e: &Exchange, zones: bool) -> Leeway {
         reply_from_any: flow.transport == Transport::Icmp && foreign_echo(e),
         counts_unsure: drawn(&e.request.state.history)
             || e.response.as_ref().is_some_and(|r| drawn(&r.end.state.history)),
+        port_drawn: drawn_port(&e.request.state.history),
         told_twice: own && matches!(e.request.stop, Stop::Rejected { .. }),
         counts_more: astray(flow, e),
         may_be_torn: zones && flow.transport == Transport::Tcp,

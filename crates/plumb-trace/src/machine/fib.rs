@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
-use plumb_model::Protocol;
+use plumb_model::{IpFamily, Protocol};
 use plumb_nft::{FibResult, Hook, SocketKey};
 
 use super::branch::Branch;
+use super::ct::Seen;
 use super::eval::{BREAK, Step, when};
 use super::regs::Why;
 use super::solve::Run;
-use crate::env::{AddrType, FibQuery};
-use crate::packet::PacketType;
+use crate::env::{AddrType, FibQuery, SocketFit};
+use crate::packet::{CtState, PacketType};
 
 /// `NFTA_FIB_F_*`
 mod fib_flag {
@@ -112,13 +113,38 @@ impl Run<'_> {
     pub(super) fn socket(&mut self, b: &mut Branch, key: SocketKey, dreg: u8) -> Step {
         let what = format!("socket {}", key.word().unwrap_or("key"));
         let len = if key == SocketKey::Cgroupv2 { 8 } else { 4 };
-        match self.env.lookups.has_socket(self.env.ns, &b.state.packet.tuple()) {
-            Some(false) => BREAK,
+        match self.socket_for(b) {
+            Some(SocketFit::None) => BREAK,
             _ => {
                 b.regs.store_unknown(dreg, len, &what.as_str().into());
                 Step::Next
             }
         }
+    }
+
+    /// `nf_sk_lookup_slow_v4`, `nf_sk_lookup_slow_v6`: of TCP and UDP, and of an ICMP error the socket that the packet in
+    /// it came from.
+    pub(super) fn socket_for(&self, b: &Branch) -> Option<SocketFit> {
+        let p = &b.state.packet;
+        let mut tuple = match &p.inner {
+            Some(inner) if p.is_icmp_error() => crate::network::inverse(inner),
+            _ => p.tuple(),
+        };
+        if !matches!(tuple.protocol, Protocol::TCP | Protocol::UDP) {
+            return Some(SocketFit::None);
+        }
+        // Of an answer the address is that of the asker, before it was translated.
+        if let Seen::Entry(_, c, info) = self.seen(b)
+            && p.family == IpFamily::V4
+            && info.reply
+            && info.state != CtState::New
+        {
+            (tuple.dst, tuple.dport) = (c.original.src, c.original.sport);
+        }
+        if b.state.world.asker == Some((self.env.ns, tuple)) {
+            return Some(SocketFit::Address);
+        }
+        self.env.lookups.socket_for(self.env.ns, &tuple)
     }
 
     /// `nft_exthdr_*_eval`; `op`: 0 IPv6, 1 TCP option, 2 IPv4 option, 3 SCTP chunk, 4 DCCP option. The walk's packets have

@@ -197,10 +197,12 @@ impl Walker<'_, '_> {
             ResponseKind::IcmpError { .. } => Goal::Error { ns, sent },
             _ => Goal::Client { ns, expected: inverse(&sent) },
         };
+        let mut world = request.world.clone();
+        world.asker = matches!(flow.origin, Origin::Process { .. }).then(|| (ns, inverse(&sent)));
         let state = State {
             share: request.share,
             packet: reply.packet,
-            world: request.world.clone(),
+            world,
             rerouted: Rerouted::No,
             history: History::default(),
         };
@@ -249,7 +251,7 @@ fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
         }
     }
     if let Origin::Process { .. } = flow.origin {
-        p.owner = Some(SocketOwner { uid: flow.uid, gid: flow.gid });
+        p.owner = Some(SocketOwner { uid: flow.uid, gid: flow.gid, kernel: false });
     } else {
         p.packet_type = PacketType::Host;
     }

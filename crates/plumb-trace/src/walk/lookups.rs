@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use plumb_model::{IpFamily, RouteKind, Tuple};
 
-use crate::env::{AddrType, FibQuery, Lookups};
+use crate::env::{AddrType, FibQuery, Lookups, SocketFit};
 use crate::network::Network;
 use crate::routing::{Found, LookupFailure, RouteQuery};
 use crate::state::{ChainPlace, NsIndex};
@@ -64,19 +64,31 @@ impl Lookups for Network<'_> {
         }
     }
 
-    fn has_socket(&self, ns: NsIndex, t: &Tuple) -> Option<bool> {
+    fn socket_for(&self, ns: NsIndex, t: &Tuple) -> Option<SocketFit> {
         let sockets = self.namespace(ns).sockets.value()?;
-        let taken = |s: &plumb_model::Socket| {
-            s.protocol == t.protocol
+        let family = IpFamily::of(t.dst);
+        let taken = |s: &&plumb_model::Socket| {
+            // A socket of IPv6 takes packets of IPv4 too, unless it was told not to.
+            (s.family == family || family == IpFamily::V4 && s.v6only == Some(false))
+                && s.protocol == t.protocol
                 && s.sport == t.dport
                 && (s.src.is_unspecified() || s.src == t.dst)
                 && (s.dst.is_unspecified() || (s.dst == t.src && s.dport == t.sport))
         };
-        Some(sockets.iter().any(taken))
+        // What is bound more narrowly is found first.
+        let narrow = |s: &plumb_model::Socket| !s.src.is_unspecified() || !s.dst.is_unspecified();
+        let mut found = SocketFit::None;
+        for socket in sockets.iter().filter(taken) {
+            if narrow(socket) {
+                return Some(SocketFit::Address);
+            }
+            found = SocketFit::AnyAddress;
+        }
+        Some(found)
     }
 
     fn tuple_holder(&self, ns: NsIndex, zone: u16, t: &Tuple) -> Option<u32> {
-        self.ns[ns].conntrack.find(zone, t).map(|(entry, _)| entry)
+        self.ns[ns].conntrack.find((zone, zone), t).map(|(entry, _)| entry)
     }
 
     fn masquerade_source(

@@ -22,7 +22,7 @@ use plumb_model::{IpFamily, Namespace, NamespaceId, Protocol, Read, Tuple};
 use plumb_nft::*;
 
 use super::{ChainEnd, Netfilter, Path};
-use crate::env::{AddrType, Env, FibQuery, Lookups};
+use crate::env::{AddrType, Env, FibQuery, Lookups, SocketFit};
 use crate::event::{Event, Stop, Unknown};
 use crate::packet::Packet;
 use crate::share::Share;
@@ -37,7 +37,7 @@ impl Lookups for NoLookups {
     fn fib_device(&self, _: NsIndex, query: &FibQuery) -> Option<u32> {
         query.oif.or(Some(2))
     }
-    fn has_socket(&self, _: NsIndex, _: &Tuple) -> Option<bool> {
+    fn socket_for(&self, _: NsIndex, _: &Tuple) -> Option<SocketFit> {
         None
     }
     fn tuple_holder(&self, _: NsIndex, _: u16, _: &Tuple) -> Option<u32> {

@@ -293,6 +293,8 @@ fn nets(set: &IpSet, asked: &Asked<'_>) -> Test {
         .filter(|(_, e)| port.is_none() || port == Some(e.protocol.zip(e.port)))
         .collect();
     if set.kind == "hash:net,iface" {
+        // Those of bridge ports are looked up apart (`struct hash_netiface4_elem_hashed`).
+        fitting.retain(|(_, e)| e.flags & IpSetElement::PHYSDEV == 0);
         // Once a network of some device was found, wider ones are not tried (`IP_SET_HASH_WITH_MULTI`).
         let longest = fitting.iter().map(|(_, e)| lengths(e)).min();
         let device = if asked.is_source(1) { asked.iif } else { asked.oif };
@@ -300,7 +302,7 @@ fn nets(set: &IpSet, asked: &Asked<'_>) -> Test {
             let named = e.iface.as_deref().zip(device).is_some_and(|(want, is)| {
                 if e.flags & IpSetElement::WILDCARD != 0 { is.starts_with(want) } else { is == want }
             });
-            Some(lengths(e)) == longest && named && e.flags & IpSetElement::PHYSDEV == 0
+            Some(lengths(e)) == longest && named
         });
     }
     match fitting.into_iter().min_by_key(|(_, e)| lengths(e)) {

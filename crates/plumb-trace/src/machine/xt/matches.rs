@@ -7,6 +7,7 @@ use plumb_xtables::Match;
 use plumb_xtables::matches::{Owner, PortSide, Statistic};
 
 use super::Says;
+use crate::env::SocketFit;
 use crate::machine::branch::Branch;
 use crate::machine::ct::Seen;
 use crate::machine::draw::Sticky;
@@ -110,9 +111,11 @@ impl Run<'_> {
                 if syn { named() } else { (p.protocol == Protocol::TCP && m.0.invert).into() }
             }
             Match::Owner(m) => owner(b, m),
-            Match::Socket(m) => match self.env.lookups.has_socket(self.env.ns, &p.tuple()) {
-                Some(false) => Says::No,
-                Some(true) if !m.transparent && !m.nowildcard && !m.restore_skmark => Says::Yes,
+            // Without `--nowildcard` (the kernel's flag means the opposite) a socket bound to any address is none.
+            Match::Socket(m) => match self.socket_for(b) {
+                Some(SocketFit::None) => Says::No,
+                Some(SocketFit::AnyAddress) if !m.nowildcard => Says::No,
+                Some(_) if !m.transparent && !m.restore_skmark => Says::Yes,
                 _ => named(),
             },
             Match::Rpfilter(m) => self.rpfilter(b, m).into(),
@@ -187,6 +190,10 @@ fn owner(b: &Branch, m: &Owner) -> Says {
             && m.gid.is_none_or(|c| c.invert);
         return inverted.into();
     };
+    if owner.kernel {
+        let exists = m.socket_exists.is_none_or(|c| !c.invert);
+        return (exists && m.uid.is_none_or(|c| c.invert) && m.gid.is_none_or(|c| c.invert)).into();
+    }
     if m.socket_exists.is_some_and(|c| c.invert) || !m.uid.is_none_or(|c| c.holds(|r| r.contains(owner.uid)))
     {
         return Says::No;
