@@ -95,6 +95,13 @@ impl Case {
         self.xtables.iter().any(|(_, x)| x.legacy)
     }
 
+    /// Whether a rule of iptables counts connections.
+    #[must_use]
+    pub fn counts_connections(&self) -> bool {
+        let tables = self.xtables.iter().flat_map(|(_, x)| &x.tables);
+        tables.flat_map(|t| &t.chains).flat_map(|c| &c.rules).any(|rule| rule.contains("-m connlimit"))
+    }
+
     /// Whether a rule puts connections into a zone.
     #[must_use]
     pub fn sets_zones(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What the walk says of a packet, in the terms in which the kernel can be observed.
 
-use plumb_trace::event::{Event, NatKind, Stop};
+use plumb_trace::event::{Event, Stop};
 use plumb_trace::session::{self, Exchange, Origin, Reaction};
 use plumb_trace::share::Share;
 use plumb_trace::state::{History, RuleRef, World};
@@ -134,15 +134,19 @@ fn drawn(history: &History) -> bool {
     history.events().iter().any(|e| matches!(e, Event::Draw { rule: Some(_), .. }))
 }
 
-/// Whether a source translation took another port than one that the rules name alone: these are [`NAMED_PORTS`] and those
-/// of clients, which are kept.
-fn drawn_port(history: &History) -> bool {
-    history.events().iter().any(|e| match e {
-        Event::Nat { kind: NatKind::Source, from, to, .. } => {
-            from.sport != to.sport && !NAMED_PORTS.contains(&to.sport)
+/// Whether a source translation took another port than one that the rules name alone: these are [`NAMED_PORTS`] and that
+/// of the client, which is kept.
+fn drawn_port(flow: &Flow, world: &World) -> bool {
+    let mut port = flow.source_port;
+    let id = |t: &plumb_model::Tuple, port: u16| t.icmp.map_or(port, |i| i.id);
+    // Each machine on the way may translate what the one before made of it.
+    for c in &world.conntrack.0 {
+        let to = id(&c.reply, c.reply.dport);
+        if id(&c.original, c.original.sport) == port && to != port {
+            port = to;
         }
-        _ => false,
-    })
+    }
+    port != flow.source_port && !NAMED_PORTS.contains(&port)
 }
 
 fn leeway(flow: &Flow, e: &Exchange, zones: bool) -> Leeway {
@@ -156,7 +160,7 @@ fn leeway(flow: &Flow, e: &Exchange, zones: bool) -> Leeway {
         reply_from_any: flow.transport == Transport::Icmp && foreign_echo(e),
         counts_unsure: drawn(&e.request.state.history)
             || e.response.as_ref().is_some_and(|r| drawn(&r.end.state.history)),
-        port_drawn: drawn_port(&e.request.state.history),
+        port_drawn: drawn_port(flow, &e.request.state.world),
         told_twice: own && matches!(e.request.stop, Stop::Rejected { .. }),
         counts_more: astray(flow, e),
         may_be_torn: zones && flow.transport == Transport::Tcp,

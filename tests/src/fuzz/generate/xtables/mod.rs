@@ -237,7 +237,12 @@ fn rule(rng: &mut Rng, context: &Context<'_>) -> String {
     // An option can be given once.
     words.sort_by_key(|w| kind(w));
     words.dedup_by_key(|w| kind(w));
-    words.push(ends::one(rng, context, &mut protocol));
+    let end = ends::one(rng, context, &mut protocol);
+    if end.contains("CT --zone") {
+        // Packets of one flow in different zones clash in the direction that has none.
+        words.retain(|w| !stateful::is_one(w));
+    }
+    words.push(end);
     words.retain(|w| !w.is_empty());
     words.join(" ")
 }

@@ -3,6 +3,13 @@
 use super::super::super::rng::Rng;
 use super::Context;
 
+/// Whether a condition may say another thing of the next packet of a flow.
+pub(super) fn is_one(condition: &str) -> bool {
+    ["statistic", "limit", "quota", "hashlimit", "recent", "connlimit"]
+        .iter()
+        .any(|name| condition.strip_prefix("-m ").is_some_and(|c| c.starts_with(name)))
+}
+
 /// Lists and buckets have names of their own in each case: the kernel lets go of them some time after the rules are gone.
 pub(super) fn one(rng: &mut Rng, c: &Context<'_>) -> String {
     let name = format!("{}{}{}", c.table, if c.v4 { 4 } else { 6 }, c.seed % 1_000_000);
@@ -49,7 +56,7 @@ pub(super) fn one(rng: &mut Rng, c: &Context<'_>) -> String {
             let side = rng.word(&["", " --rsource", " --rdest"]);
             format!("-m recent {bang}{what} --name {name}{side}")
         }
-        10 => format!(
+        10 if c.table != "raw" => format!(
             "-m connlimit {} {}{}",
             rng.word(&["--connlimit-upto", "--connlimit-above"]),
             rng.below(3),
