@@ -201,13 +201,14 @@ fn is_reset_case(stop: &Stop) -> bool {
     matches!(stop, Stop::NoListener { .. } | Stop::Rejected { answer: Answer::TcpReset, .. })
 }
 
-/// A made-up packet takes over the connection of the one that it answers (`nf_ct_attach`).
+/// A made-up packet takes over the connection of the one that it answers (`nf_conntrack_attach`). That a packet was not to
+/// be tracked it does not take over.
 fn attach(p: &Packet) -> Tracking {
     match p.tracking {
         Tracking::Entry { entry, info } => {
             Tracking::Entry { entry, info: CtInfo { state: CtState::Related, reply: !info.reply } }
         }
-        other => other,
+        Tracking::Untracked | Tracking::None => Tracking::None,
     }
 }
 

@@ -32,6 +32,8 @@ struct Asked<'a> {
     oif: Option<&'a str>,
     /// Whether there is an Ethernet header in front of the packet.
     ethernet: bool,
+    /// Hardware addresses that elements took over: index of the set, element.
+    filled: Vec<(u16, usize, Mac)>,
 }
 
 impl Asked<'_> {
@@ -86,10 +88,21 @@ impl Run<'_> {
                 .iif
                 .and_then(|d| self.env.namespace.link(d))
                 .is_some_and(|l| l.hardware_type == 1),
+            filled: {
+                let here = b.state.world.filled.iter().filter(|(ns, ..)| *ns == self.env.ns);
+                here.map(|(_, set, element, mac)| (*set, *element, *mac)).collect()
+            },
         };
         let changed: Vec<u16> =
             b.state.world.ipsets.iter().filter(|(ns, _)| *ns == self.env.ns).map(|(_, i)| *i).collect();
         let (set, test) = ask(sets, at, &asked, m.return_nomatch, &changed);
+        let took = match &test {
+            Test::Yes(e) => takes_over(&sets[set], *e, &asked),
+            _ => None,
+        };
+        if let Some((element, mac)) = took {
+            b.state.world.filled.push((self.env.ns, sets[set].index, element, mac));
+        }
         let counts = m.packets.is_some() || m.bytes.is_some();
         let (found, element) = match test {
             Test::Unknown(what) => return Says::Unknown(what),
@@ -159,14 +172,14 @@ fn ask(sets: &[IpSet], at: usize, asked: &Asked<'_>, nomatch: bool, changed: &[u
 
 fn test(set: &IpSet, asked: &Asked<'_>) -> Test {
     match set.kind.as_str() {
-        "bitmap:ip" => within(set, asked, |_| true),
+        "bitmap:ip" => within(set, asked, |_, _| true),
         "bitmap:ip,mac" if !asked.ethernet => Test::No,
         // Without a hardware address the element takes over the packet's and matches (`-EAGAIN`).
         "bitmap:ip,mac" => match mac(asked, 1) {
-            Ok(mac) => within(set, asked, |e| e.mac.is_none_or(|m| m == mac)),
-            Err(what) => match within(set, asked, |e| e.mac.is_some()) {
+            Ok(mac) => within(set, asked, |i, e| held(set, i, e, asked).is_none_or(|m| m == mac)),
+            Err(what) => match within(set, asked, |i, e| held(set, i, e, asked).is_some()) {
                 Test::Yes(_) => Test::Unknown(format!("{what}, looked up in ipset {}", set.name)),
-                _ => within(set, asked, |_| true),
+                _ => within(set, asked, |_, _| true),
             },
         },
         "bitmap:port" => {
@@ -185,6 +198,21 @@ fn test(set: &IpSet, asked: &Asked<'_>) -> Test {
         | "hash:net,iface" => nets(set, asked),
         kind => Test::Unknown(format!("ipset {} of type {kind} (xt match \"set\")", set.name)),
     }
+}
+
+/// The hardware address that an element of `bitmap:ip,mac` has by now.
+fn held(set: &IpSet, element: usize, e: &IpSetElement, asked: &Asked<'_>) -> Option<Mac> {
+    let taken =
+        || asked.filled.iter().find(|(s, at, _)| *s == set.index && *at == element).map(|(.., mac)| *mac);
+    e.mac.or_else(taken)
+}
+
+/// The element that matched for want of a hardware address, and the one that it has from now on (`-EAGAIN` in
+/// `ip_set_test`).
+fn takes_over(set: &IpSet, element: usize, asked: &Asked<'_>) -> Option<(usize, Mac)> {
+    let e = set.elements.get(element).filter(|_| set.kind == "bitmap:ip,mac")?;
+    let bare = held(set, element, e, asked).is_none();
+    bare.then(|| mac(asked, 1).ok().map(|mac| (element, mac))).flatten()
 }
 
 fn first(set: &IpSet, holds: impl Fn(&IpSetElement) -> bool) -> Test {
@@ -225,13 +253,14 @@ fn masked(set: &IpSet, addr: IpAddr) -> IpAddr {
 }
 
 /// A bitmap of addresses (`bitmap_ip_kadt`, `bitmap_ipmac_kadt`).
-fn within(set: &IpSet, asked: &Asked<'_>, holds: impl Fn(&IpSetElement) -> bool) -> Test {
+fn within(set: &IpSet, asked: &Asked<'_>, holds: impl Fn(usize, &IpSetElement) -> bool) -> Test {
     let addr = asked.address(0);
     if set.addresses.is_some_and(|(from, to)| addr < from || addr > to) {
         return Test::No;
     }
     let addr = masked(set, addr);
-    first(set, |e| e.ip == Some(addr) && holds(e))
+    let mut all = set.elements.iter().enumerate();
+    all.position(|(i, e)| e.ip == Some(addr) && holds(i, e)).map_or(Test::No, Test::Yes)
 }
 
 /// Types whose elements are single values. The second dimension is a port, a mark or a hardware address, the third an

@@ -80,7 +80,7 @@ fn nat(rng: &mut Rng, c: &Context<'_>, protocol: &str) -> String {
                 format!("-j REDIRECT --to-ports {}", rng.word(&["3000", "53", "3000-3001"]))
             }
             0 | 1 => "-j REDIRECT".into(),
-            2 => format!("-j NETMAP --to {}", if c.v4 { "10.77.2.0/24" } else { "fd77:2::/64" }),
+            2 => format!("-j NETMAP --to {}", if c.v4 { "10.77.2.2/31" } else { "fd77:2::2/127" }),
             _ => format!(
                 "-j DNAT --to-destination {to}{}",
                 rng.word(&["", "", "", " --persistent", " --random"])
@@ -92,7 +92,7 @@ fn nat(rng: &mut Rng, c: &Context<'_>, protocol: &str) -> String {
         return format!("-j MASQUERADE{ports}{}", rng.word(&["", "", "", " --random-fully"]));
     }
     if rng.percent(10) {
-        return format!("-j NETMAP --to {}", if c.v4 { "10.77.2.0/24" } else { "fd77:2::/64" });
+        return format!("-j NETMAP --to {}", if c.v4 { "10.77.2.2/31" } else { "fd77:2::2/127" });
     }
     let to = match (c.v4, with_port) {
         (true, false) => rng.word(&["10.77.2.1", "10.77.1.1", "10.77.2.1-10.77.2.3"]),
