@@ -110,6 +110,7 @@ pub struct Netfilter {
     devices: Vec<ops::Device>,
     hooks: compile::Hooks,
     users: conntrack_users::Users,
+    ipsets: xt::IpSetIndex,
     /// Tables of nftables; those of iptables-legacy are counted after them.
     nft_tables: u32,
 }
