@@ -2,6 +2,8 @@
 CARGO ?= cargo
 N ?= 2000
 SEED ?= 1
+# Of the random rules: nft, iptables-nft, iptables-legacy, mixed; nothing: all by turns.
+KIND ?=
 FUZZ_SECONDS ?= 300
 BIN := target/debug/plumb
 
@@ -13,7 +15,7 @@ help:
 	@echo 'make test-long    beside that, what takes longer'
 	@echo 'make conformance  FILE=…: what Services do, case by case, asked of the intent, the walk and the kernel'
 	@echo 'make bench        times, beside what the kernel itself takes'
-	@echo 'make fuzz-kernel  N=2000 SEED=1: random rulesets, the walk against the kernel'
+	@echo 'make fuzz-kernel  N=2000 SEED=1 KIND=: random rules of nft, iptables and ipset, the walk against the kernel'
 	@echo 'make fuzz         FUZZ_SECONDS=300: coverage-guided fuzzers for every decoder and parser'
 
 deps:
@@ -51,7 +53,7 @@ bench: deps
 	$(CARGO) run --locked --release -p plumb-tests --bin bench_proxy
 
 fuzz-kernel: deps
-	$(CARGO) run --locked --release -p plumb-tests --bin fuzz_kernel -- --count $(N) --seed $(SEED)
+	$(CARGO) run --locked --release -p plumb-tests --bin fuzz_kernel -- --count $(N) --seed $(SEED) $(KIND:%=--kind %)
 
 fuzz: deps
 	@scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -92,7 +92,7 @@ fuzz_target!(|data: &[u8]| {
                 let Ok(dst) = dst.parse() else { continue };
                 let origin = Origin::Process { ns, source: None };
                 let flow =
-                    Flow { origin, transport, dst, port: 53, source_port: Some(40_000), uid: 0, gid: 0 };
+                    Flow { origin, transport, dst, port: 53, source_port: Some(40_000), uid: 0, gid: 0, connections: 1 };
                 let _ = attempt(&walker, &flow);
             }
         }

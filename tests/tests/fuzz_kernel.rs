@@ -1,28 +1,25 @@
-//! The walk against the kernel: every case that once differed, and 200 random ones.
+//! The walk against the kernel: every case that once differed, and some random ones of each kind.
 //!
-//! `PLUMB_FUZZ_SEED` is the seed of the first random one (default 1), `PLUMB_FUZZ_COUNT` how many there are.
+//! `PLUMB_FUZZ_SEED` is the seed of the first random one (default 1), `PLUMB_FUZZ_COUNT` how many there are of each kind.
 #![allow(clippy::unwrap_used)]
 
 use plumb_tests::fuzz::network::pin_to_one_processor;
-use plumb_tests::fuzz::run::{Load, Outcome};
-use plumb_tests::fuzz::{Case, Network, generate, regression};
+use plumb_tests::fuzz::run::{Disagreement, Load, Outcome};
+use plumb_tests::fuzz::{Case, Kind, Networks, generate, regression};
 
-/// Why a case does not hold, if it does not.
-fn failure(network: &mut Network, case: &Case) -> Option<String> {
-    let load = if case.seed.is_multiple_of(4) { Load::Encoded } else { Load::Nft };
-    // What a busy machine only did late is no failure.
-    let mut outcome = network.run(case, load).unwrap();
-    if matches!(outcome, Outcome::Disagrees(_)) {
-        outcome = network.run_slowly(case, load).unwrap();
+/// How a case came out. What a busy machine only did late is no failure.
+fn outcome(networks: &mut Networks, case: &Case) -> Outcome {
+    let (network, load) = (networks.of(case).unwrap(), Load::of(case.seed));
+    match network.run(case, load).unwrap() {
+        Outcome::Disagrees(_) => network.run_slowly(case, load).unwrap(),
+        other => other,
     }
-    match outcome {
-        Outcome::Disagrees(d) => {
-            let flow = case.flows.get(d.flow);
-            let differences = d.differences.join("\n  ");
-            Some(format!("{flow:?}, packet {}:\n  {differences}\n  the walk: {}", d.packet, d.story))
-        }
-        Outcome::Agrees(_) | Outcome::Refused(_) | Outcome::Unknown(_) => None,
-    }
+}
+
+/// Why a case does not hold.
+fn difference(case: &Case, d: &Disagreement) -> String {
+    let flow = case.flows.get(d.flow);
+    format!("{flow:?}, packet {}:\n  {}\n  the walk: {}", d.packet, d.differences.join("\n  "), d.story)
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -32,59 +29,54 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn what_once_differed() {
     pin_to_one_processor().unwrap();
-    let mut network = Network::build().unwrap();
+    let mut networks = Networks::default();
     let mut failures = Vec::new();
     for (name, r) in regression::all().unwrap() {
-        if let Some(why) = failure(&mut network, &r.case) {
-            failures.push(format!("{name} ({}): {why}", r.what));
+        if let Outcome::Disagrees(d) = outcome(&mut networks, &r.case) {
+            failures.push(format!("{name} ({}): {}", r.what, difference(&r.case, &d)));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Rules of iptables-nft and iptables-legacy, and ipsets.
-#[test]
-fn random_xtables() {
+/// Random cases of a kind. A generator that the tools refuse, or whose cases all meet something unknown, shows nothing.
+fn random(kind: Kind, default: u64) {
     pin_to_one_processor().unwrap();
-    let mut network = Network::build().unwrap();
-    let (first, count) = (number("PLUMB_FUZZ_SEED", 1), number("PLUMB_FUZZ_COUNT", 200));
-    let (mut failures, mut refused, mut agreed) = (Vec::new(), Vec::new(), 0);
+    let mut networks = Networks::default();
+    let (first, count) = (number("PLUMB_FUZZ_SEED", 1), number("PLUMB_FUZZ_COUNT", default));
+    let (mut failures, mut refused, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for seed in first..first + count {
-        let case = generate::xtables_case(seed);
-        match network.run(&case, Load::Nft).unwrap() {
-            Outcome::Agrees(_) => agreed += 1,
-            Outcome::Unknown(what) => println!("seed {seed}: {what}"),
+        let case = generate::case(kind, seed);
+        match outcome(&mut networks, &case) {
+            Outcome::Agrees(_) => {}
+            Outcome::Unknown(what) => unknown.push(format!("seed {seed}: {what}")),
             Outcome::Refused(said) => refused.push(format!("seed {seed}: {said}")),
-            // What a busy machine only did late is no failure.
-            Outcome::Disagrees(_) => {
-                if let Outcome::Disagrees(d) = network.run_slowly(&case, Load::Nft).unwrap() {
-                    let flow = case.flows.get(d.flow);
-                    let differences = d.differences.join("\n  ");
-                    failures.push(format!(
-                        "seed {seed}: {flow:?}, packet {}:\n  {differences}\n  the walk: {}",
-                        d.packet, d.story
-                    ));
-                }
-            }
+            Outcome::Disagrees(d) => failures.push(format!("seed {seed}: {}", difference(&case, &d))),
         }
     }
-    println!("{agreed} of {count} agree, {} are refused", refused.len());
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(refused.len() as u64 * 10 <= count, "{}", refused.join("\n"));
+    println!("{kind}: {count} cases, {} refused, {} unknown", refused.len(), unknown.len());
+    assert!(failures.is_empty(), "{kind}:\n{}", failures.join("\n"));
+    for few in [refused, unknown] {
+        assert!(few.len() as u64 * 5 <= count, "{kind}:\n{}", few.join("\n"));
+    }
 }
 
 #[test]
-fn random_rulesets() {
-    pin_to_one_processor().unwrap();
-    let mut network = Network::build().unwrap();
-    let (first, count) = (number("PLUMB_FUZZ_SEED", 1), number("PLUMB_FUZZ_COUNT", 200));
-    println!("seed {first} and the {} that follow", count.saturating_sub(1));
-    let mut failures = Vec::new();
-    for seed in first..first + count {
-        let case = generate::case(seed);
-        if let Some(why) = failure(&mut network, &case) {
-            failures.push(format!("seed {seed}: {why}"));
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+fn random_nft() {
+    random(Kind::Nft, 120);
+}
+
+#[test]
+fn random_iptables_nft() {
+    random(Kind::IptablesNft, 60);
+}
+
+#[test]
+fn random_iptables_legacy() {
+    random(Kind::IptablesLegacy, 60);
+}
+
+#[test]
+fn random_mixed() {
+    random(Kind::Mixed, 60);
 }

@@ -30,7 +30,9 @@ mod write;
 
 pub use error::{KernelError, Result};
 pub use netns::{NamespaceHandle, in_namespace};
-pub use read::{Options, OwnerOf, Parts, Progress, ResolverOf, read_ipsets, read_legacy, snapshot};
+pub use read::{
+    Options, OwnerOf, Parts, Progress, ResolverOf, decode_ipsets, read_ipsets, read_legacy, snapshot,
+};
 pub use spawn::{spawn, spawn_detached};
 pub use write::{
     NamespaceWriter, NewLink, NewLinkKind, VethPeer, apply, create_anonymous, create_named, delete_named,

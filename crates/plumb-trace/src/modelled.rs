@@ -156,8 +156,8 @@ pub const MATCHES: Part = Part {
         (
             "set",
             But((
-                "conditions on an element's counters are named, and types that are not modelled",
-                "对元素计数器的条件以及未建模的类型列为未知",
+                "conditions on an element's counters are named, and sets that rules have changed in the walk",
+                "对元素计数器的条件以及推演中被规则改动过的集合列为未知",
             )),
         ),
         (

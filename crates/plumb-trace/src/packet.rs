@@ -78,6 +78,13 @@ pub struct SocketOwner {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// A socket of the kernel's own: no process opened it, so that rules ask in vain for its user and group.
+    pub kernel: bool,
+}
+
+impl SocketOwner {
+    /// The sockets by which the kernel sends ICMP, neighbour discovery and IPv4's RSTs (`icmp_sk`, `ipv4_tcp_sk`).
+    pub const KERNEL: Self = Self { uid: 0, gid: 0, kernel: true };
 }
 
 /// The socket that a packet bears within a machine (`skb->sk`): that of who made it, or one that a rule handed it to.

@@ -124,6 +124,9 @@ pub struct Known {
     pub unknowns: SmallVec<[u32; 1]>,
     /// ipsets that rules added to or deleted from in the walk: namespace, index.
     pub ipsets: SmallVec<[(NsIndex, u16); 1]>,
+    /// Elements of `bitmap:ip,mac` without a hardware address that took one over from a packet of the walk: namespace,
+    /// index of the set, element.
+    pub filled: SmallVec<[(NsIndex, u16, usize, Mac); 1]>,
     /// Dynamic set elements that the walk's packets added: namespace, table, set, key.
     pub dynamic: SmallVec<[(NsIndex, u32, u32, plumb_nft::Bytes); 1]>,
     /// What counts or limits packets and connections, as far as the walk's packets changed it.

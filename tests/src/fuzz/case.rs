@@ -89,6 +89,32 @@ impl Case {
         self.rulesets.iter().map(|(_, r)| r.rules()).sum::<usize>() + xtables
     }
 
+    /// Whether tables of iptables-legacy are made.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        self.xtables.iter().any(|(_, x)| x.legacy)
+    }
+
+    /// Whether a rule of iptables counts connections.
+    #[must_use]
+    pub fn counts_connections(&self) -> bool {
+        let tables = self.xtables.iter().flat_map(|(_, x)| &x.tables);
+        tables.flat_map(|t| &t.chains).flat_map(|c| &c.rules).any(|rule| rule.contains("-m connlimit"))
+    }
+
+    /// Whether a rule puts connections into a zone.
+    #[must_use]
+    pub fn sets_zones(&self) -> bool {
+        self.rulesets.iter().any(|(_, r)| r.sets_zones()) || self.xtables.iter().any(|(_, x)| x.sets_zones())
+    }
+
+    /// The ipsets of a place, as `ipset restore` reads them.
+    #[must_use]
+    pub fn ipsets(&self, place: Place) -> String {
+        let lines = self.xtables.iter().filter(|(p, _)| *p == place).flat_map(|(_, x)| &x.sets);
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
     /// The namespaces that hold something.
     #[must_use]
     pub fn places(&self) -> Vec<Place> {

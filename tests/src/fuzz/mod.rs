@@ -14,7 +14,10 @@
 pub mod case;
 mod drive;
 pub mod generate;
+pub mod kind;
+mod load;
 pub mod network;
+pub mod networks;
 pub mod observe;
 mod predict;
 pub mod regression;
@@ -25,4 +28,6 @@ pub mod shrink;
 pub mod xtables;
 
 pub use case::Case;
+pub use kind::Kind;
 pub use network::Network;
+pub use networks::Networks;

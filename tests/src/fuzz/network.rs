@@ -1,17 +1,13 @@
 //! The network that cases run on: three namespaces, made once, and sockets that stay.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use plumb_kernel::{NamespaceHandle, NamespaceWriter, Options};
-use plumb_model::{LegacyTable, Read, Snapshot};
-use plumb_nft::{Batch, Ruleset};
+use plumb_model::Snapshot;
 
 use super::case::Place;
 use super::ruleset::SENTINEL_PORT;
-use super::xtables::Xtables;
 use crate::error::{Failure, Result};
 use crate::netns::{self, Namespace};
 use crate::shell;
@@ -21,7 +17,8 @@ const BUILD: &str = r#"
 for n in "$client" "$router" "$server"; do
   ip netns exec "$n" sysctl -qew net.ipv6.bindv6only=1 net.ipv4.tcp_synack_retries=0 \
     net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0 net.ipv4.ip_forward=1 \
-    net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.route_localnet=0
+    net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.route_localnet=0 net.ipv4.icmp_ratelimit=0 \
+    net.ipv6.icmp.ratelimit=0 net.ipv4.icmp_msgs_per_sec=1000000 net.ipv4.icmp_msgs_burst=100000
 done
 ip -n "$router" link add c0 address 02:00:00:00:01:01 type veth peer name eth0 address 02:00:00:00:01:02 netns "$client"
 ip -n "$router" link add s0 address 02:00:00:00:02:01 type veth peer name eth0 address 02:00:00:00:02:02 netns "$server"
@@ -77,7 +74,7 @@ pub(super) struct Listener {
 /// The network.
 #[derive(Debug)]
 pub struct Network {
-    writers: Vec<NamespaceWriter>,
+    pub(super) writers: Vec<NamespaceWriter>,
     pub(super) handles: Vec<NamespaceHandle>,
     pub(super) listeners: Vec<Listener>,
     pub(super) sentinels: [UdpSocket; 2],
@@ -85,6 +82,8 @@ pub struct Network {
     pub(super) base: Snapshot,
     /// Index of each place in the snapshot.
     pub(super) at: [usize; 3],
+    /// Whether a place may hold ipsets of a case before.
+    pub(super) filled: [bool; 3],
     names: Vec<String>,
     _namespaces: Vec<Namespace>,
 }
@@ -145,7 +144,17 @@ impl Network {
             let found = base.namespaces.iter().position(|n| n.name == *name);
             *slot = found.ok_or_else(|| failed("find a namespace in the snapshot")(name))?;
         }
-        Ok(Self { writers, handles, listeners, sentinels, base, at, names, _namespaces: namespaces })
+        Ok(Self {
+            writers,
+            handles,
+            listeners,
+            sentinels,
+            base,
+            at,
+            filled: [false; 3],
+            names,
+            _namespaces: namespaces,
+        })
     }
 
     /// Names of the namespaces, in the order of [`Place::ALL`].
@@ -161,109 +170,6 @@ impl Network {
             self.round_trip()?;
         }
         Ok(began.elapsed() / count.max(1))
-    }
-
-    /// Loads a ruleset by nft's own hand; what it says where it refuses.
-    pub fn load_text(&mut self, place: Place, text: &str) -> Result<std::result::Result<(), String>> {
-        self.load_with(place, &["nft", "-f", "-"], text)
-    }
-
-    /// Loads iptables' rules and ipsets by their own tools; what they say where they refuse.
-    pub fn load_xtables(&mut self, place: Place, x: &Xtables) -> Result<std::result::Result<(), String>> {
-        let mut sets = x.sets.join("\n");
-        sets.push('\n');
-        if let Err(said) = self.load_with(place, &["ipset", "restore"], &sets)? {
-            return Ok(Err(said));
-        }
-        for family in ["ip", "ip6"] {
-            let Some(text) = x.text(family) else { continue };
-            if let Err(said) = self.load_with(place, &[&x.program(family), "-w", "60"], &text)? {
-                return Ok(Err(said));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// Removes them again. Tables of iptables-legacy that are there once stay, without rules.
-    pub fn clear_xtables(&mut self, place: Place, x: &Xtables) -> Result<()> {
-        for family in ["ip", "ip6"].into_iter().filter(|_| x.legacy) {
-            let Some(text) = x.emptied(family) else { continue };
-            self.load_with(place, &[&x.program(family), "-w", "60"], &text)?
-                .map_err(failed("empty a table"))?;
-        }
-        // A list holds its members.
-        self.load_with(place, &["ipset", "flush"], "")?.map_err(failed("flush the ipsets"))?;
-        // The kernel lets go of what rules of nftables held some time after they are gone.
-        let mut said = Ok(());
-        for _ in 0..500 {
-            said = self.load_with(place, &["ipset", "destroy"], "")?;
-            if said.is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        said.map_err(failed("destroy the ipsets"))
-    }
-
-    /// Tables of iptables-legacy of a place.
-    pub fn legacy(&mut self, place: Place) -> Result<Vec<LegacyTable>> {
-        let read = plumb_kernel::read_legacy(&self.handles[place.index()]);
-        match read.map_err(failed("read iptables-legacy"))? {
-            Read::Got(tables) => Ok(tables),
-            other => Err(failed("read iptables-legacy")(format!("{:?}", other.map(|_| ())))),
-        }
-    }
-
-    fn load_with(
-        &mut self,
-        place: Place,
-        program: &[&str],
-        text: &str,
-    ) -> Result<std::result::Result<(), String>> {
-        let mut command = Command::new(program[0]);
-        command.args(&program[1..]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = plumb_kernel::spawn(&mut command, &self.handles[place.index()])
-            .map_err(failed("start a tool"))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // nft that ends early says why on stderr.
-            let _ = stdin.write_all(text.as_bytes());
-        }
-        let output = child.wait_with_output().map_err(failed("wait for a tool"))?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok(if output.status.success() { Ok(()) } else { Err(said) })
-    }
-
-    /// Reads the ruleset of a place.
-    pub fn ruleset(&mut self, place: Place) -> Result<Ruleset> {
-        match self.writers[place.index()].ruleset().map_err(failed("read a ruleset"))? {
-            Read::Got(ruleset) => Ok(ruleset),
-            other => Err(failed("read a ruleset")(format!("{:?}", other.map(|_| ())))),
-        }
-    }
-
-    /// Replaces the ruleset of a place by this one, through Plumb's own encoder. The old one goes in a transaction of
-    /// its own: in the same, its nat chains would keep the nat hooks, behind all that is new at their priority.
-    pub fn load_encoded(&mut self, place: Place, ruleset: &Ruleset) -> Result<()> {
-        let mut batch = Batch::new(1, None);
-        batch.flush();
-        self.writers[place.index()].nftables(batch).map_err(failed("flush a ruleset"))?;
-        let mut batch = Batch::new(1, None);
-        for table in &ruleset.tables {
-            batch.add_all(table).map_err(failed("encode a table"))?;
-        }
-        self.writers[place.index()].nftables(batch).map_err(failed("load an encoded ruleset"))
-    }
-
-    /// Removes all rules and connections of these places.
-    pub fn clear(&mut self, places: &[Place]) -> Result<()> {
-        for place in places {
-            let writer = &mut self.writers[place.index()];
-            let mut batch = Batch::new(1, None);
-            batch.flush();
-            writer.nftables(batch).map_err(failed("flush a ruleset"))?;
-            writer.flush_conntrack().map_err(failed("flush conntrack"))?;
-        }
-        Ok(())
     }
 
     /// Sends a sentinel from the client to the server and one back: what was sent before has arrived or never will, as

@@ -104,6 +104,9 @@ pub struct Leeway {
     pub counts_more: bool,
     /// Rules drew, and the walk joins branches that lead to the same.
     pub counts_unsure: bool,
+    /// A source translation had to take another port: the walk says the first that is free, the kernel draws
+    /// (`nf_nat_l4proto_unique_tuple`).
+    pub port_drawn: bool,
     /// Rules put connections into zones. What base chains open with lets the handshake's third packet pass ahead of them,
     /// so that its tracker may find no connection: it is reset, after the two packets that a walk is about.
     pub may_be_torn: bool,
@@ -130,7 +133,10 @@ pub fn differences(walk: &Observation, kernel: &Observation, leeway: Leeway) -> 
     if walk.seen != kernel.seen && !lenient {
         out.push(format!("the sender sees {:?}, the walk says {:?}", kernel.seen, walk.seen));
     }
-    if walk.arrival != kernel.arrival && !torn {
+    let alike = |w: &Arrival, k: &Arrival| w.to == k.to && w.place == k.place && w.from.ip() == k.from.ip();
+    let drawn = leeway.port_drawn
+        && walk.arrival.as_ref().zip(kernel.arrival.as_ref()).is_some_and(|(w, k)| alike(w, k));
+    if walk.arrival != kernel.arrival && !torn && !drawn {
         let show = |a: &Option<Arrival>| {
             a.as_ref().map_or_else(
                 || "nowhere".into(),
@@ -139,7 +145,8 @@ pub fn differences(walk: &Observation, kernel: &Observation, leeway: Leeway) -> 
         };
         out.push(format!("it arrives {}, the walk says {}", show(&kernel.arrival), show(&walk.arrival)));
     }
-    if leeway.counts_unsure {
+    // Rules may ask for the port.
+    if leeway.counts_unsure || leeway.port_drawn {
         return out;
     }
     let places: std::collections::BTreeSet<&RulePlace> =

@@ -10,6 +10,9 @@ use super::case::{Flow, Place, Transport};
 use super::drive::{LEGACY, opened};
 use super::observe::{Arrival, Counts, Leeway, Observation, RulePlace, Seen, at};
 
+/// Ports to which rules translate sources, each alone.
+const NAMED_PORTS: std::ops::RangeInclusive<u16> = 5000..=19_000;
+
 /// One way that the walk says it can go.
 #[derive(Clone, Debug)]
 pub(super) struct Prediction {
@@ -131,6 +134,21 @@ fn drawn(history: &History) -> bool {
     history.events().iter().any(|e| matches!(e, Event::Draw { rule: Some(_), .. }))
 }
 
+/// Whether a source translation took another port than one that the rules name alone: these are [`NAMED_PORTS`] and that
+/// of the client, which is kept.
+fn drawn_port(flow: &Flow, world: &World) -> bool {
+    let mut port = flow.source_port;
+    let id = |t: &plumb_model::Tuple, port: u16| t.icmp.map_or(port, |i| i.id);
+    // Each machine on the way may translate what the one before made of it.
+    for c in &world.conntrack.0 {
+        let to = id(&c.reply, c.reply.dport);
+        if id(&c.original, c.original.sport) == port && to != port {
+            port = to;
+        }
+    }
+    port != flow.source_port && !NAMED_PORTS.contains(&port)
+}
+
 fn leeway(flow: &Flow, e: &Exchange, zones: bool) -> Leeway {
     let error = matches!(e.reaction, Reaction::Error(_));
     let own = matches!(e.reaction, Reaction::Error(plumb_trace::session::Errno::Eperm));
@@ -142,6 +160,7 @@ fn leeway(flow: &Flow, e: &Exchange, zones: bool) -> Leeway {
         reply_from_any: flow.transport == Transport::Icmp && foreign_echo(e),
         counts_unsure: drawn(&e.request.state.history)
             || e.response.as_ref().is_some_and(|r| drawn(&r.end.state.history)),
+        port_drawn: drawn_port(flow, &e.request.state.world),
         told_twice: own && matches!(e.request.stop, Stop::Rejected { .. }),
         counts_more: astray(flow, e),
         may_be_torn: zones && flow.transport == Transport::Tcp,

@@ -73,20 +73,62 @@ fn candidate(case: &Case, mut n: usize) -> Option<Case> {
             new.xtables.remove(x);
             return Some(new);
         }
-        for t in 0..case.xtables[x].1.tables.len() {
+        let of = &case.xtables[x].1;
+        for t in 0..of.tables.len() {
             if take(1).is_some() {
                 new.xtables[x].1.tables.remove(t);
                 return Some(new);
             }
-            for c in 0..case.xtables[x].1.tables[t].chains.len() {
-                if let Some(i) = take(case.xtables[x].1.tables[t].chains[c].rules.len()) {
-                    new.xtables[x].1.tables[t].chains[c].rules.remove(i);
+            for c in 0..of.tables[t].chains.len() {
+                let rules = &of.tables[t].chains[c].rules;
+                let chain = &mut new.xtables[x].1.tables[t].chains[c];
+                if let Some(i) = take(rules.len()) {
+                    chain.rules.remove(i);
+                    return Some(new);
+                }
+                for (r, rule) in rules.iter().enumerate() {
+                    if let Some(i) = take(conditions(rule).len().saturating_sub(1)) {
+                        let mut left = conditions(rule);
+                        left.remove(i);
+                        chain.rules[r] = left.join(" ");
+                        return Some(new);
+                    }
+                }
+                if take(1).is_some() {
+                    if chain.policy.is_empty() && rules.is_empty() {
+                        new.xtables[x].1.tables[t].chains.remove(c);
+                    } else {
+                        chain.policy = chain.policy.replace("DROP", "ACCEPT");
+                    }
                     return Some(new);
                 }
             }
         }
+        if let Some(i) = take(of.sets.len()) {
+            new.xtables[x].1.sets.remove(i);
+            return Some(new);
+        }
     }
     None
+}
+
+/// A rule of iptables in pieces: what each option that begins a condition brings along.
+fn conditions(rule: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut bang = false;
+    for word in rule.split(' ') {
+        let begins = matches!(word, "-m" | "-p" | "-s" | "-d" | "-i" | "-o" | "-f" | "-j" | "-g");
+        let word = if std::mem::take(&mut bang) { format!("! {word}") } else { word.to_owned() };
+        match out.last_mut() {
+            _ if word == "!" => bang = true,
+            Some(last) if !begins => {
+                last.push(' ');
+                last.push_str(&word);
+            }
+            _ => out.push(word),
+        }
+    }
+    out
 }
 
 /// Flows that cannot be shortened are passed over.

@@ -101,6 +101,13 @@ impl Xtables {
         (!out.is_empty()).then_some(out)
     }
 
+    /// Whether a rule puts connections into a zone.
+    #[must_use]
+    pub fn sets_zones(&self) -> bool {
+        let mut rules = self.tables.iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+        rules.any(|rule| rule.contains("-j CT --zone"))
+    }
+
     /// How many rules there are, without those that chains open with.
     #[must_use]
     pub fn rules(&self) -> usize {

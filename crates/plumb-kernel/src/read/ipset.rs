@@ -7,7 +7,7 @@ use plumb_nft::DecodeError;
 use plumb_nft::nlattr::{Attr, Attrs, Writer};
 
 use crate::error::{KernelError, Result};
-use crate::netlink::{ATTEMPTS, Message, Socket};
+use crate::netlink::{ATTEMPTS, Socket};
 
 const WHAT: &str = "ipset";
 /// `NFNL_SUBSYS_IPSET`, `IPSET_CMD_LIST`
@@ -26,7 +26,7 @@ pub(super) fn read(socket: &mut Socket) -> Result<Read<Vec<IpSet>>> {
     for _ in 0..ATTEMPTS {
         sets.clear();
         let done = socket.dump("list the ipsets", LIST, &request, |m| {
-            add(&mut sets, m).map_err(|source| KernelError::Decode { what: WHAT.into(), source })
+            add(&mut sets, m.payload).map_err(|source| KernelError::Decode { what: WHAT.into(), source })
         });
         match done {
             Ok(false) => return Ok(Read::Got(sets)),
@@ -38,10 +38,17 @@ pub(super) fn read(socket: &mut Socket) -> Result<Read<Vec<IpSet>>> {
     Ok(Read::Torn { reason: "dump interrupted".into(), value: sets })
 }
 
+/// What the payloads of the kernel's answers to `IPSET_CMD_LIST` say: `struct nfgenmsg`, then attributes.
+pub fn decode_ipsets<'a>(payloads: impl IntoIterator<Item = &'a [u8]>) -> Decoded<Vec<IpSet>> {
+    let mut sets = Vec::new();
+    payloads.into_iter().try_for_each(|payload| add(&mut sets, payload))?;
+    Ok(sets)
+}
+
 /// A set comes in as many messages as its elements need; only the first tells what it is.
-fn add(sets: &mut Vec<IpSet>, message: &Message<'_>) -> Decoded<()> {
+fn add(sets: &mut Vec<IpSet>, payload: &[u8]) -> Decoded<()> {
     let mut part = IpSet::default();
-    for attr in Attrs::new(message.payload.get(4..).unwrap_or_default(), WHAT) {
+    for attr in Attrs::new(payload.get(4..).unwrap_or_default(), WHAT) {
         let attr = attr?;
         match attr.number {
             2 => part.name = attr.text(),

@@ -38,6 +38,7 @@ pub(crate) use route::{RTM_DELROUTE, RTM_NEWROUTE};
 pub(crate) use rule::{RTM_DELRULE, RTM_NEWRULE};
 pub(crate) use wire::Fields;
 
+pub use ipset::decode_ipsets;
 use plumb_model::{IpSet, LegacyTable, Read as ReadOf};
 
 use crate::NamespaceHandle;

@@ -72,7 +72,7 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
     let current = inverse(&c.reply);
     let used = |t: &Tuple| {
         let reply = inverse(t);
-        s.world.conntrack.find(env.ns, c.zone_reply, &reply).is_some()
+        s.world.conntrack.find(env.ns, (c.zone_reply, c.zone_reply), &reply).is_some()
             || env
                 .lookups
                 .tuple_holder(env.ns, c.zone_reply, &reply)

@@ -125,14 +125,15 @@ impl CtTable {
         u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// The confirmed connection that a tuple belongs to, and whether in the reply direction.
-    pub(crate) fn find(&self, ns: NsIndex, zone: u16, t: &Tuple) -> Option<(u32, bool)> {
+    /// The confirmed connection that a tuple belongs to, and whether in the reply direction. Each direction has a zone of
+    /// its own (`nf_conntrack_find_get`).
+    pub(crate) fn find(&self, ns: NsIndex, zones: (u16, u16), t: &Tuple) -> Option<(u32, bool)> {
         let live = |c: &Connection| c.ns == ns && c.confirmed && !c.is_killed();
         self.0.iter().enumerate().filter(|(_, c)| live(c)).find_map(|(i, c)| {
             let i = u32::try_from(i).ok()?;
-            if c.original == *t && c.zone_original == zone {
+            if c.original == *t && c.zone_original == zones.0 {
                 Some((i, false))
-            } else if c.reply == *t && c.zone_reply == zone {
+            } else if c.reply == *t && c.zone_reply == zones.1 {
                 Some((i, true))
             } else {
                 None
@@ -174,7 +175,8 @@ impl ConntrackIndex {
         Self(map)
     }
 
-    pub(crate) fn find(&self, zone: u16, t: &Tuple) -> Option<(u32, bool)> {
-        self.0.get(&(*t, zone)).copied()
+    pub(crate) fn find(&self, zones: (u16, u16), t: &Tuple) -> Option<(u32, bool)> {
+        let of = |zone, reply| self.0.get(&(*t, zone)).copied().filter(|(_, r)| *r == reply);
+        of(zones.0, false).or_else(|| of(zones.1, true))
     }
 }

@@ -62,11 +62,11 @@ fn related(net: &Network, ns: NsIndex, s: &mut State) -> Option<CtInfo> {
 }
 
 fn find(net: &Network, ns: NsIndex, s: &mut State, tuple: &plumb_model::Tuple) -> Option<(u32, bool)> {
-    let (original, _) = zones(&s.packet);
-    if let Some(found) = s.world.conntrack.find(ns, original, tuple) {
+    let zones = zones(&s.packet);
+    if let Some(found) = s.world.conntrack.find(ns, zones, tuple) {
         return Some(found);
     }
-    let (index, reply) = net.ns[ns].conntrack.find(original, tuple)?;
+    let (index, reply) = net.ns[ns].conntrack.find(zones, tuple)?;
     if s.world.conntrack.killed(ns, index) {
         return None;
     }

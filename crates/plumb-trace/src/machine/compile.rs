@@ -90,6 +90,7 @@ impl Netfilter {
             })
             .collect();
         out.devices.sort_by_key(|d| d.index);
+        out.ipsets = super::xt::IpSetIndex::compile(namespace);
         for (number, table) in namespace.rule_tables().enumerate() {
             out.users.add(table);
             out.asks.add(table);

@@ -76,6 +76,12 @@ impl Run<'_> {
             Some(Reading::Connections { earlier, own }) => (*earlier, own.clone()),
             _ => (0, SmallVec::new()),
         };
+        // What was dropped on its way, or closed, is taken off the list (`find_or_evict`).
+        let made = &b.state.world.conntrack.0;
+        let alive = |t: &Tuple| {
+            made.iter().any(|c| c.ns == self.env.ns && c.confirmed && !c.is_killed() && c.original == *t)
+        };
+        known.1.retain(|t| *t == tuple || alive(t));
         if !known.1.contains(&tuple) {
             known.1.push(tuple);
         }

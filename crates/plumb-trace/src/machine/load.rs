@@ -182,7 +182,7 @@ impl Run<'_> {
                 b.regs.store(dreg, &kind);
             }
             MetaKey::Skuid | MetaKey::Skgid => {
-                let Some(owner) = p.owner else { return BREAK };
+                let Some(owner) = p.owner.filter(|o| !o.kernel) else { return BREAK };
                 b.regs.store4(dreg, if key == MetaKey::Skuid { owner.uid } else { owner.gid });
             }
             MetaKey::Pkttype => {

@@ -116,6 +116,7 @@ pub struct Netfilter {
     hooks: compile::Hooks,
     users: conntrack_users::Users,
     asks: conntrack_users::Asks,
+    ipsets: xt::IpSetIndex,
     /// Tables of nftables; those of iptables-legacy are counted after them.
     nft_tables: u32,
 }

@@ -8,7 +8,7 @@ use plumb_model::{Icmp, IpFamily, PolicyAction, Protocol, RouteKind, Tuple};
 use super::{Origin, Transport};
 use crate::event::{Answer, Stop};
 use crate::network::Network;
-use crate::packet::{CtInfo, CtState, Packet, PacketSocket, PacketType, TcpOptions, Tracking, tcp_flags};
+use crate::packet::{CtInfo, CtState, Packet, PacketSocket, PacketType, SocketOwner, TcpOptions, Tracking, tcp_flags};
 use crate::state::NsIndex;
 
 /// A packet that a machine sends because of another.
@@ -121,7 +121,10 @@ pub(super) fn server_reply(
         Transport::Tcp => PacketSocket::Request(i),
         _ => PacketSocket::Of(i),
     });
-    reply.owner = socket.map(|s| crate::packet::SocketOwner { uid: s.uid, gid: s.uid });
+    reply.owner = match transport {
+        Transport::Icmp => Some(SocketOwner::KERNEL),
+        _ => socket.map(|s| SocketOwner { uid: s.uid, gid: s.uid, kernel: false }),
+    };
     if link_local(p.src) {
         oif = oif.or_else(|| device_of_link_local(net, ns, p.dst));
     }
@@ -213,13 +216,14 @@ fn is_reset_case(stop: &Stop) -> bool {
     matches!(stop, Stop::NoListener { .. } | Stop::Rejected { answer: Answer::TcpReset, .. })
 }
 
-/// A made-up packet takes over the connection of the one that it answers (`nf_ct_attach`).
+/// A made-up packet takes over the connection of the one that it answers (`nf_conntrack_attach`). That a packet was not to
+/// be tracked it does not take over.
 fn attach(p: &Packet) -> Tracking {
     match p.tracking {
         Tracking::Entry { entry, info } => {
             Tracking::Entry { entry, info: CtInfo { state: CtState::Related, reply: !info.reply } }
         }
-        other => other,
+        Tracking::Untracked | Tracking::None => Tracking::None,
     }
 }
 
@@ -234,6 +238,8 @@ fn reset(net: &Network, ns: NsIndex, p: &Packet, attached: bool) -> Reply {
     } else {
         // The stack answers in kind (`tcp_v4_send_reset`, `tcp_v6_send_reset`), the rule does not.
         packet.tos = p.tos & 0xfc;
+        // That of IPv6 has no socket (`tcp_v6_send_response`).
+        packet.owner = (p.family == IpFamily::V4).then_some(SocketOwner::KERNEL);
     }
     Reply { ns, packet, oif: None }
 }
@@ -243,6 +249,7 @@ fn icmp_error(net: &Network, ns: NsIndex, kind: u8, code: u8, p: &Packet, attach
     let mut packet = blank(src, p.src, Protocol::icmp(p.family), default_ttl(net, ns, p.family));
     packet.icmp = Some(Icmp { kind, code, id: 0 });
     packet.inner = Some(Tuple { ..p.tuple() });
+    packet.owner = Some(SocketOwner::KERNEL);
     packet.len = p.len.saturating_add(28).min(576);
     packet.tos = if p.family == IpFamily::V4 { (p.tos & 0x1e) | 0xc0 } else { 0 };
     if attached {

@@ -250,7 +250,7 @@ fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
         }
     }
     if let Origin::Process { .. } = flow.origin {
-        p.owner = Some(SocketOwner { uid: flow.uid, gid: flow.gid });
+        p.owner = Some(SocketOwner { uid: flow.uid, gid: flow.gid, kernel: false });
         p.socket = Some(PacketSocket::Client);
     } else {
         p.packet_type = PacketType::Host;

@@ -83,7 +83,7 @@ impl Lookups for Network<'_> {
     }
 
     fn tuple_holder(&self, ns: NsIndex, zone: u16, t: &Tuple) -> Option<u32> {
-        self.ns[ns].conntrack.find(zone, t).map(|(entry, _)| entry)
+        self.ns[ns].conntrack.find((zone, zone), t).map(|(entry, _)| entry)
     }
 
     fn masquerade_source(

@@ -1,4 +1,4 @@
-//! Random rulesets that nft takes, and flows that have a fair chance of meeting them.
+//! Random rulesets that nft, iptables and ipset take, and flows that have a fair chance of meeting them.
 
 mod flows;
 mod matches;
@@ -10,11 +10,10 @@ mod words;
 mod xtables;
 
 use super::case::{Case, Place};
+use super::kind::Kind as Rules;
 use super::rng::Rng;
 use super::ruleset::{Chain, Rule, Ruleset, Table};
 use sets::Named;
-
-pub use xtables::xtables_case;
 
 /// Hook of a base chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +69,18 @@ impl Context<'_> {
     }
 }
 
-/// A case from a seed.
+/// A case of a kind from a seed.
 #[must_use]
-pub fn case(seed: u64) -> Case {
+pub fn case(kind: Rules, seed: u64) -> Case {
+    match kind {
+        Rules::Nft => nft(seed),
+        Rules::IptablesNft => xtables::case(seed, false),
+        Rules::IptablesLegacy => xtables::case(seed, true),
+        Rules::Mixed => xtables::mixed(seed),
+    }
+}
+
+fn nft(seed: u64) -> Case {
     let mut rng = Rng::new(seed);
     let mut rulesets = vec![(Place::Router, ruleset(&mut rng, Place::Router))];
     for place in [Place::Client, Place::Server] {

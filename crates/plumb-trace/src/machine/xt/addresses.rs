@@ -59,8 +59,11 @@ impl Run<'_> {
         match kind() {
             AddrType::Local => asked(LOCAL),
             AddrType::Anycast => asked(ANYCAST),
-            AddrType::Unreachable | AddrType::Blackhole | AddrType::Prohibit => asked(UNREACHABLE),
-            _ => false,
+            // match_lookup_rt6: without a way, or where the route says so.
+            _ => {
+                let query = FibQuery { dst: addr, src: None, mark: 0, iif: None, oif: device, tos: 0 };
+                asked(UNREACHABLE) && self.env.lookups.reject_type(self.env.ns, &query).is_some()
+            }
         }
     }
 

@@ -2,21 +2,24 @@
 
 use std::net::IpAddr;
 
-use plumb_model::Tuple;
+use plumb_model::{Protocol, Tuple};
 use plumb_nft::CtKey;
 use plumb_xtables::matches::{Cluster, Connbytes, ConnbytesOf, Conntrack, CtStates, Helper};
 use plumb_xtables::{AddrMask, Inv, PortRange};
 
 use super::Says;
+use crate::conntrack::Connection;
 use crate::hash::{jhash, scale};
 use crate::machine::branch::Branch;
 use crate::machine::ct::{Carried, Seen};
 use crate::machine::load::octets;
 use crate::machine::solve::Run;
-use crate::packet::CtState;
+use crate::packet::{CtInfo, CtState};
 
 /// `IPS_EXPECTED`
 const EXPECTED: u32 = 1;
+/// `IPS_TEMPLATE`
+const TEMPLATE: u32 = 1 << 11;
 
 impl Run<'_> {
     /// The state as `XT_CONNTRACK_STATE_*` numbers it, the translations apart.
@@ -71,10 +74,18 @@ impl Run<'_> {
         if m.states.is_some_and(|s| !s.holds(|s| s.intersects(state))) {
             return Says::No;
         }
+        let template;
         let (c, info) = match seen {
             Seen::Entry(_, c, info) => (c, info),
-            // A template has no addresses; only its state is ever asked for.
-            Seen::Template | Seen::Nothing | Seen::Untracked => return m.states.is_some().into(),
+            // A connection like any other, but that all in it is zero (`nf_ct_tmpl_alloc`).
+            Seen::Template => {
+                let zero = b.state.packet.family.unspecified();
+                let none =
+                    Tuple { src: zero, dst: zero, protocol: Protocol(0), sport: 0, dport: 0, icmp: None };
+                template = Connection { status: TEMPLATE, ..Connection::new(self.env.ns, none, (0, 0)) };
+                (&template, CtInfo { state: CtState::New, reply: false })
+            }
+            Seen::Nothing | Seen::Untracked => return m.states.is_some().into(),
         };
         if m.reply_direction.is_some_and(|reply| reply != info.reply) {
             return Says::No;

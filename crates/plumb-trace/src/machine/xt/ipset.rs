@@ -4,11 +4,12 @@
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, IpSet, IpSetElement, Mac, Protocol, Read};
+use plumb_model::{IpFamily, IpSet, IpSetElement, Mac, Protocol};
 use plumb_xtables::matches::{Set as SetMatch, SetRef};
 use plumb_xtables::targets::SetTarget;
 
 use super::Says;
+use super::ipset_index::{IpSetIndex, Keys, sets};
 use crate::event::Event;
 use crate::machine::branch::Branch;
 use crate::machine::solve::Run;
@@ -32,6 +33,8 @@ struct Asked<'a> {
     oif: Option<&'a str>,
     /// Whether there is an Ethernet header in front of the packet.
     ethernet: bool,
+    /// Hardware addresses that elements took over: index of the set, element.
+    filled: Vec<(u16, usize, Mac)>,
 }
 
 impl Asked<'_> {
@@ -65,11 +68,8 @@ impl Run<'_> {
     /// `set_match_v1` to `set_match_v4`
     pub(super) fn ipset(&mut self, b: &mut Branch, m: &SetMatch) -> Says {
         let SetRef { index, .. } = m.set.value;
-        let sets = match &self.env.namespace.ipsets {
-            Read::Got(sets) | Read::Torn { value: sets, .. } => sets.as_slice(),
-            Read::Denied { .. } | Read::Absent { .. } => &[],
-        };
-        let Some(at) = sets.iter().position(|s| s.index == index) else {
+        let sets = sets(self.env.namespace);
+        let Some(at) = self.nf.ipsets.number(index) else {
             return Says::Unknown(format!(
                 "ipset with index {index} (xt match \"set\"), which the snapshot does not hold"
             ));
@@ -86,10 +86,21 @@ impl Run<'_> {
                 .iif
                 .and_then(|d| self.env.namespace.link(d))
                 .is_some_and(|l| l.hardware_type == 1),
+            filled: {
+                let here = b.state.world.filled.iter().filter(|(ns, ..)| *ns == self.env.ns);
+                here.map(|(_, set, element, mac)| (*set, *element, *mac)).collect()
+            },
         };
         let changed: Vec<u16> =
             b.state.world.ipsets.iter().filter(|(ns, _)| *ns == self.env.ns).map(|(_, i)| *i).collect();
-        let (set, test) = ask(sets, at, &asked, m.return_nomatch, &changed);
+        let (set, test) = ask(sets, &self.nf.ipsets, at, &asked, m.return_nomatch, &changed);
+        let took = match &test {
+            Test::Yes(e) => takes_over(&sets[set], *e, &asked),
+            _ => None,
+        };
+        if let Some((element, mac)) = took {
+            b.state.world.filled.push((self.env.ns, sets[set].index, element, mac));
+        }
         let counts = m.packets.is_some() || m.bytes.is_some();
         let (found, element) = match test {
             Test::Unknown(what) => return Says::Unknown(what),
@@ -126,8 +137,15 @@ impl Run<'_> {
 }
 
 /// `ip_set_test`: the set that decided, and its answer.
-fn ask(sets: &[IpSet], at: usize, asked: &Asked<'_>, nomatch: bool, changed: &[u16]) -> (usize, Test) {
-    let Some(set) = sets.get(at) else { return (at, Test::No) };
+fn ask(
+    sets: &[IpSet],
+    by: &IpSetIndex,
+    at: usize,
+    asked: &Asked<'_>,
+    nomatch: bool,
+    changed: &[u16],
+) -> (usize, Test) {
+    let Some((set, keys)) = sets.get(at).zip(by.keys(at)) else { return (at, Test::No) };
     let dimensions = set.kind.split_once(':').map_or(1, |(_, keys)| keys.split(',').count());
     let family = IpFamily::of(asked.packet.src);
     if asked.source.len() < dimensions || set.family.is_some_and(|f| f != family) {
@@ -138,16 +156,16 @@ fn ask(sets: &[IpSet], at: usize, asked: &Asked<'_>, nomatch: bool, changed: &[u
     }
     if set.kind == "list:set" {
         for e in &set.elements {
-            let member = e.set.as_ref().and_then(|n| sets.iter().position(|s| s.name == *n));
+            let member = e.set.as_ref().and_then(|n| by.name(n));
             let Some(member) = member.filter(|m| *m != at) else { continue };
-            let answer = ask(sets, member, asked, nomatch, changed);
+            let answer = ask(sets, by, member, asked, nomatch, changed);
             if matches!(answer.1, Test::Yes(_) | Test::Unknown(_)) {
                 return answer;
             }
         }
         return (at, Test::No);
     }
-    let answer = test(set, asked);
+    let answer = test(set, keys, asked);
     // `--return-nomatch`: the exceptions are what matches. Only types with networks have them.
     let answer = match answer {
         Test::Exception(e) if nomatch => Test::Yes(e),
@@ -157,38 +175,57 @@ fn ask(sets: &[IpSet], at: usize, asked: &Asked<'_>, nomatch: bool, changed: &[u
     (at, answer)
 }
 
-fn test(set: &IpSet, asked: &Asked<'_>) -> Test {
+fn test(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
     match set.kind.as_str() {
-        "bitmap:ip" => within(set, asked, |_| true),
+        "bitmap:ip" => within(set, keys, asked, |_, _| true),
         "bitmap:ip,mac" if !asked.ethernet => Test::No,
         // Without a hardware address the element takes over the packet's and matches (`-EAGAIN`).
         "bitmap:ip,mac" => match mac(asked, 1) {
-            Ok(mac) => within(set, asked, |e| e.mac.is_none_or(|m| m == mac)),
-            Err(what) => match within(set, asked, |e| e.mac.is_some()) {
+            Ok(mac) => within(set, keys, asked, |i, e| held(set, i, e, asked).is_none_or(|m| m == mac)),
+            Err(what) => match within(set, keys, asked, |i, e| held(set, i, e, asked).is_some()) {
                 Test::Yes(_) => Test::Unknown(format!("{what}, looked up in ipset {}", set.name)),
-                _ => within(set, asked, |_| true),
+                _ => within(set, keys, asked, |_, _| true),
             },
         },
         "bitmap:port" => {
             // Of TCP and UDP alone (`ip_set_get_ip_port`).
             let port = asked.port(0).filter(|(p, _)| matches!(Protocol(*p), Protocol::TCP | Protocol::UDP));
-            first(set, |e| port.is_some_and(|(_, port)| e.port == Some(port)))
+            port.and_then(|(_, port)| keys.of_port(port).first()).map_or(Test::No, |i| Test::Yes(*i))
         }
-        "hash:ip" | "hash:ip,mark" | "hash:ip,mac" | "hash:ip,port" | "hash:ip,port,ip" => exact(set, asked),
+        "hash:ip" | "hash:ip,mark" | "hash:ip,mac" | "hash:ip,port" | "hash:ip,port,ip" => {
+            exact(set, keys, asked)
+        }
         "hash:mac" if !asked.ethernet => Test::No,
         "hash:mac" => match mac(asked, 0) {
-            Ok(mac) => first(set, |e| e.mac == Some(mac)),
+            Ok(mac) => first(set, keys.others(), |_, e| e.mac == Some(mac)),
             Err(_) if set.elements.is_empty() => Test::No,
             Err(what) => Test::Unknown(format!("{what}, looked up in ipset {}", set.name)),
         },
         "hash:net" | "hash:net,net" | "hash:ip,port,net" | "hash:net,port" | "hash:net,port,net"
-        | "hash:net,iface" => nets(set, asked),
+        | "hash:net,iface" => nets(set, keys, asked),
         kind => Test::Unknown(format!("ipset {} of type {kind} (xt match \"set\")", set.name)),
     }
 }
 
-fn first(set: &IpSet, holds: impl Fn(&IpSetElement) -> bool) -> Test {
-    set.elements.iter().position(holds).map_or(Test::No, Test::Yes)
+/// The hardware address that an element of `bitmap:ip,mac` has by now.
+fn held(set: &IpSet, element: usize, e: &IpSetElement, asked: &Asked<'_>) -> Option<Mac> {
+    let taken =
+        || asked.filled.iter().find(|(s, at, _)| *s == set.index && *at == element).map(|(.., mac)| *mac);
+    e.mac.or_else(taken)
+}
+
+/// The element that matched for want of a hardware address, and the one that it has from now on (`-EAGAIN` in
+/// `ip_set_test`).
+fn takes_over(set: &IpSet, element: usize, asked: &Asked<'_>) -> Option<(usize, Mac)> {
+    let e = set.elements.get(element).filter(|_| set.kind == "bitmap:ip,mac")?;
+    let bare = held(set, element, e, asked).is_none();
+    bare.then(|| mac(asked, 1).ok().map(|mac| (element, mac))).flatten()
+}
+
+/// The first of some elements for which this holds.
+fn first(set: &IpSet, of: &[usize], holds: impl Fn(usize, &IpSetElement) -> bool) -> Test {
+    let found = of.iter().find(|i| set.elements.get(**i).is_some_and(|e| holds(**i, e)));
+    found.map_or(Test::No, |i| Test::Yes(*i))
 }
 
 /// The hardware address of one end of the frame that the packet came in.
@@ -201,7 +238,7 @@ fn mac(asked: &Asked<'_>, dimension: usize) -> Result<Mac, &'static str> {
 }
 
 /// The first `len` bits.
-fn cut(addr: IpAddr, len: u8) -> IpAddr {
+pub(super) fn cut(addr: IpAddr, len: u8) -> IpAddr {
     match addr {
         IpAddr::V4(a) => {
             let mask = u32::MAX.checked_shl(32_u32.saturating_sub(len.into())).unwrap_or(0);
@@ -225,18 +262,18 @@ fn masked(set: &IpSet, addr: IpAddr) -> IpAddr {
 }
 
 /// A bitmap of addresses (`bitmap_ip_kadt`, `bitmap_ipmac_kadt`).
-fn within(set: &IpSet, asked: &Asked<'_>, holds: impl Fn(&IpSetElement) -> bool) -> Test {
+fn within(set: &IpSet, keys: &Keys, asked: &Asked<'_>, holds: impl Fn(usize, &IpSetElement) -> bool) -> Test {
     let addr = asked.address(0);
     if set.addresses.is_some_and(|(from, to)| addr < from || addr > to) {
         return Test::No;
     }
     let addr = masked(set, addr);
-    first(set, |e| e.ip == Some(addr) && holds(e))
+    first(set, &keys.holding(addr), |i, e| e.ip == Some(addr) && holds(i, e))
 }
 
 /// Types whose elements are single values. The second dimension is a port, a mark or a hardware address, the third an
 /// address.
-fn exact(set: &IpSet, asked: &Asked<'_>) -> Test {
+fn exact(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
     let addr = masked(set, asked.address(0));
     // Empty addresses are refused (`hash_ip4_kadt`).
     if set.kind == "hash:ip" && addr.is_unspecified() {
@@ -249,15 +286,16 @@ fn exact(set: &IpSet, asked: &Asked<'_>) -> Test {
     let mark = asked.packet.mark & set.markmask.unwrap_or(u32::MAX);
     let second = asked.address(2);
     let own = if set.kind == "hash:ip,mac" { Some(mac(asked, 1)) } else { None };
+    let near = keys.holding(addr);
     let candidates = |e: &IpSetElement| e.ip == Some(addr);
     match own {
         Some(_) if !asked.ethernet => return Test::No,
-        Some(Err(what)) if set.elements.iter().any(candidates) => {
+        Some(Err(what)) if near.iter().filter_map(|i| set.elements.get(*i)).any(candidates) => {
             return Test::Unknown(format!("{what}, looked up in ipset {}", set.name));
         }
         _ => {}
     }
-    first(set, |e| {
+    first(set, &near, |_, e| {
         candidates(e)
             && match set.kind.as_str() {
                 "hash:ip,mark" => e.mark == Some(mark),
@@ -271,7 +309,7 @@ fn exact(set: &IpSet, asked: &Asked<'_>) -> Test {
 
 /// Types with networks (`mtype_test_cidrs` in ip_set_hash_gen.h): the longest prefix of the first network decides, among
 /// its like that of the second.
-fn nets(set: &IpSet, asked: &Asked<'_>) -> Test {
+fn nets(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
     let port_at = set.kind.split([':', ',']).skip(1).position(|k| k == "port");
     let port = port_at.map(|d| asked.port(d));
     if port == Some(None) {
@@ -287,12 +325,16 @@ fn nets(set: &IpSet, asked: &Asked<'_>) -> Test {
     let lengths = |e: &IpSetElement| {
         Reverse((e.ip.map_or(0, |ip| len(ip, e.cidr)), e.ip2.map_or(0, |ip| len(ip, e.cidr2))))
     };
-    let mut fitting: Vec<(usize, &IpSetElement)> = (0..)
-        .zip(&set.elements)
+    let mut fitting: Vec<(usize, &IpSetElement)> = keys
+        .holding(one)
+        .into_iter()
+        .filter_map(|i| Some((i, set.elements.get(i)?)))
         .filter(|(_, e)| holds(one, e.ip, e.cidr) && holds(two, e.ip2, e.cidr2))
         .filter(|(_, e)| port.is_none() || port == Some(e.protocol.zip(e.port)))
         .collect();
     if set.kind == "hash:net,iface" {
+        // Those of bridge ports are looked up apart (`struct hash_netiface4_elem_hashed`).
+        fitting.retain(|(_, e)| e.flags & IpSetElement::PHYSDEV == 0);
         // Once a network of some device was found, wider ones are not tried (`IP_SET_HASH_WITH_MULTI`).
         let longest = fitting.iter().map(|(_, e)| lengths(e)).min();
         let device = if asked.is_source(1) { asked.iif } else { asked.oif };
@@ -300,7 +342,7 @@ fn nets(set: &IpSet, asked: &Asked<'_>) -> Test {
             let named = e.iface.as_deref().zip(device).is_some_and(|(want, is)| {
                 if e.flags & IpSetElement::WILDCARD != 0 { is.starts_with(want) } else { is == want }
             });
-            Some(lengths(e)) == longest && named && e.flags & IpSetElement::PHYSDEV == 0
+            Some(lengths(e)) == longest && named
         });
     }
     match fitting.into_iter().min_by_key(|(_, e)| lengths(e)) {

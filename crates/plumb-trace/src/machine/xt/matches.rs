@@ -215,6 +215,10 @@ fn owner(b: &Branch, m: &Owner) -> Says {
             && m.gid.is_none_or(|c| c.invert);
         return inverted.into();
     };
+    if owner.kernel {
+        let exists = m.socket_exists.is_none_or(|c| !c.invert);
+        return (exists && m.uid.is_none_or(|c| c.invert) && m.gid.is_none_or(|c| c.invert)).into();
+    }
     if m.socket_exists.is_some_and(|c| c.invert) || !m.uid.is_none_or(|c| c.holds(|r| r.contains(owner.uid)))
     {
         return Says::No;

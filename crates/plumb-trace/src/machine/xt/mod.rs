@@ -3,6 +3,7 @@
 mod addresses;
 mod connection;
 mod ipset;
+mod ipset_index;
 mod matches;
 mod targets;
 
@@ -18,6 +19,7 @@ use super::solve::Run;
 use super::split::remember;
 use crate::event::Event;
 use crate::share::Share;
+pub(super) use ipset_index::IpSetIndex;
 
 /// A match of a rule, as the extension reads it in each family that its table sees.
 #[derive(Clone, Debug)]

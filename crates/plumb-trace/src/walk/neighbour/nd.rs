@@ -25,7 +25,7 @@ impl Walker<'_, '_> {
         packet.nd_target = Some(asker.target);
         packet.ttl = 255;
         packet.len = 72;
-        packet.owner = Some(SocketOwner { uid: 0, gid: 0 });
+        packet.owner = Some(SocketOwner::KERNEL);
         let question =
             self.question(asker, &s.world, packet).with_eth(asker.link.mac, Some(multicast_mac(group)));
         let out = self
@@ -87,7 +87,7 @@ impl Walker<'_, '_> {
         packet.nd_target = Some(asker.target);
         packet.ttl = 255;
         packet.len = 72;
-        packet.owner = Some(SocketOwner { uid: 0, gid: 0 });
+        packet.owner = Some(SocketOwner::KERNEL);
         let answer = self.question(asker, &s.world, packet).with_eth(Some(lladdr), asker.link.mac);
         let out = self.own_hooks(from.ns, from.device, asker.source, answer)?;
         let mut arrivals = Arrivals::new();
