@@ -13,16 +13,18 @@ const BY_WORD: &[(&str, &[&str])] = &[
     ("C06", &["ct state invalid", "--ctstate INVALID", "--state INVALID"]),
 ];
 
-/// Numbers that are made here, each with the id of its finding.
+/// Numbers that reach makes of its own, each with the id of its finding.
 pub(crate) const REFINED: &[(&str, &str)] = &[
     ("A05", "route-astray"),
     ("A06", "route-astray"),
     ("C06", "netfilter-drop"),
+    ("D02", "dns-server-down"),
     ("F06", "netfilter-drop"),
     ("F09", "netfilter-drop"),
     ("F10", "netfilter-drop"),
     ("F11", "netfilter-drop"),
     ("F12", "netfilter-drop"),
+    ("P08", "policy-not-enforced"),
     ("R08", "nat-to-nobody"),
     ("R09", "route-astray"),
     ("S09", "return-route-missing"),
