@@ -2,7 +2,7 @@
 
 use plumb_trace::Network;
 use plumb_trace::event::{Event, NatKind, Stop};
-use plumb_trace::session::ResponseKind;
+use plumb_trace::session::{Reaction, ResponseKind};
 
 use super::Walked;
 use super::failure::decisive;
@@ -36,6 +36,14 @@ pub(crate) fn ruled_out(net: &Network, walked: &Walked) -> Vec<InOrder> {
             && matches!(r.end.stop, Stop::Delivered { .. })
         {
             replies.push(InOrder::Reply { from: name(r.from) });
+        }
+        for through in b.payload.iter().filter(|p| p.reaction == Reaction::Reply) {
+            let start = through.request.state.history.events().into_iter().find_map(|e| match e {
+                Event::Start { ns, .. } => Some(*ns),
+                _ => None,
+            });
+            let length = through.request.state.packet.len.into();
+            replies.extend(start.map(|ns| InOrder::Payload { from: name(ns), length }));
         }
         let response = e.response.iter().flat_map(|r| r.end.state.history.events());
         let events = e.request.state.history.events().into_iter().chain(response);

@@ -38,6 +38,7 @@ fn syn() -> Packet {
         tracking: Tracking::None,
         zone: None,
         owner: None,
+        sizing: plumb_trace::packet::Sizing::default(),
     }
 }
 

@@ -96,7 +96,9 @@ fn all() -> Vec<Finding> {
         F::QueueFull { namespace: ns(), socket: socket(), queue: 129, backlog: 128 },
         F::AnswerFromElsewhere { namespace: ns(), expected: s("10.3.2.1:53"), seen: s("10.9.9.9:53") },
         F::NoSource { namespace: ns(), family: s("IPv6") },
+        F::FrameTooBig { namespace: ns(), device: device(), mtu: 1400, length: 1500 },
         F::TooBig { namespace: ns(), device: device(), mtu: 1400 },
+        F::RouteMissing { namespace: ns(), table: table(), address: address(), packet: Packet::TooBig },
     ]
 }
 
@@ -110,6 +112,7 @@ fn flow(transport: Transport) -> Flow {
         uid: 0,
         gid: 0,
         connections: 1,
+        bytes: None,
     }
 }
 

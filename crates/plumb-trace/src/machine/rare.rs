@@ -57,8 +57,11 @@ impl Run<'_> {
             Expr::Fib { dreg, result, flags } => self.fib(b, offset_of(*dreg), *result, *flags),
             Expr::Notrack => self.notrack(b),
             Expr::Socket { key, dreg, .. } => self.socket(b, *key, offset_of(*dreg)),
-            Expr::Exthdr { dreg, len, flags, op, .. } => {
-                self.extension(b, offset_of(*dreg), *len as usize, *flags, *op)
+            Expr::Exthdr { dreg, kind, offset, len, flags, op } => {
+                self.extension(b, offset_of(*dreg), *kind, *offset as usize, *len as usize, *flags, *op)
+            }
+            Expr::ExthdrWrite { op: 1, kind: 2, sreg, offset: 2, len: 2, .. } => {
+                self.set_mss(b, offset_of(*sreg))
             }
             Expr::ExthdrWrite { op, .. } | Expr::ExthdrReset { op, .. } => {
                 when(*op != 1 || b.state.packet.protocol == Protocol::TCP)
@@ -67,6 +70,7 @@ impl Run<'_> {
                 let dreg = offset_of(*dreg);
                 match key {
                     RtKey::Xfrm => b.regs.store(dreg, &[0]),
+                    RtKey::Tcpmss => self.rt_mss(b, dreg),
                     key => {
                         let len = if *key == RtKey::Nexthop6 { 16 } else { 4 };
                         let what = format!("rt {}", key.word().unwrap_or("key"));

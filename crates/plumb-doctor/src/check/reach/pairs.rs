@@ -65,6 +65,7 @@ impl Asked {
             uid: 0,
             gid: 0,
             connections: 1,
+            bytes: None,
         }
     }
 }

@@ -76,6 +76,7 @@ pub(super) fn syn() -> Packet {
         tracking: crate::packet::Tracking::None,
         zone: None,
         owner: None,
+        sizing: crate::packet::Sizing::default(),
     }
 }
 

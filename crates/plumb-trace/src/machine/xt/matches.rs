@@ -19,6 +19,19 @@ impl Run<'_> {
     pub(super) fn says(&mut self, b: &mut Branch, at: u32, m: &Match) -> Says {
         let p = &b.state.packet;
         let named = || Says::Unknown(format!("xt match \"{}\"", m.name()));
+        // `par->fragoff`
+        let of_transport = matches!(
+            m,
+            Match::Tcp(_)
+                | Match::Udp(_)
+                | Match::Udplite(_)
+                | Match::Multiport(_)
+                | Match::Icmp(_)
+                | Match::Icmp6(_)
+        );
+        if of_transport && p.is_later_fragment() {
+            return Says::No;
+        }
         match m {
             Match::Tcp(t) => {
                 let holds = p.protocol == Protocol::TCP
@@ -107,7 +120,11 @@ impl Run<'_> {
             Match::Hl(m) => m.compare.holds(p.ttl, m.value).into(),
             Match::Tcpmss(m) => {
                 let syn = p.protocol == Protocol::TCP && p.tcp_flags & 2 != 0;
-                if syn { named() } else { (p.protocol == Protocol::TCP && m.0.invert).into() }
+                match p.sizing.mss.filter(|_| syn) {
+                    Some(mss) => m.0.holds(|r| r.contains(mss)).into(),
+                    None if syn => named(),
+                    None => (p.protocol == Protocol::TCP && m.0.invert).into(),
+                }
             }
             Match::Owner(m) => owner(b, m),
             Match::Socket(m) => match self.env.lookups.has_socket(self.env.ns, &p.tuple()) {
@@ -138,6 +155,7 @@ impl Run<'_> {
                 if holds && m.chunks.is_some() { named() } else { holds.into() }
             }
             // The walk's packets have no IPv6 extension headers, unless the header is their protocol.
+            Match::Frag(_) if p.sizing.fragment.is_some() => named(),
             Match::Frag(_) => Says::No,
             Match::Ah6(_) if p.protocol != Protocol(51) => Says::No,
             Match::Connbytes(_) if !matches!(self.seen(b), Seen::Entry(..)) => Says::No,

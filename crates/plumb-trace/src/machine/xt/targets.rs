@@ -96,6 +96,10 @@ impl Run<'_> {
                 }
                 self.rewritten(b)
             }
+            Target::Tcpmss(t) => {
+                self.clamp_mss(b, t);
+                Step::Next
+            }
             Target::Classify(c) => {
                 b.state.packet.priority = c.0;
                 Step::Next
@@ -125,7 +129,6 @@ impl Run<'_> {
             | Target::Audit(_)
             | Target::Trace(_)
             | Target::Checksum(_)
-            | Target::Tcpmss(_)
             | Target::Tcpoptstrip(_)
             | Target::Tee(_)
             | Target::Idletimer(_)

@@ -296,5 +296,6 @@ fn plain(src: IpAddr, dst: IpAddr, protocol: Protocol) -> Packet {
         tracking: Tracking::None,
         zone: None,
         owner: None,
+        sizing: crate::packet::Sizing::default(),
     }
 }

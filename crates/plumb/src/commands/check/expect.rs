@@ -130,8 +130,17 @@ pub(super) fn resolve(lines: &[Line], net: &Network) -> Result<Vec<Expectation>,
                 Protocol::Udp => Transport::Udp,
                 Protocol::Icmp => Transport::Icmp,
             };
-            let flow =
-                Flow { origin, transport, dst, port, source_port: None, uid: 0, gid: 0, connections: 1 };
+            let flow = Flow {
+                origin,
+                transport,
+                dst,
+                port,
+                source_port: None,
+                uid: 0,
+                gid: 0,
+                connections: 1,
+                bytes: None,
+            };
             all.push(Expectation { from, to: line.to.clone(), flow, outcome: line.outcome.outcome() });
         }
     }
