@@ -3,6 +3,7 @@
 mod answer;
 mod attempt;
 mod attempts;
+mod connection;
 mod errno;
 mod exchange;
 mod payload;

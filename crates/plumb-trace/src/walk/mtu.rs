@@ -78,6 +78,11 @@ impl Network<'_> {
         if let Some(p) = learnt.filter(|_| !lock) {
             return Mtu { value: p.mtu.min(most), locked: p.locked };
         }
+        let known = self.namespace(ns).path_mtus.iter();
+        let mut known = known.filter(|p| p.dst == dst && p.oif.is_none_or(|d| d == way.device));
+        if let Some(p) = known.next().filter(|_| !lock) {
+            return Mtu { value: p.mtu.min(most), locked: p.locked };
+        }
         let route = self.metric(ns, way, RTAX_MTU);
         let value = route.unwrap_or_else(|| self.device_mtu(ns, way.device, family));
         Mtu { value: value.min(most), locked: lock }

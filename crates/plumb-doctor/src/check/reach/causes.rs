@@ -305,7 +305,7 @@ fn unintended(id: &str, packet: Packet) -> bool {
         | "listener-missing"
         | "listener-elsewhere"
         | "listener-other-family" => {
-            matches!(packet, Packet::Reply)
+            matches!(packet, Packet::Reply | Packet::PayloadBack | Packet::TooBig)
         }
         _ => true,
     }

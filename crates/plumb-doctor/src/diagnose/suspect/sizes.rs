@@ -1,6 +1,10 @@
 //! Packets that are too large for a link, and errors that should have told their sender.
 
 use plumb_model::{Action, Change};
+use plumb_nft::{
+    BaseChain, BitwiseOp, Bytes, Chain, ChainType, CmpOp, Expr, Family, Hook, MetaKey, PayloadBase, Register,
+    RtKey, Rule, Table, Verdict,
+};
 use plumb_trace::event::{Event, Stop};
 use plumb_trace::state::NsIndex;
 
@@ -15,9 +19,10 @@ pub(super) fn of_payload(case: &Case) -> Vec<Suspect> {
     let failure = case.failure;
     let mut out = stopped(case, failure.stop, failure.packet);
     let Some(Stop::TooBig { ns, device, mtu }) = failure.too_big else { return out };
-    let raised = raised(case, *ns, *device);
+    let mut others = raised(case, *ns, *device);
+    others.extend(clamped(case, *ns));
     for suspect in &mut out {
-        suspect.alternatives.extend(raised.iter().cloned());
+        suspect.alternatives.extend(others.iter().cloned());
         suspect.shown.extend(shown(case, *ns, *device, *mtu));
     }
     out.push(too_big(case, *ns, *device, *mtu));
@@ -84,6 +89,65 @@ fn raised(case: &Case, ns: NsIndex, device: u32) -> Vec<Vec<Change>> {
         out.push(vec![set(case, ns, &name, mtu), set(case, other, &far, mtu)]);
     }
     out
+}
+
+/// Segments that are agreed to be small enough for the narrow link: a rule of the router before it, which needs no errors
+/// to get anywhere. `None` where it does not route what it should clamp, or has such a table already.
+fn clamped(case: &Case, ns: NsIndex) -> Option<Vec<Change>> {
+    const NAME: &str = "clamp-mss";
+    const SYN: u8 = 2;
+    let rulesets = &case.net.namespace(ns).nft;
+    let forwards =
+        case.failure.request_events.iter().any(|e| matches!(e, Event::Enters { ns: n, .. } if *n == ns));
+    if !forwards || rulesets.value()?.table(Family::Inet, NAME).is_some() {
+        return None;
+    }
+    let register = Register(1);
+    let exprs = vec![
+        Expr::Meta { key: MetaKey::L4proto, dreg: register },
+        Expr::Cmp { sreg: register, op: CmpOp::Eq, data: Bytes::from(&[6][..]) },
+        Expr::Payload { dreg: register, base: PayloadBase::Transport, offset: 13, len: 1 },
+        Expr::Bitwise {
+            sreg: register,
+            dreg: register,
+            len: 1,
+            op: BitwiseOp::Bool { mask: Bytes::from(&[SYN][..]), xor: Bytes::from(&[0][..]) },
+        },
+        Expr::Cmp { sreg: register, op: CmpOp::Neq, data: Bytes::from(&[0][..]) },
+        Expr::Rt { key: RtKey::Tcpmss, dreg: register },
+        Expr::Byteorder { sreg: register, dreg: register, hton: true, len: 2, size: 2 },
+        Expr::ExthdrWrite { sreg: register, kind: 2, offset: 2, len: 2, flags: 0, op: 1 },
+    ];
+    let rule = Rule { handle: 0, exprs, userdata: Bytes::default(), compat: None };
+    let base = BaseChain {
+        kind: ChainType::Filter,
+        hook: Hook::Forward,
+        priority: -150,
+        policy: Verdict::Accept,
+        devices: Vec::new(),
+        counters: None,
+    };
+    let chain = Chain {
+        name: "forward".to_owned(),
+        handle: 0,
+        base: Some(base),
+        flags: 1,
+        userdata: Bytes::default(),
+        rules: vec![rule],
+    };
+    let table = Table {
+        family: Family::Inet,
+        name: NAME.to_owned(),
+        handle: 0,
+        flags: 0,
+        userdata: Bytes::default(),
+        chains: vec![chain],
+        sets: Vec::new(),
+        objects: Vec::new(),
+        flowtables: Vec::new(),
+        unknown_attributes: Vec::new(),
+    };
+    Some(vec![case.change(ns, Action::AddTable(table))])
 }
 
 /// A device by which a packet should have left.
