@@ -111,7 +111,7 @@ fn ipv4(p: &Packet, src: Ipv4Addr, dst: Ipv4Addr) -> Header {
     h.hide(4, 2);
     if let Some(f) = p.sizing.fragment {
         let more = if f.more { 0x2000 } else { 0 };
-        h.put(6, &(more | f.offset / 8).to_be_bytes());
+        h.put(6, &(more | (f.offset / 8)).to_be_bytes());
     }
     // Whether the packet may be cut into fragments is the sender's choice.
     match p.sizing.dont_fragment {

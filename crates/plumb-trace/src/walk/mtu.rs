@@ -311,3 +311,78 @@ impl Walker<'_, '_> {
         s.packet.sizing.dont_fragment = Some(fits && !off && !mtu.locked);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::packet::Stream;
+    use crate::session::blank;
+
+    fn datagram(dst: &str, len: u16) -> Packet {
+        let dst: IpAddr = dst.parse().unwrap();
+        let mut p = blank(IpFamily::of(dst).unspecified(), dst, Protocol::UDP, 64);
+        p.len = len;
+        p.sizing.discovers = true;
+        p
+    }
+
+    fn cut(p: &Packet, mtu: u32) -> Vec<(u16, u16, bool, bool)> {
+        let of = |p: &Packet| {
+            let f = p.sizing.fragment.unwrap();
+            (p.len, f.offset, f.more, f.completes)
+        };
+        pieces(p, mtu).iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_datagram_is_cut_at_multiples_of_eight() {
+        // 4000 bytes of payload, as tcpdump shows them: 1500, 1500, 1068; IPv6 1496, 1496, 1160.
+        let v4 = cut(&datagram("10.0.0.1", 4028), 1500);
+        assert_eq!(v4, [(1500, 0, true, false), (1500, 1480, true, false), (1068, 2960, false, true)]);
+        let v6 = cut(&datagram("fd00::1", 4048), 1500);
+        assert_eq!(v6, [(1496, 0, true, false), (1496, 1448, true, false), (1160, 2896, false, true)]);
+    }
+
+    #[test]
+    fn a_piece_is_cut_again_and_only_the_last_completes() {
+        let first = pieces(&datagram("10.0.0.1", 3000), 1500).remove(0);
+        assert_eq!(cut(&first, 1000), [(996, 0, true, false), (524, 976, true, false)]);
+        let last = pieces(&datagram("10.0.0.1", 3000), 1500).pop().unwrap();
+        assert_eq!(cut(&last, 1400).last(), Some(&(40, 2960, false, true)));
+    }
+
+    #[test]
+    fn what_was_put_together_goes_out_no_larger_than_it_came() {
+        let mut last = pieces(&datagram("10.0.0.1", 3000), 1300).pop().unwrap();
+        assert!(put_together(&mut last));
+        assert_eq!((last.len, last.sizing.largest_fragment), (3000, 1300));
+        assert!(matches!(fits(&last, 9000, false), Fits::Cut(1300)));
+    }
+
+    #[test]
+    fn segments_are_full_up_to_what_the_other_end_offers() {
+        let stream = Stream { payload: 1449, peer_mss: 1460, options: 12, most: None };
+        let size = |s: Stream, mtu| {
+            let mut p = datagram("10.0.0.1", 0);
+            s.fill(&mut p, mtu);
+            (p.len, p.sizing.segmented)
+        };
+        assert_eq!(size(stream, 1500), (1500, true));
+        assert_eq!(size(Stream { payload: 1448, ..stream }, 1500), (1500, false));
+        assert_eq!(size(stream, 1300), (1300, true));
+        assert_eq!(size(Stream { peer_mss: 1260, ..stream }, 1500), (1300, true));
+        assert_eq!(size(Stream { most: Some(1076), ..stream }, 1500), (1076, true));
+        assert_eq!(size(Stream { payload: 16, ..stream }, 1500), (68, false));
+    }
+
+    #[test]
+    fn a_link_has_room_for_a_tag() {
+        let mut p = datagram("10.0.0.1", 1404);
+        assert!(!exceeds(&p, 1400));
+        p.len = 1405;
+        assert!(exceeds(&p, 1400));
+        p.sizing.segmented = true;
+        assert!(!exceeds(&p, 1400));
+    }
+}
