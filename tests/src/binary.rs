@@ -87,6 +87,13 @@ impl Plumb {
         if let Some(uid) = flow.uid {
             command.args(["--uid", &uid.to_string()]);
         }
+        if let Some(bytes) = flow.bytes {
+            let word = match flow.protocol {
+                crate::scenario::Protocol::Icmp => bytes.up.to_string(),
+                _ => format!("{}:{}", bytes.up, bytes.down),
+            };
+            command.args(["--bytes", &word]);
+        }
         if let Some(n) = flow.connections {
             command.args(["--connections", &n.to_string()]);
         }

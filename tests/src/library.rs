@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use crate::agent::payload;
 use crate::error::{Failure, Result};
 use crate::scenario::{Cause, Network, Outcome, Scenario};
 use crate::topology;
@@ -47,6 +48,13 @@ fn scenario(file: &Path) -> Result<Scenario> {
         // One that connects may have causes too: what delays it.
         if flow.outcome != Outcome::Connects && flow.causes.is_empty() {
             return refuse(format!("flow to {}: a flow that fails has causes", flow.to));
+        }
+        if flow.bytes.is_some_and(|b| (b.up as usize) < payload::HEADER || b.down == 0) {
+            return refuse(format!(
+                "flow to {}: `bytes` has {} up at least, and one down",
+                flow.to,
+                payload::HEADER
+            ));
         }
         for cause in &flow.causes {
             if let Some(why) = incurable(&scenario, cause) {

@@ -172,6 +172,16 @@ impl fmt::Display for Protocol {
     }
 }
 
+/// A payload (`--bytes UP:DOWN`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bytes {
+    /// From the client, in one piece; the first 12 of them tell the server how much it is to send.
+    pub up: u32,
+    /// From the server, once it has received all of that.
+    pub down: u32,
+}
+
 /// A question, its true answer, and what is to blame.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +203,9 @@ pub struct Flow {
     /// The user the client runs as.
     #[serde(default)]
     pub uid: Option<u32>,
+    /// Payload that the client sends after the handshake, and then receives; of a datagram or an echo its size.
+    #[serde(default)]
+    pub bytes: Option<Bytes>,
     /// What the client sees before the fault.
     #[serde(default = "connects")]
     pub control: Outcome,

@@ -138,6 +138,7 @@ impl<'a> State<'a> {
             attempts: flow.connections.or(flow.attempts).unwrap_or(1),
             hold: flow.connections.is_some(),
             ask_name: flow.answered_by.is_some(),
+            bytes: flow.bytes,
         };
         let attempts = dial(&self.namespace(&flow.from)?, flow.uid, &plan)?;
         Ok(sum_up(&attempts))

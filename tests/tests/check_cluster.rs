@@ -182,6 +182,7 @@ fn an_expectation_that_cannot_be_told() {
             uid: 0,
             gid: 0,
             connections: 1,
+            bytes: None,
         };
         let mut yardstick = Yardstick::of_snapshot(&net, None);
         yardstick.expectations = vec![Expectation {

@@ -126,6 +126,8 @@ pub enum Finding {
     AnswerFromElsewhere { namespace: String, expected: String, seen: String },
     /// No address to send from.
     NoSource { namespace: String, family: String },
+    /// A frame is larger than the device at its other end, or a bridge's port, takes; nobody is told.
+    FrameTooBig { namespace: String, device: String, mtu: u32, length: u32 },
     /// The packet is larger than the device takes.
     TooBig { namespace: String, device: String, mtu: u32 },
 }
@@ -139,6 +141,12 @@ pub enum Packet {
     Reply,
     /// An error on its way back to the client.
     Error,
+    /// Payload from client to server.
+    Payload,
+    /// Payload from server to client.
+    PayloadBack,
+    /// The ICMP error that tells a sender of a smaller MTU (RFC 1191, RFC 8201).
+    TooBig,
     /// An ARP or ND question.
     NeighbourQuestion,
     /// An ARP or ND answer.
@@ -164,6 +172,8 @@ pub enum InOrder {
     Nat { namespace: String, from: String, to: String },
     /// The reply gets back.
     Reply { from: String },
+    /// Payload gets through, in packets of this length at most.
+    Payload { from: String, length: u32 },
 }
 
 /// What is shown in support of a cause.
@@ -185,6 +195,10 @@ pub enum ShownWhat {
     PortSetting,
     /// What a route look-up gives.
     RouteLookup,
+    /// MTU of a device.
+    Mtu,
+    /// Length of the packets that a sender sends, with DF set.
+    PacketLength,
 }
 
 /// What a rule that rejects a packet answers.
@@ -216,6 +230,8 @@ pub enum Unit {
     Packets,
     /// Connections.
     Connections,
+    /// Bytes.
+    Bytes,
 }
 
 /// Something seen in support of a cause.

@@ -35,6 +35,12 @@ pub enum PacketName {
     Reply,
     /// A RST or ICMP error that comes back.
     Error,
+    /// Payload from client to server.
+    Payload,
+    /// Payload from server to client.
+    Answer,
+    /// What tells the sender of a payload that it is there.
+    Acknowledgement,
 }
 
 impl PacketName {
@@ -45,6 +51,9 @@ impl PacketName {
             Self::Request => "request",
             Self::Reply => "reply",
             Self::Error => "error",
+            Self::Payload => "payload",
+            Self::Answer => "answer",
+            Self::Acknowledgement => "acknowledgement",
         }
     }
 }
@@ -242,6 +251,10 @@ impl Hops<'_, '_> {
                 };
                 Some(Told { ns: *ns, kind: "neighbour", step, place })
             }
+            Event::Sized { ns, len, dont_fragment, mss } => {
+                let step = Step::Sized { len: *len, dont_fragment: *dont_fragment == Some(true), mss: *mss };
+                told(*ns, "size", step)
+            }
             Event::Leaves { ns, device } => {
                 let step =
                     Step::Leaves { device: self.net.device_name(*ns, *device), to: self.peer(*ns, *device) };
@@ -303,6 +316,7 @@ fn is_brief(event: &Event) -> bool {
         Event::Neighbour { how, .. } => !matches!(how, NeighbourHow::NotNeeded),
         Event::Nat { from, to, .. } => from != to,
         Event::Start { .. }
+        | Event::Sized { .. }
         | Event::Rule { .. }
         | Event::Leaves { .. }
         | Event::Bridge { .. }

@@ -43,6 +43,18 @@ pub struct FlowReport {
     pub port: Option<u16>,
     /// `tcp`, `udp`, `icmp`
     pub protocol: String,
+    /// Payload, where it was asked about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<BytesReport>,
+}
+
+/// A payload, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BytesReport {
+    /// From client to server.
+    pub up: u32,
+    /// From server to client.
+    pub down: u32,
 }
 
 /// Something seen that supports a cause.
@@ -164,7 +176,7 @@ pub struct RuledOut {
 pub struct Hop {
     /// Namespace.
     pub namespace: String,
-    /// `request`, `reply`, `error`
+    /// `request`, `reply`, `error`; of a payload `payload` (from the client), `answer`, `acknowledgement`
     pub packet: String,
     /// Kind of step: `route`, `rule`, `neighbour`, `device`, `bridge`, `nat`, `socket`, `verdict` …
     pub step: String,

@@ -55,6 +55,14 @@ pub(crate) fn minutes_west() -> Option<i32> {
     (result == 0).then(|| zone[0])
 }
 
+/// What a stream socket has sent or is to send, and has no acknowledgement of (`SIOCOUTQ`).
+pub(crate) fn output_queue(fd: BorrowedFd<'_>) -> io::Result<i32> {
+    let mut bytes: c_int = 0;
+    // SAFETY: the request writes one `int`, to a variable that lives through the call. SIOCOUTQ is TIOCOUTQ.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == 0 { Ok(bytes) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Gives the calling thread, and no other, a network namespace of its own.
 pub(crate) fn unshare_net() -> io::Result<()> {
     // SAFETY: CLONE_NEWNET touches no memory and no file descriptor table; it holds for this thread alone.

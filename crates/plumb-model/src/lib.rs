@@ -45,7 +45,7 @@ pub use redact::{Key, RedactError, Redacted, Replacements};
 pub use resolver::{
     HostsEntry, HostsSource, NameServer, OddLine, ResolvConf, Resolver, ResolverOptions, default_order,
 };
-pub use route::{NextHop, Route, RouteKind};
+pub use route::{NextHop, PathMtu, Route, RouteKind};
 pub use rule::{PolicyAction, PolicyRule, PortRange};
 pub use snapshot::{Host, Snapshot};
 pub use socket::{Socket, SocketState, SocketTimer};

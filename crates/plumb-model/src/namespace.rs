@@ -7,8 +7,8 @@ use plumb_nft::Ruleset;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Conntrack, FdbEntry, Filter, IpSet, LegacyTable, Link, Neighbour, PacketQueue, PolicyRule,
-    Qdisc, Read, RecentList, Resolver, Route, Serving, Socket, Statistics,
+    Address, Conntrack, FdbEntry, Filter, IpSet, LegacyTable, Link, Neighbour, PacketQueue, PathMtu,
+    PolicyRule, Qdisc, Read, RecentList, Resolver, Route, Serving, Socket, Statistics,
 };
 
 /// A namespace's inode number: the same from wherever it is looked at.
@@ -122,6 +122,9 @@ pub struct Namespace {
     pub addresses: Read<Vec<Address>>,
     /// Routes of all tables.
     pub routes: Read<Vec<Route>>,
+    /// MTUs of paths that are smaller than their routes say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path_mtus: Vec<PathMtu>,
     /// Policy rules.
     pub rules: Read<Vec<PolicyRule>>,
     /// Neighbours, proxy entries included.
@@ -182,6 +185,7 @@ impl Namespace {
             links: not_read(),
             addresses: not_read(),
             routes: not_read(),
+            path_mtus: Vec::new(),
             rules: not_read(),
             neighbours: not_read(),
             fdb: not_read(),

@@ -144,6 +144,21 @@ pub struct Route {
     pub unknown_attributes: Vec<(u16, Bytes)>,
 }
 
+/// A smaller MTU that the kernel was told of for one destination: an exception to a route, as `ip route show cache` lists
+/// it (`struct fib_nh_exception`, `struct rt6_exception`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathMtu {
+    /// Destination.
+    pub dst: IpAddr,
+    /// Device that the route leads out by.
+    pub oif: Option<u32>,
+    /// MTU.
+    pub mtu: u32,
+    /// Packets are sent without DF, since it is below `net.ipv4.route.min_pmtu`.
+    #[serde(default)]
+    pub locked: bool,
+}
+
 impl Route {
     /// Table `default`
     pub const TABLE_DEFAULT: u32 = 253;

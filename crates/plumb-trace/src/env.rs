@@ -8,7 +8,7 @@ use plumb_nft::Hook;
 use smallvec::SmallVec;
 
 use crate::event::Unknown;
-use crate::state::NsIndex;
+use crate::state::{NsIndex, World};
 
 /// Kind of an address as a namespace sees it (`RTN_*` of `inet_addr_type`, `ipv6_addr_type` + look-up).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,6 +104,11 @@ pub trait Lookups {
     }
     /// Index of the snapshot's connection that already has this tuple (`nf_nat_used_tuple`).
     fn tuple_holder(&self, ns: NsIndex, zone: u16, tuple: &plumb_model::Tuple) -> Option<u32>;
+    /// MTU of the way to an address, asked for as a packet of this machine would be (`dst_mtu`); by this device where it
+    /// is known already.
+    fn mtu_towards(&self, _ns: NsIndex, _addr: IpAddr, _device: Option<u32>, _world: &World) -> Option<u32> {
+        None
+    }
     /// Address that `masquerade` takes for a packet that leaves by this device.
     fn masquerade_source(
         &self,

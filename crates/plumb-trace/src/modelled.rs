@@ -101,7 +101,7 @@ pub const MATCHES: Part = Part {
         ("ecn", Modelled),
         ("esp", NO_HEADER),
         ("eui64", Modelled),
-        ("frag", Modelled),
+        ("frag", But(("named for a fragment", "分片列为未知"))),
         (
             "hashlimit",
             But((
@@ -118,7 +118,13 @@ pub const MATCHES: Part = Part {
         ("iprange", Modelled),
         ("ipv6header", NO_EXTENSION),
         ("ipvs", Named(("IPVS is not read", "未读取 IPVS"))),
-        ("length", Modelled),
+        (
+            "length",
+            But((
+                "a stream's segments that pass as one count as one segment",
+                "合并通过的多个报文段按一个报文段计",
+            )),
+        ),
         ("limit", Modelled),
         ("mac", Modelled),
         ("mark", Modelled),
@@ -177,13 +183,7 @@ pub const MATCHES: Part = Part {
             )),
         ),
         ("tcp", Modelled),
-        (
-            "tcpmss",
-            But((
-                "named for a SYN: the size that it offers is not part of the walk",
-                "对 SYN 列为未知：推演不携带它所声明的大小",
-            )),
-        ),
+        ("tcpmss", But(("named for a SYN where no payload is asked about", "未询问载荷时，对 SYN 列为未知"))),
         (
             "time",
             But((
@@ -245,10 +245,7 @@ pub const TARGETS: Part = Part {
         ),
         ("SNAT", Modelled),
         ("SYNPROXY", Named(("it answers in the server's place", "它代替服务器应答"))),
-        (
-            "TCPMSS",
-            NoEffect(("the size of segments is not part of a question", "报文段大小不在所询问的范围内")),
-        ),
+        ("TCPMSS", But(("an option that is not there is not added", "报文没有该选项时不会添加"))),
         ("TCPOPTSTRIP", Modelled),
         ("TEE", NoEffect(("the copy is not followed", "不跟踪副本"))),
         ("TOS", Modelled),
@@ -288,8 +285,8 @@ pub const EXPRESSIONS: Part = Part {
         (
             "exthdr",
             But((
-                "SCTP chunks, DCCP options and the values of TCP options are named",
-                "SCTP chunk、DCCP 选项以及 TCP 选项的值列为未知",
+                "SCTP chunks, DCCP options and the values of TCP options are named, but the segment size where a payload is asked about",
+                "SCTP chunk、DCCP 选项以及 TCP 选项的值列为未知，询问载荷时的报文段大小除外",
             )),
         ),
         ("fib", Modelled),

@@ -153,6 +153,69 @@ impl TcpOptions {
     }
 }
 
+/// A piece of a packet that was larger than a link takes (RFC 791, 3.2; RFC 8200, 4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fragment {
+    /// Where in the packet's data it begins, in bytes.
+    pub offset: u16,
+    /// Whether others follow it.
+    pub more: bool,
+    /// Length of the whole packet.
+    pub whole: u16,
+    /// Of the pieces that the walk follows it is the last: with it the packet is whole again.
+    pub completes: bool,
+}
+
+/// A stream's payload that is to be sent, before it is cut into segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stream {
+    /// Bytes of payload.
+    pub payload: u32,
+    /// Maximum segment size that the other end has offered, as it arrived.
+    pub peer_mss: u16,
+    /// Bytes of TCP options in each segment.
+    pub options: u16,
+    /// Largest packet that the sender tries (MTU probing); `None`: what the path takes.
+    pub most: Option<u16>,
+}
+
+impl Stream {
+    /// Makes a packet the first segment of it (`tcp_current_mss`, `tcp_write_xmit`): of full size where there is so much;
+    /// what is more than one goes down the stack together.
+    pub fn fill(self, p: &mut Packet, mtu: u32) {
+        let header = match p.family {
+            IpFamily::V4 => 20,
+            IpFamily::V6 => 40,
+        };
+        let full = (u32::from(self.peer_mss) + header + 20).min(mtu);
+        let full = self.most.map_or(full, |m| full.min(m.into()));
+        let headers = header + 20 + u32::from(self.options);
+        let room = full.saturating_sub(headers).max(1);
+        p.sizing.segmented = self.payload > room;
+        p.len = u16::try_from(headers + self.payload.min(room)).unwrap_or(u16::MAX);
+    }
+}
+
+/// What is known of a packet's size beside its length. All of it is left open for packets of flows that are not asked
+/// about with a payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Sizing {
+    /// Its sender sets DF where the path's MTU is to be found out (`IP_PMTUDISC_WANT`).
+    pub discovers: bool,
+    /// Whether DF is set; `None`: that is not known.
+    pub dont_fragment: Option<bool>,
+    /// Maximum segment size that a SYN or SYN-ACK offers (RFC 9293, 3.7.1); 0: the route will say.
+    pub mss: Option<u16>,
+    /// It stands for several segments that pass stack and links as one (`skb_is_gso`).
+    pub segmented: bool,
+    /// The payload that it is to carry, until its route is known.
+    pub data: Option<Stream>,
+    /// The fragment that it is.
+    pub fragment: Option<Fragment>,
+    /// Largest piece that it was put together from on its way (`IPCB(skb)->frag_max_size`); 0: it never was in pieces.
+    pub largest_fragment: u16,
+}
+
 /// A packet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Packet {
@@ -206,6 +269,8 @@ pub struct Packet {
     pub owner: Option<SocketOwner>,
     /// The socket that it bears here.
     pub socket: Option<PacketSocket>,
+    /// What is known of its size beside its length.
+    pub sizing: Sizing,
 }
 
 impl Packet {
@@ -214,6 +279,18 @@ impl Packet {
         let header: u16 = if self.family == IpFamily::V4 { 20 } else { 40 };
         self.tcp_options = Some((options, options));
         self.len = header + 20 + options.len();
+    }
+
+    /// Removes a TCP option, by its number.
+    pub(crate) fn strip_option(&mut self, kind: u8) {
+        // RFC 9293, 3.7.1
+        const MAXIMUM_SEGMENT_SIZE: u8 = 2;
+        if let Some((_, left)) = &mut self.tcp_options {
+            left.strip(kind);
+        }
+        if kind == MAXIMUM_SEGMENT_SIZE {
+            self.sizing.mss = None;
+        }
     }
 
     /// The tuple that the tracker sees.
@@ -237,6 +314,12 @@ impl Packet {
             (Protocol::ICMPV6, Some(i)) => i.kind < 128,
             _ => false,
         }
+    }
+
+    /// Whether it is a fragment without the transport header.
+    #[must_use]
+    pub fn is_later_fragment(&self) -> bool {
+        self.sizing.fragment.is_some_and(|f| f.offset > 0)
     }
 
     /// Whether it is neighbour discovery (RFC 4861: types 133–137), which the tracker leaves alone.

@@ -129,6 +129,8 @@ pub struct Known {
     pub filled: SmallVec<[(NsIndex, u16, usize, Mac); 1]>,
     /// Dynamic set elements that the walk's packets added: namespace, table, set, key.
     pub dynamic: SmallVec<[(NsIndex, u32, u32, plumb_nft::Bytes); 1]>,
+    /// MTUs of paths that machines learnt from ICMP errors.
+    pub(crate) path_mtus: SmallVec<[crate::walk::PathMtu; 1]>,
     /// What counts or limits packets and connections, as far as the walk's packets changed it.
     pub meters: crate::meter::Meters,
 }

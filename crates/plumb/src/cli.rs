@@ -105,6 +105,7 @@ Examples:
   plumb diagnose host 10.0.2.2 --protocol icmp         an echo from plumb's own namespace
   plumb diagnose pod:default/web-0 pod:default/db-0:5432
   plumb diagnose pod:default/web-0 svc:default/db:sql  through a Service, its port by name
+  plumb diagnose netns:client 10.0.2.2:8080 --bytes 100000:16    does a large payload get through, too?
   plumb diagnose netns:client 10.0.2.2:8080 --probe    and open the real connection
   plumb diagnose netns:client 10.0.2.2:8080 -o json    for a script
   plumb diagnose netns:client 10.0.2.2:8080 -o html > report.html
@@ -128,6 +129,7 @@ const TRACE_EXAMPLES: &str = "\
 Examples:
   plumb trace netns:client 10.0.2.2:8080               every hop, there and back
   plumb trace netns:client 10.0.2.2:8080 --explain     what was looked up at each, and why it went on
+  plumb trace netns:client 10.0.2.2:8080 --bytes 3000  and the payload: its size, each MTU that it meets
   plumb trace host 10.0.2.2 --protocol icmp -o json
 
 Exit status: 0 connects, 1 it does not (or not always), 2 usage or permission, 3 could not tell.";

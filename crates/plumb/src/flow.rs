@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use plumb_doctor::resolve::objects::ObjectPort;
 use plumb_model::{IpFamily, Protocol};
+use plumb_trace::session::Bytes;
 
 use crate::endpoint::{From, ObjectName, To};
 use crate::error::Error;
@@ -35,6 +36,57 @@ pub enum AnswerFormat {
     Html,
 }
 
+/// `UP[:DOWN]` of `--bytes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// What the client sends.
+    pub up: u32,
+    /// What it receives then, where that was said.
+    pub down: Option<u32>,
+}
+
+impl std::str::FromStr for Payload {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let number = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number of bytes"));
+        match s.split_once(':') {
+            Some((up, down)) => Ok(Self { up: number(up)?, down: Some(number(down)?) }),
+            None => Ok(Self { up: number(s)?, down: None }),
+        }
+    }
+}
+
+/// Largest payload of a datagram over IPv4 (RFC 768, RFC 791).
+const MOST_IN_A_DATAGRAM: u32 = 65_507;
+/// Payload of a datagram when nothing is said.
+const DATAGRAM: u32 = 16;
+
+impl Payload {
+    /// What is asked of a protocol.
+    fn of(self, protocol: FlowProtocol) -> Result<Bytes, Error> {
+        let usage = |problem: String, help: &str| Error::Usage { problem, help: help.to_owned() };
+        let bytes = match protocol {
+            FlowProtocol::Icmp if self.down.is_some_and(|d| d != self.up) => {
+                let problem = "an echo brings back what was sent".to_owned();
+                return Err(usage(problem, "write --bytes UP alone"));
+            }
+            FlowProtocol::Icmp => Bytes { up: self.up, down: self.up },
+            FlowProtocol::Udp => Bytes { up: self.up, down: self.down.unwrap_or(DATAGRAM) },
+            FlowProtocol::Tcp | FlowProtocol::Sctp => Bytes { up: self.up, down: self.down.unwrap_or(0) },
+        };
+        if protocol != FlowProtocol::Tcp && bytes.up.max(bytes.down) > MOST_IN_A_DATAGRAM {
+            let problem = format!("one datagram carries {MOST_IN_A_DATAGRAM} bytes at most");
+            return Err(usage(problem, "ask about fewer bytes, or about TCP"));
+        }
+        if protocol == FlowProtocol::Tcp && (bytes.up, bytes.down) == (0, 0) {
+            let problem = "--bytes 0 is no payload".to_owned();
+            return Err(usage(problem, "leave --bytes out to ask about the handshake alone"));
+        }
+        Ok(bytes)
+    }
+}
+
 /// A flow, as it is asked about.
 #[derive(Clone, Debug, Args)]
 pub struct FlowArgs {
@@ -52,9 +104,9 @@ pub struct FlowArgs {
     /// User that the client runs as; the caller otherwise
     #[arg(long, value_name = "UID")]
     pub uid: Option<u32>,
-    /// Payload that the client sends, then receives (not supported yet)
+    /// Payload that the client sends, then receives, in bytes: walks full-size packets, MTUs and what tells of them
     #[arg(long, value_name = "UP[:DOWN]")]
-    pub bytes: Option<String>,
+    pub bytes: Option<Payload>,
     /// Attempts one straight after the other; what counts or limits them is then part of the walk
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub connections: u32,
@@ -101,6 +153,8 @@ pub struct Question {
     pub uid: u32,
     /// Attempts, one after the other.
     pub connections: u32,
+    /// Payload.
+    pub bytes: Option<Bytes>,
 }
 
 /// Where it goes: what this version resolves.
@@ -166,9 +220,7 @@ impl FlowArgs {
         if self.protocol == FlowProtocol::Sctp {
             return Err(not_yet("--protocol sctp"));
         }
-        if self.bytes.is_some() {
-            return Err(not_yet("--bytes"));
-        }
+        let bytes = self.bytes.map(|p| p.of(self.protocol)).transpose()?;
         let echo = self.protocol == FlowProtocol::Icmp;
         let usage =
             |problem: &str, help: &str| Error::Usage { problem: problem.to_owned(), help: help.to_owned() };
@@ -206,6 +258,7 @@ impl FlowArgs {
                 source_port: self.source_port,
                 uid: self.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw()),
                 connections: self.connections,
+                bytes,
             }),
         }
     }
@@ -252,6 +305,11 @@ mod tests {
             matches!(service.to, Destination::Service { port: Some(ObjectPort::Name(n)), .. } if n == "http")
         );
         assert_eq!(ask("10.0.0.1 10.0.0.2:80 --connections 5").unwrap().connections, 5);
+        let bytes = |line: &str| ask(line).unwrap().bytes;
+        assert_eq!(bytes("host 10.0.0.1:80"), None);
+        assert_eq!(bytes("host 10.0.0.1:80 --bytes 100"), Some(Bytes { up: 100, down: 0 }));
+        assert_eq!(bytes("host 10.0.0.1:80 --bytes 0:7"), Some(Bytes { up: 0, down: 7 }));
+        assert_eq!(bytes("host 10.0.0.1:80 --bytes 9 --protocol udp"), Some(Bytes { up: 9, down: 16 }));
         let name = ask("host example.org:80").unwrap();
         assert_eq!(name.to, Destination::Name { name: "example.org".into(), port: Some(80) });
         assert!(ask("host example.org --protocol icmp").is_ok());
@@ -259,10 +317,15 @@ mod tests {
 
     #[test]
     fn what_cannot() {
-        for line in ["host 10.0.0.1:80 --protocol sctp", "host 10.0.0.1:80 --bytes 100"] {
+        for line in ["host 10.0.0.1:80 --protocol sctp"] {
             assert!(ask(line).unwrap_err().contains("not supported yet"), "{line}");
         }
         for line in [
+            "host 10.0.0.1:80 --bytes 1:2:3",
+            "host 10.0.0.1:80 --bytes 1k",
+            "host 10.0.0.1:80 --bytes 0",
+            "host 10.0.0.1:80 --bytes 65508 --protocol udp",
+            "host 10.0.0.1 --bytes 100:200 --protocol icmp",
             "host 10.0.0.1",
             "host fd00::1",
             "host example.org",

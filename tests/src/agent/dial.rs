@@ -16,9 +16,9 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::seconds;
+use super::{payload, seconds};
 use crate::error::{Failure, Result};
-use crate::scenario::{Outcome, Protocol, Stage};
+use crate::scenario::{Bytes, Outcome, Protocol, Stage};
 
 /// How long it waits for the answer to a datagram or an echo.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -41,6 +41,9 @@ pub struct Plan {
     pub hold: bool,
     /// Whether to wait for the server to say who it is (TCP; a datagram's answer says it anyway).
     pub ask_name: bool,
+    /// Payload to send and to receive.
+    #[serde(default)]
+    pub bytes: Option<Bytes>,
 }
 
 /// What one attempt came to.
@@ -82,7 +85,7 @@ fn attempt(plan: &Plan, to: SocketAddr, held: &mut Vec<OwnedFd>) -> Attempt {
     let result = match plan.protocol {
         Protocol::Tcp => stream(plan, to, &mut stage, held),
         Protocol::Udp => datagram(plan, to, &mut stage).map(Some),
-        Protocol::Icmp => echo(to, &mut stage).map(|()| None),
+        Protocol::Icmp => echo(plan, to, &mut stage).map(|()| None),
     };
     let seconds = start.elapsed().as_secs_f64();
     match result {
@@ -119,6 +122,7 @@ fn name(errno: Errno) -> String {
         (Errno::PERM, "EPERM"),
         (Errno::ADDRNOTAVAIL, "EADDRNOTAVAIL"),
         (Errno::NOPROTOOPT, "ENOPROTOOPT"),
+        (Errno::MSGSIZE, "EMSGSIZE"),
     ];
     let found = known.iter().find(|(e, _)| *e == errno);
     found.map_or_else(|| format!("errno {}", errno.raw_os_error()), |(_, n)| (*n).to_owned())
@@ -175,28 +179,67 @@ fn stream(
     } else {
         None
     };
+    if let Some(bytes) = plan.bytes {
+        *stage = Stage::Data;
+        exchange(&socket, bytes, name.is_some(), Instant::now() + seconds(plan.patience))?;
+    }
     if plan.hold {
         held.push(socket);
     }
     Ok(name)
 }
 
+/// Sends a payload in one piece, and waits for the server's greeting, unless it was heard already, and its answer.
+fn exchange(socket: &OwnedFd, bytes: Bytes, greeted: bool, until: Instant) -> rustix::io::Result<()> {
+    let payload = payload::up(bytes);
+    let mut rest = payload.as_slice();
+    while !rest.is_empty() {
+        match send(socket, rest, SendFlags::NOSIGNAL) {
+            Ok(n) => rest = rest.get(n..).unwrap_or_default(),
+            Err(Errno::AGAIN) => wait(socket, PollFlags::OUT, until)?,
+            Err(errno) => return Err(errno),
+        }
+    }
+    let mut buffer = vec![0u8; 1 << 16];
+    let (mut greeted, mut got) = (greeted, 0);
+    while got < bytes.down as usize {
+        wait(socket, PollFlags::IN, until)?;
+        let n = match recv(socket, buffer.as_mut_slice(), RecvFlags::empty()) {
+            Ok((0, _)) => return Err(Errno::CONNRESET),
+            Ok((n, _)) => n,
+            Err(Errno::AGAIN) => continue,
+            Err(errno) => return Err(errno),
+        };
+        let heard = buffer.get(..n).unwrap_or_default();
+        got += match heard.iter().position(|b| *b == b'\n').filter(|_| !greeted) {
+            Some(end) => {
+                greeted = true;
+                n - end - 1
+            }
+            None if greeted => n,
+            None => 0,
+        };
+    }
+    Ok(())
+}
+
 fn datagram(plan: &Plan, to: SocketAddr, stage: &mut Stage) -> rustix::io::Result<String> {
     let socket = open(to, SocketType::DGRAM, plan.source_port)?;
     connect(&socket, &to)?;
-    send(&socket, &[b'u'; 16], SendFlags::empty())?;
+    let datagram = plan.bytes.map_or_else(|| vec![b'u'; 16], payload::up);
+    send(&socket, &datagram, SendFlags::empty())?;
     *stage = Stage::Data;
     wait(&socket, PollFlags::IN, Instant::now() + ANSWER)?;
     answer(&socket)
 }
 
-fn echo(to: SocketAddr, stage: &mut Stage) -> rustix::io::Result<()> {
+fn echo(plan: &Plan, to: SocketAddr, stage: &mut Stage) -> rustix::io::Result<()> {
     let socket = open(to, SocketType::DGRAM, None)?;
     connect(&socket, &to)?;
-    // Type, code, checksum, identifier (both the kernel's to fill in), sequence number, 16 bytes.
-    let mut request = [0u8; 24];
-    request[0] = if to.is_ipv6() { 128 } else { 8 };
-    request[7] = 1;
+    // Type, code, checksum, identifier (both the kernel's to fill in), sequence number, payload.
+    let kind = if to.is_ipv6() { 128 } else { 8 };
+    let mut request = vec![kind, 0, 0, 0, 0, 0, 0, 1];
+    request.resize(8 + plan.bytes.map_or(16, |b| b.up as usize), 0);
     send(&socket, &request, SendFlags::empty())?;
     *stage = Stage::Data;
     wait(&socket, PollFlags::IN, Instant::now() + ANSWER)?;
@@ -204,7 +247,7 @@ fn echo(to: SocketAddr, stage: &mut Stage) -> rustix::io::Result<()> {
 }
 
 fn answer(socket: &OwnedFd) -> rustix::io::Result<String> {
-    let mut buffer = [0u8; 256];
+    let mut buffer = vec![0u8; 1 << 16];
     let (got, _) = recv(socket, &mut buffer[..], RecvFlags::empty())?;
     let said = buffer.get(..got).unwrap_or_default();
     match plumb_lab::server::Answer::find(said) {

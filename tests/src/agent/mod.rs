@@ -5,6 +5,7 @@
 //! server or client that its second and third argument describe. So the tests need no other program.
 
 pub mod dial;
+pub mod payload;
 pub mod serve;
 
 use std::io::{BufRead, BufReader};

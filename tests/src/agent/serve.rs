@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
+use super::payload;
 use crate::error::{Failure, Result};
 use crate::scenario::{Protocol, Server};
 
@@ -76,17 +77,31 @@ fn accept(listener: &TcpListener, id: &str) {
 /// Says its id and waits for the client to close. A client that goes away is no concern of the server's.
 fn talk(mut client: TcpStream, id: &str) {
     if writeln!(client, "{id}").is_ok() {
-        let mut rest = [0u8; 512];
-        while client.read(&mut rest).is_ok_and(|n| n > 0) {}
+        let mut rest = vec![0u8; 1 << 16];
+        let (mut head, mut got) = (Vec::new(), 0);
+        while let Ok(n @ 1..) = client.read(&mut rest) {
+            got += n;
+            head.extend(rest.iter().take(n.min(payload::HEADER.saturating_sub(head.len()))));
+            let asked = payload::asked(&head);
+            if let Some(asked) = asked.filter(|a| a.up as usize == got)
+                && client.write_all(&payload::down(asked.down, id)).is_err()
+            {
+                return;
+            }
+        }
     }
 }
 
 fn echo(socket: &UdpSocket, id: &str) {
-    let mut datagram = [0u8; 2048];
+    let mut datagram = vec![0u8; 1 << 16];
     loop {
         // An error here is an ICMP error for an earlier answer: nothing to this client.
-        if let Ok((_, peer)) = socket.recv_from(&mut datagram) {
-            socket.send_to(id.as_bytes(), peer).ok();
+        if let Ok((n, peer)) = socket.recv_from(&mut datagram) {
+            let answer = match datagram.get(..n).and_then(payload::asked) {
+                Some(asked) => payload::down(asked.down, id),
+                None => id.as_bytes().to_vec(),
+            };
+            socket.send_to(&answer, peer).ok();
         }
     }
 }

@@ -216,6 +216,7 @@ fn walks() -> Result<()> {
         uid: 0,
         gid: 0,
         connections: 1,
+        bytes: None,
     };
     for (what, transport, port) in [("TCP", Transport::Tcp, 80), ("UDP", Transport::Udp, 53)] {
         for record in [false, true] {

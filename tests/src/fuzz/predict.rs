@@ -54,6 +54,7 @@ pub(super) fn predict(
         uid: 0,
         gid: 0,
         connections: 1,
+        bytes: None,
     };
     // Its source address was chosen when the socket was connected: it is chosen anew for another socket.
     let mut world = world.clone();

@@ -121,7 +121,7 @@ fn next_cause(model: &Snapshot, q: &Question) -> Option<Found> {
 /// Whether a branch fails, or connects late in an attempt that connects.
 pub(super) fn needs_cause(a: &Attempt, b: &plumb_trace::session::AttemptBranch) -> bool {
     if a.outcome == Outcome::Connects {
-        return b.outcome == Outcome::Connects && b.packets.len() > 1;
+        return b.outcome == Outcome::Connects && b.is_late();
     }
     b.outcome != Outcome::Connects
 }
@@ -167,7 +167,7 @@ fn connecting(a: &Attempt) -> Share {
 
 /// Share of the attempts that connect late.
 fn late(a: &Attempt) -> Share {
-    a.branches.iter().filter(|b| b.outcome == Outcome::Connects && b.packets.len() > 1).map(|b| b.share).sum()
+    a.branches.iter().filter(|b| b.outcome == Outcome::Connects && b.is_late()).map(|b| b.share).sum()
 }
 
 /// Drops causes without which the flow connects all the same, or is left with the very failure that nothing cures.
@@ -224,7 +224,7 @@ fn shares(snapshot: &Snapshot, q: &Question, found: &[Found]) -> Vec<(Share, Opt
             let mean = a
                 .branches
                 .iter()
-                .filter(|b| b.outcome == Outcome::Connects && b.packets.len() > 1)
+                .filter(|b| b.outcome == Outcome::Connects && b.is_late())
                 .map(|b| b.seconds * b.share.as_f64())
                 .sum::<f64>();
             if delayed.is_zero() {

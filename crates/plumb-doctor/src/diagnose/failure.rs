@@ -1,7 +1,7 @@
 //! A failing branch, taken apart: which packet ended where, and everything that happened to it on the way.
 
 use plumb_trace::event::{Event, Stop};
-use plumb_trace::session::{AttemptBranch, Exchange, Outcome, ResponseKind};
+use plumb_trace::session::{AttemptBranch, Exchange, Outcome, Part, Reaction, Response, ResponseKind};
 use plumb_trace::state::State;
 
 use crate::finding::Packet;
@@ -20,11 +20,18 @@ pub(crate) struct Failure<'a> {
     pub(crate) request_events: Vec<&'a Event>,
     /// The request where it ended.
     pub(crate) request: &'a State,
+    /// What of the attempt failed.
+    pub(crate) part: Part,
+    /// Why the packet ended whose sender was to be told of a smaller MTU.
+    pub(crate) too_big: Option<&'a Stop>,
 }
 
 /// The packet that shows how a branch ends: of those that ended like the last one the first, since later ones follow
 /// decisions that were made for it and do not show them again.
 pub(crate) fn decisive(b: &AttemptBranch) -> Option<&Exchange> {
+    if b.outcome != Outcome::Connects && !b.payload.is_empty() {
+        return b.payload.last();
+    }
     let last = b.packets.last()?;
     let end = |e: &Exchange| match &e.response {
         Some(r) => (e.request.stop.clone(), Some((r.kind, r.end.stop.clone()))),
@@ -34,11 +41,43 @@ pub(crate) fn decisive(b: &AttemptBranch) -> Option<&Exchange> {
     b.packets.iter().find(|e| end(e) == wanted)
 }
 
+/// Whether two packets ended alike, with what came back for them.
+pub(crate) fn alike(a: &Exchange, b: &Exchange) -> bool {
+    let length = |e: &Exchange| e.request.state.packet.len;
+    let back = |e: &Exchange| e.response.as_ref().map(|r| (r.kind, r.end.stop.clone()));
+    a.part == b.part && length(a) == length(b) && a.request.stop == b.request.stop && back(a) == back(b)
+}
+
 impl<'a> Failure<'a> {
     /// The failure of one packet of the client.
     pub(crate) fn of_exchange(e: &'a Exchange) -> Self {
         let request_events = e.request.state.history.events();
+        let part = e.part;
+        let told = |r: &Response| matches!(r.end.stop, Stop::Delivered { .. } | Stop::LeavesSnapshot { .. });
         match &e.response {
+            // The acknowledgement of a payload.
+            Some(r) if part != Part::Opening && r.kind == ResponseKind::Reply => Self {
+                stop: &r.end.stop,
+                packet: if part == Part::Up { Packet::Reply } else { Packet::Request },
+                state: &r.end.state,
+                events: r.end.state.history.events(),
+                request_events,
+                request: &e.request.state,
+                part,
+                too_big: None,
+            },
+            Some(r) if matches!(e.request.stop, Stop::TooBig { .. }) && part != Part::Opening && !told(r) => {
+                Self {
+                    stop: &r.end.stop,
+                    packet: Packet::TooBig,
+                    state: &r.end.state,
+                    events: r.end.state.history.events(),
+                    request_events,
+                    request: &e.request.state,
+                    part,
+                    too_big: Some(&e.request.stop),
+                }
+            }
             Some(r) if r.kind == ResponseKind::Reply => Self {
                 stop: &r.end.stop,
                 packet: Packet::Reply,
@@ -46,21 +85,33 @@ impl<'a> Failure<'a> {
                 events: r.end.state.history.events(),
                 request_events,
                 request: &e.request.state,
+                part,
+                too_big: None,
             },
             _ => Self {
                 stop: &e.request.stop,
-                packet: Packet::Request,
+                packet: match part {
+                    Part::Opening => Packet::Request,
+                    Part::Up => Packet::Payload,
+                    Part::Down => Packet::PayloadBack,
+                },
                 state: &e.request.state,
                 events: request_events.clone(),
                 request_events,
                 request: &e.request.state,
+                part,
+                too_big: None,
             },
         }
     }
 
     /// The packet that decided a branch; where it only came late, the first that was lost.
     pub(crate) fn of_branch(b: &'a AttemptBranch) -> Option<Self> {
-        let e = if b.outcome == Outcome::Connects { b.packets.first() } else { decisive(b) }?;
+        let late = match b.packets.len() {
+            0 | 1 => b.payload.iter().find(|e| e.reaction != Reaction::Reply),
+            _ => b.packets.first(),
+        };
+        let e = if b.outcome == Outcome::Connects { late } else { decisive(b) }?;
         Some(Self::of_exchange(e))
     }
 
@@ -71,7 +122,14 @@ impl<'a> Failure<'a> {
 
     /// How far the flow got: replies further than requests, then by steps over links and hooks.
     pub(crate) fn progress(&self) -> (u8, usize) {
-        let phase = u8::from(self.packet == Packet::Reply);
+        let part = match self.part {
+            Part::Opening => 0,
+            Part::Up => 2,
+            Part::Down => 4,
+        };
+        let back =
+            self.packet == Packet::Reply && self.part == Part::Opening || self.packet == Packet::TooBig;
+        let phase = part + u8::from(back);
         let steps = self
             .events
             .iter()
@@ -94,7 +152,8 @@ impl<'a> Failure<'a> {
 
     /// Every step of request and reply, in order.
     pub(crate) fn all_events(&self) -> impl Iterator<Item = &'a Event> + '_ {
-        let reply = if self.packet == Packet::Reply { &self.events[..] } else { &[] };
+        let reply =
+            if matches!(self.packet, Packet::Reply | Packet::TooBig) { &self.events[..] } else { &[] };
         self.request_events.iter().chain(reply).copied()
     }
 }

@@ -14,7 +14,7 @@ mod suspect;
 mod verdict;
 
 use plumb_model::Snapshot;
-use plumb_trace::session::{Attempt, AttemptBranch, Flow, Outcome, attempt};
+use plumb_trace::session::{Attempt, AttemptBranch, Exchange, Flow, Outcome, Part, attempt};
 use plumb_trace::{Network, Walker};
 
 pub(crate) use cure::{Diagnosed, commands, with};
@@ -22,7 +22,7 @@ pub use probe::{ProbeSeen, with_probe};
 
 use crate::hops::{self, Level, Telling};
 use crate::messages::{self, Lang};
-use crate::report::{FlowReport, PathReport, Report};
+use crate::report::{BytesReport, FlowReport, PathReport, Report};
 
 /// A question, resolved against a snapshot.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ pub(crate) fn failure_key_among(a: &Attempt, counts: impl Fn(&AttemptBranch) -> 
 /// Whether something unknown let the attempt through where it does not end in silence: then it cannot be told how it ends.
 pub(crate) fn is_open(a: &Attempt) -> bool {
     let ends_otherwise = a.branches.iter().filter(|b| b.outcome != Outcome::TimesOut);
-    ends_otherwise.filter_map(|b| b.packets.last()).any(|e| !verdict::met(e).is_empty())
+    ends_otherwise.filter_map(|b| b.last()).any(|e| !verdict::met(e).is_empty())
 }
 
 /// What is said of a walk.
@@ -158,6 +158,7 @@ fn flow_report(q: &Question, a: &Attempt) -> FlowReport {
             Transport::Icmp => "icmp",
         }
         .to_owned(),
+        bytes: q.flow.bytes.map(|b| BytesReport { up: b.up, down: b.down }),
     }
 }
 
@@ -167,20 +168,41 @@ pub fn paths(net: &Network, a: &Attempt, telling: Telling<'_>) -> Vec<PathReport
     a.branches
         .iter()
         .map(|b| {
-            let mut hops = Vec::new();
-            if let Some(last) = failure::decisive(b) {
-                hops.extend(hops::hops(net, &last.request, hops::PacketName::Request, telling));
-                if let Some(r) = &last.response {
-                    let name = match r.kind {
-                        plumb_trace::session::ResponseKind::Reply => hops::PacketName::Reply,
-                        _ => hops::PacketName::Error,
-                    };
-                    hops.extend(hops::hops(net, &r.end, name, telling));
-                }
-            }
+            let opening = if b.payload.is_empty() { failure::decisive(b) } else { b.packets.last() };
+            let payload = b.payload.iter().enumerate().filter(|(i, e)| {
+                // Retransmissions that fare like the one before are not told again.
+                i.checked_sub(1)
+                    .and_then(|i| b.payload.get(i))
+                    .is_none_or(|before| !failure::alike(before, e))
+            });
+            let hops = opening
+                .into_iter()
+                .chain(payload.map(|(_, e)| e))
+                .flat_map(|e| exchange_hops(net, e, telling))
+                .collect();
             PathReport { share: b.share.rounded(), outcome: outcome_name(b.outcome), hops }
         })
         .collect()
+}
+
+fn exchange_hops(net: &Network, e: &Exchange, telling: Telling<'_>) -> Vec<crate::report::Hop> {
+    use hops::PacketName as Name;
+    use plumb_trace::session::ResponseKind;
+    let name = match e.part {
+        Part::Opening => Name::Request,
+        Part::Up => Name::Payload,
+        Part::Down => Name::Answer,
+    };
+    let mut out = hops::hops(net, &e.request, name, telling);
+    if let Some(r) = &e.response {
+        let name = match (r.kind, e.part) {
+            (ResponseKind::Reply, Part::Opening) => Name::Reply,
+            (ResponseKind::Reply, _) => Name::Acknowledgement,
+            _ => Name::Error,
+        };
+        out.extend(hops::hops(net, &r.end, name, telling));
+    }
+    out
 }
 
 fn outcome_name(o: Outcome) -> String {

@@ -43,7 +43,7 @@ pub(crate) fn verdict(net: &Network, q: &Question, walked: &Walked) -> Verdict {
         .branches
         .iter()
         .filter(|b| b.outcome != Outcome::TimesOut)
-        .flat_map(|b| b.packets.last().map(met).unwrap_or_default())
+        .flat_map(|b| b.last().map(met).unwrap_or_default())
         .collect();
     open.sort_unstable();
     open.dedup();
@@ -59,7 +59,7 @@ pub(crate) fn verdict(net: &Network, q: &Question, walked: &Walked) -> Verdict {
     let (mut assumptions, mut stuck) = (Vec::new(), false);
     for b in a.branches.iter().filter(|b| b.outcome == Outcome::Unknown) {
         stuck = true;
-        let Some(last) = b.packets.last() else { continue };
+        let Some(last) = b.last() else { continue };
         let stop = last.response.as_ref().map_or(&last.request.stop, |r| &r.end.stop);
         match innermost(stop) {
             Stop::LeavesSnapshot { ns, device } => {

@@ -116,6 +116,10 @@ fn of(names: &mut Names, stop: &Stop, family: IpFamily, at: NsIndex) -> (NsIndex
             let routes = routes.iter().map(|r| route_words(names, *r)).collect();
             (*ns, End::Loop { routes }, place::namespace(net, *ns))
         }
+        Stop::FrameTooBig { ns, device, mtu, .. } => {
+            let said = End::FrameTooBig { device: device_name(*ns, *device), mtu: *mtu };
+            (*ns, said, place::device(net, *ns, *device, "mtu", &mtu.to_string()))
+        }
         Stop::TooBig { ns, device, mtu } => {
             let said = End::TooBig { device: device_name(*ns, *device), mtu: *mtu };
             (*ns, said, place::device(net, *ns, *device, "mtu", &mtu.to_string()))

@@ -40,6 +40,7 @@ fn syn() -> Packet {
         zone: None,
         owner: None,
         socket: None,
+        sizing: plumb_trace::packet::Sizing::default(),
     }
 }
 

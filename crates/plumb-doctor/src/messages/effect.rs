@@ -37,6 +37,10 @@ pub enum Ending {
     NeighbourFails,
     /// They fail; how depends on what lies behind.
     Fails,
+    /// They connect, and get no further once their packets are of full size.
+    Stalls,
+    /// The first one of that size is lost, and the client is told that it is too long.
+    FailsTooLong,
     /// The translation is not undone, so that the client does not know the answer.
     StrangeAnswer,
 }
@@ -48,11 +52,17 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
     let neighbour = if transport == Transport::Tcp { Ending::NeighbourFails } else { Ending::Silence };
     let by_packet = |packet: Packet| match packet {
         Packet::NeighbourQuestion | Packet::NeighbourAnswer => neighbour,
+        Packet::Payload | Packet::PayloadBack | Packet::TooBig if transport == Transport::Tcp => {
+            Ending::Stalls
+        }
         Packet::Request | Packet::Reply | Packet::Error => Ending::Silence,
+        Packet::Payload | Packet::PayloadBack | Packet::TooBig => Ending::Silence,
     };
     match finding {
         F::RuleDrops { packet, .. } | F::PolicyDrops { packet, .. } => by_packet(*packet),
-        F::RuleRejects { packet: Packet::Reply, .. } => Ending::Silence,
+        F::RuleRejects { packet: Packet::Reply | Packet::PayloadBack | Packet::TooBig, .. } => {
+            Ending::Silence
+        }
         F::RuleRejects { answer, .. } if answer.refuses() => Ending::Refused,
         F::RuleRejects { .. } => Ending::ErrorAtOnce,
         F::NatToDeadPort { .. }
@@ -71,6 +81,13 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::RouteDiscards { packet: Packet::Request, .. }
         | F::LinkDown { .. }
         | F::NotInBridge { .. } => Ending::Fails,
+        F::RouteMissing { packet, .. }
+        | F::RouteDiscards { packet, .. }
+        | F::PolicyRuleDiscards { packet, .. }
+            if *packet == Packet::TooBig =>
+        {
+            by_packet(*packet)
+        }
         F::RouteMissing { .. } | F::RouteDiscards { .. } | F::PolicyRuleDiscards { .. } => Ending::Silence,
         F::NoNeighbourAnswer { .. }
         | F::NeighbourMissing { .. }
@@ -97,8 +114,10 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::PortNoHairpin { .. }
         | F::FdbWrong { .. }
         | F::QueueFull { .. }
-        | F::HandedOver { .. }
-        | F::TooBig { .. } => Ending::Silence,
+        | F::HandedOver { .. } => Ending::Silence,
+        F::FrameTooBig { .. } => by_packet(Packet::Payload),
+        F::TooBig { .. } if transport == Transport::Tcp => Ending::Stalls,
+        F::TooBig { .. } => Ending::FailsTooLong,
     }
 }
 
@@ -158,6 +177,7 @@ impl Finding {
             | F::HandedOver { namespace, .. }
             | F::AnswerFromElsewhere { namespace, .. }
             | F::NoSource { namespace, .. }
+            | F::FrameTooBig { namespace, .. }
             | F::TooBig { namespace, .. } => namespace,
         }
     }

@@ -16,6 +16,9 @@ pub(super) fn packet(packet: Packet) -> &'static str {
         Packet::Request => "request",
         Packet::Reply => "reply",
         Packet::Error => "ICMP error",
+        Packet::Payload => "payload",
+        Packet::PayloadBack => "payload of the answer",
+        Packet::TooBig => "ICMP error that tells the sender of a smaller MTU",
         Packet::NeighbourQuestion => "ARP or ND question",
         Packet::NeighbourAnswer => "ARP or ND answer",
     }
@@ -238,6 +241,9 @@ pub(super) fn summary(finding: &Finding) -> String {
             )
         }
         F::NoSource { namespace, family } => format!("{namespace} has no {family} address to send from"),
+        F::FrameTooBig { namespace, device, mtu, length } => format!(
+            "{device} of {namespace} takes packets of up to {mtu} bytes, is sent one of {length}, and drops it without a word"
+        ),
         F::TooBig { namespace, device, mtu } => {
             format!("the packet is larger than {device} of {namespace} takes (MTU {mtu})")
         }
@@ -258,6 +264,10 @@ pub(super) fn effect(traffic: &Traffic, namespace: &str, ending: Ending) -> Stri
         (Ending::ErrorAtOnce, _) => "fail at once with an ICMP error",
         (Ending::FailsLocally, _) => "fail before a packet leaves",
         (Ending::NeighbourFails, _) => "fail after about 3 s with \"no route to host\"",
+        (Ending::Stalls, _) => "connect, and stall as soon as they send packets of full size",
+        (Ending::FailsTooLong, _) => {
+            "are lost where they are too long for a link on the way (\"message too long\")"
+        }
         (Ending::Fails, _) => "fail",
         (Ending::StrangeAnswer, _) => {
             "get an answer from an address that the client does not expect, and fail"
@@ -289,6 +299,9 @@ pub(super) fn in_order(found: &InOrder) -> (String, String) {
         InOrder::Nat { namespace, from, to } => {
             (format!("NAT in {namespace}"), format!("{from} becomes {to}, which is reached"))
         }
+        InOrder::Payload { from, length } => {
+            (format!("the payload of {from}"), format!("it gets through, in packets of up to {length} bytes"))
+        }
         InOrder::Reply { from } => {
             ("the reply".to_owned(), format!("from {from} it gets back to the client"))
         }
@@ -309,5 +322,7 @@ pub(super) fn shown(what: ShownWhat) -> &'static str {
         ShownWhat::Neighbour => "hardware address of the neighbour",
         ShownWhat::PortSetting => "setting of the bridge port",
         ShownWhat::RouteLookup => "what the route look-up gives",
+        ShownWhat::Mtu => "MTU of the device",
+        ShownWhat::PacketLength => "length of a full packet of the sender",
     }
 }

@@ -71,6 +71,9 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("F01", "netfilter-reject"),
     ("F02", "netfilter-policy"),
     ("F08", "netfilter-drop"),
+    ("F13", "netfilter-drop"),
+    ("F13", "netfilter-policy"),
+    ("F13", "netfilter-reject"),
     ("F16", "nat-dead-port"),
     ("H-04", "ipv6-disabled"),
     ("K01", "accept-queue-full"),
@@ -82,6 +85,8 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("L06", "bridge-port-isolated"),
     ("L07", "bridge-port-no-flood"),
     ("L08", "bridge-port-no-hairpin"),
+    ("M01", "packet-too-big"),
+    ("M01", "return-route-missing"),
     ("M02", "packet-too-big"),
     ("N02", "neighbour-wrong"),
     ("N04", "neighbour-missing"),
@@ -131,6 +136,10 @@ fn kind(finding: &Finding) -> (&'static str, Option<&'static str>) {
         F::RuleDrops { packet: Packet::NeighbourQuestion | Packet::NeighbourAnswer, .. } => {
             ("netfilter-drop", Some("N06"))
         }
+        F::RuleDrops { packet: Packet::TooBig, .. } => ("netfilter-drop", Some("F13")),
+        F::PolicyDrops { packet: Packet::TooBig, .. } => ("netfilter-policy", Some("F13")),
+        F::RuleRejects { packet: Packet::TooBig, .. } => ("netfilter-reject", Some("F13")),
+        F::RouteMissing { packet: Packet::TooBig, .. } => ("return-route-missing", Some("M01")),
         F::RuleDrops { mark_set_in: Some(_), .. } => ("netfilter-drop", Some("F08")),
         F::RuleDrops { .. } => ("netfilter-drop", Some("F01")),
         F::PolicyDrops { .. } => ("netfilter-policy", Some("F02")),
@@ -192,7 +201,8 @@ fn kind(finding: &Finding) -> (&'static str, Option<&'static str>) {
         F::HandedOver { .. } => ("tproxy-route-leads-on", None),
         F::AnswerFromElsewhere { .. } => ("answer-from-elsewhere", None),
         F::NoSource { .. } => ("no-source-address", None),
-        F::TooBig { .. } => ("packet-too-big", Some("M02")),
+        F::FrameTooBig { .. } => ("packet-too-big", Some("M02")),
+        F::TooBig { .. } => ("packet-too-big", Some("M01")),
     }
 }
 

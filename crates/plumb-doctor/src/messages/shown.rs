@@ -20,6 +20,8 @@ pub fn unit(lang: Lang, unit: Unit) -> &'static str {
     match (lang, unit) {
         (Lang::En, Unit::Packets) => "packets",
         (Lang::En, Unit::Connections) => "connections",
+        (Lang::En, Unit::Bytes) => "bytes",
+        (Lang::Zh, Unit::Bytes) => "字节",
         (Lang::Zh, Unit::Packets) => "个报文",
         (Lang::Zh, Unit::Connections) => "个连接",
     }

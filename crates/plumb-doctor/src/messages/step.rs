@@ -14,6 +14,8 @@ pub enum Step {
     Source { address: String },
     /// A route was found.
     Route { purpose: RouteUse, route: String, table: String, rule_pref: Option<u32> },
+    /// The sender decided how large its packet is.
+    Sized { len: u16, dont_fragment: bool, mss: Option<u16> },
     /// A base chain is entered.
     Chain { chain: String, hook: String, rules: usize },
     /// A rule matched.
@@ -69,6 +71,7 @@ pub enum End {
     PortClosed { port: String, why: PortRefusal },
     Loop { routes: Vec<String> },
     TooBig { device: String, mtu: u32 },
+    FrameTooBig { device: String, mtu: u32 },
     NoListener { socket: String, near: Vec<String> },
     QueueFull { socket: String },
     HandedOver { socket: String, device: String },

@@ -100,7 +100,9 @@ fn all() -> Vec<Finding> {
         F::HandedOver { namespace: ns(), socket: socket(), mark: 1, device: device() },
         F::AnswerFromElsewhere { namespace: ns(), expected: s("10.3.2.1:53"), seen: s("10.9.9.9:53") },
         F::NoSource { namespace: ns(), family: s("IPv6") },
+        F::FrameTooBig { namespace: ns(), device: device(), mtu: 1400, length: 1500 },
         F::TooBig { namespace: ns(), device: device(), mtu: 1400 },
+        F::RouteMissing { namespace: ns(), table: table(), address: address(), packet: Packet::TooBig },
     ]
 }
 
@@ -114,6 +116,7 @@ fn flow(transport: Transport) -> Flow {
         uid: 0,
         gid: 0,
         connections: 1,
+        bytes: None,
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) fn packet(packet: Packet) -> &'static str {
         Packet::Request => "请求报文",
         Packet::Reply => "应答报文",
         Packet::Error => "ICMP 差错报文",
+        Packet::Payload => "数据报文",
+        Packet::PayloadBack => "应答方向的数据报文",
+        Packet::TooBig => "告知发送方 MTU 更小的 ICMP 差错报文",
         Packet::NeighbourQuestion => "ARP/ND 请求",
         Packet::NeighbourAnswer => "ARP/ND 应答",
     }
@@ -201,6 +204,9 @@ pub(super) fn summary(finding: &Finding) -> String {
             format!("到达 {namespace} 的应答来自 {seen}，而客户端等待的是 {expected} 的应答")
         }
         F::NoSource { namespace, family } => format!("{namespace} 没有可用作源地址的 {family} 地址"),
+        F::FrameTooBig { namespace, device, mtu, length } => format!(
+            "{namespace} 的 {device} 最多接收 {mtu} 字节的报文，却收到 {length} 字节的报文，并将其静默丢弃"
+        ),
         F::TooBig { namespace, device, mtu } => {
             format!("报文大于 {namespace} 的 {device} 所能承载的长度（MTU {mtu}）")
         }
@@ -221,6 +227,8 @@ pub(super) fn effect(traffic: &Traffic, namespace: &str, ending: Ending) -> Stri
         (Ending::ErrorAtOnce, _) => "立即收到 ICMP 差错而失败",
         (Ending::FailsLocally, _) => "在报文发出之前就失败",
         (Ending::NeighbourFails, _) => "约 3 秒后以“没有到主机的路由”失败",
+        (Ending::Stalls, _) => "能够建立，但一发送满长报文就停滞",
+        (Ending::FailsTooLong, _) => "超过途中链路的 MTU 时丢失（“消息过长”）",
         (Ending::Fails, _) => "失败",
         (Ending::StrangeAnswer, _) => "收到的应答来自客户端不认识的地址，因而失败",
     };
@@ -248,6 +256,9 @@ pub(super) fn in_order(found: &InOrder) -> (String, String) {
         InOrder::Nat { namespace, from, to } => {
             (format!("{namespace} 的 NAT"), format!("{from} 转换为 {to}，可以到达"))
         }
+        InOrder::Payload { from, length } => {
+            (format!("{from} 的数据"), format!("以最长 {length} 字节的报文送达"))
+        }
         InOrder::Reply { from } => ("应答".to_owned(), format!("{from} 的应答能返回客户端")),
     }
 }
@@ -262,5 +273,7 @@ pub(super) fn shown(what: ShownWhat) -> &'static str {
         ShownWhat::Neighbour => "邻居的 MAC 地址",
         ShownWhat::PortSetting => "网桥端口的设置",
         ShownWhat::RouteLookup => "路由查询结果",
+        ShownWhat::Mtu => "设备的 MTU",
+        ShownWhat::PacketLength => "发送方满长报文的长度",
     }
 }

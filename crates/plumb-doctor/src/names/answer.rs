@@ -116,6 +116,7 @@ fn without_address(q: &NameQuestion) -> Report {
             destination: q.name.clone(),
             port: (q.flow.transport != Transport::Icmp).then_some(q.flow.port),
             protocol: protocol.to_owned(),
+            bytes: q.flow.bytes.map(|b| crate::report::BytesReport { up: b.up, down: b.down }),
         },
         resolution: None,
         outcome: "unknown".to_owned(),

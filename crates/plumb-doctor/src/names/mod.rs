@@ -49,7 +49,7 @@ impl NameQuestion {
     /// The flow to a name server.
     #[must_use]
     pub fn to_server(&self, server: IpAddr, transport: Transport) -> Flow {
-        Flow { transport, dst: server, port: DNS, source_port: None, ..self.flow }
+        Flow { transport, dst: server, port: DNS, source_port: None, bytes: None, ..self.flow }
     }
 }
 

@@ -111,7 +111,7 @@ fn does(a: &Attempt, outcome: Outcome) -> Vec<(Share, Does)> {
             Outcome::Connects => Does::Answers,
             Outcome::TimesOut => Does::Silent,
             Outcome::Unknown | Outcome::Intermittent => Does::Open,
-            Outcome::Refused | Outcome::Unreachable | Outcome::LocalError => Does::Fails,
+            Outcome::Refused | Outcome::Unreachable | Outcome::Reset | Outcome::LocalError => Does::Fails,
         };
         match all.iter_mut().find(|(_, d)| *d == does) {
             Some((share, _)) => *share = *share + b.share,

@@ -86,6 +86,7 @@ pub fn findings(net: &Network, ns: NsIndex) -> Vec<Found> {
                 uid: 0,
                 gid: 0,
                 connections: 1,
+                bytes: None,
             };
             if walk(net, &flow).attempt.outcome != Outcome::Refused {
                 continue;

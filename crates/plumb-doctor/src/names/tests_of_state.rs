@@ -119,6 +119,7 @@ fn asked(s: &Snapshot, name: &str, servers: &[IpAddr]) -> Report {
         uid: 0,
         gid: 0,
         connections: 1,
+        bytes: None,
     };
     let q = NameQuestion { name: name.into(), flow, from: "netns:pod-1".into(), lang: Lang::En };
     let told = Told { cluster: Some(Cluster { zone: &zone, servers }), ask: None };

@@ -240,6 +240,9 @@ impl Terminal<'_> {
                     "request" => messages::heading(self.lang, Heading::Request),
                     "reply" => messages::heading(self.lang, Heading::Reply),
                     "error" => messages::heading(self.lang, Heading::Error),
+                    "payload" => messages::heading(self.lang, Heading::Payload),
+                    "answer" => messages::heading(self.lang, Heading::Answer),
+                    "acknowledgement" => messages::heading(self.lang, Heading::Acknowledgement),
                     other => other,
                 };
                 writeln!(self.out, "  {}", self.style.bold(word))?;
@@ -259,8 +262,12 @@ impl Terminal<'_> {
     }
 }
 
-/// The hop that a failing path fails at: the end of the request, or of the reply where the request arrived.
+/// The hop that a failing path fails at: the end of the request, or of the reply where the request arrived; of a payload
+/// the last end.
 pub(super) fn failing_hop(hops: &[Hop]) -> Option<usize> {
+    if hops.iter().any(|h| matches!(h.packet.as_str(), "payload" | "answer")) {
+        return hops.iter().rposition(|h| h.step == "end");
+    }
     let end_of = |packet: &str| hops.iter().rposition(|h| h.packet == packet);
     match end_of("request").and_then(|i| Some((i, hops.get(i)?))) {
         Some((i, h)) if h.step == "end" => Some(i),
@@ -288,7 +295,8 @@ pub(super) fn flow(r: &Report) -> String {
         (Some(port), false) => format!("{}:{port}", f.destination),
         (None, _) => f.destination.clone(),
     };
-    format!("{}{source} → {to} {}", f.from, f.protocol)
+    let bytes = f.bytes.map(|b| format!(", {}:{} B", b.up, b.down)).unwrap_or_default();
+    format!("{}{source} → {to} {}{bytes}", f.from, f.protocol)
 }
 
 /// A value as text: a string without quotes.

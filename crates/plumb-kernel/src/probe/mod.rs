@@ -3,7 +3,7 @@
 mod echo;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use plumb_model::Protocol;
@@ -41,6 +41,9 @@ pub struct Flow {
     pub uid: Option<u32>,
     /// What is sent: for TCP after the handshake, nothing where empty; for UDP and ICMP 16 bytes where empty.
     pub payload: Vec<u8>,
+    /// Bytes that must come back: for TCP so many after the payload, and where it is 0 the acknowledgement of the payload.
+    /// `None`: any answer will do.
+    pub answer: Option<usize>,
     /// For TCP: what comes back begins with its length in two bytes, as DNS has it (RFC 1035, 4.2.2). It is read whole, and
     /// given without them.
     pub framed: bool,
@@ -58,6 +61,7 @@ impl Flow {
             source_port: None,
             uid: None,
             payload: Vec::new(),
+            answer: None,
             framed: false,
         }
     }
@@ -240,7 +244,7 @@ fn tcp(flow: &Flow, patience: &Patience, seen: &mut Seen) -> std::result::Result
         Err(errno) => return Err(at(Stage::Connect)(errno)),
     }
     seen.local = local(&socket);
-    if flow.payload.is_empty() {
+    if flow.payload.is_empty() && flow.answer.is_none_or(|n| n == 0) {
         return Ok(());
     }
     let until = Instant::now() + patience.data;
@@ -252,6 +256,9 @@ fn tcp(flow: &Flow, patience: &Patience, seen: &mut Seen) -> std::result::Result
             Err(errno) => return Err(at(Stage::Data)(errno)),
         }
     }
+    if let Some(wanted) = flow.answer {
+        return exactly(&socket, wanted, until, seen).map_err(at(Stage::Data));
+    }
     seen.reply = if flow.framed {
         receive_framed(&socket, until).map_err(at(Stage::Data))?
     } else {
@@ -259,6 +266,48 @@ fn tcp(flow: &Flow, patience: &Patience, seen: &mut Seen) -> std::result::Result
     };
     // End of stream before an answer.
     if seen.reply.is_empty() { Err(at(Stage::Data)(Errno::CONNRESET)) } else { Ok(()) }
+}
+
+/// Waits for so many bytes, or until the other end has all that was sent.
+fn exactly(
+    socket: &OwnedFd,
+    wanted: usize,
+    until: Instant,
+    seen: &mut Seen,
+) -> std::result::Result<(), Errno> {
+    let mut got = 0;
+    while got < wanted {
+        let more = receive(socket, until)?;
+        if more.is_empty() {
+            return Err(Errno::CONNRESET);
+        }
+        got += more.len();
+        if seen.reply.is_empty() {
+            seen.reply = more;
+        }
+    }
+    if wanted > 0 {
+        return Ok(());
+    }
+    while unacknowledged(socket)? > 0 {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Errno::TIMEDOUT);
+        }
+        // Nothing wakes up a client whose data is acknowledged; an error does.
+        let pause = Instant::now() + left.min(Duration::from_millis(10));
+        match wait(socket, PollFlags::ERR, pause) {
+            Ok(()) => rustix::net::sockopt::socket_error(socket)??,
+            Err(Errno::TIMEDOUT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that the other end has not acknowledged (`SIOCOUTQ`, tcp(7)).
+fn unacknowledged(socket: &OwnedFd) -> std::result::Result<i32, Errno> {
+    sys::output_queue(socket.as_fd()).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
 }
 
 fn receive(socket: &OwnedFd, until: Instant) -> std::result::Result<Vec<u8>, Errno> {

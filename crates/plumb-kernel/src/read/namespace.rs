@@ -82,6 +82,10 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
             n.links = absence(link::read(&mut socket), "devices", "rtnetlink", gaps);
             n.addresses = absence(address::read(&mut socket), "addresses", "rtnetlink", gaps);
             n.routes = absence(route::read(&mut socket), "routes", "rtnetlink", gaps);
+            match route::read_path_mtus(&mut socket) {
+                Ok(mtus) => n.path_mtus = mtus,
+                Err(error) => gaps.push(error.to_string()),
+            }
             n.rules = absence(rule::read(&mut socket), "policy rules", "fib_rules", gaps);
             n.neighbours = absence(neighbour::read(&mut socket), "neighbours", "rtnetlink", gaps);
             n.fdb = absence(neighbour::read_fdb(&mut socket), "forwarding databases", "bridge", gaps);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, NextHop, Prefix, Read, Route, RouteKind};
+use plumb_model::{IpFamily, NextHop, PathMtu, Prefix, Read, Route, RouteKind};
 use plumb_nft::nlattr::{Attr, Attrs};
 use plumb_nft::{Bytes, DecodeError};
 
@@ -20,8 +20,8 @@ const WHAT: &str = "route";
 const CLONED: u32 = 0x200;
 
 pub(super) fn read(socket: &mut Socket) -> Result<Read<Vec<Route>>> {
-    let v4 = family(socket, IpFamily::V4)?;
-    let v6 = family(socket, IpFamily::V6)?;
+    let v4 = family(socket, IpFamily::V4, 0)?;
+    let v6 = family(socket, IpFamily::V6, 0)?;
     let mut routes = super::join(v4, v6);
     if routes.items().iter().any(|r| r.nexthop_id.is_some()) {
         let objects = nexthop::read(socket)?;
@@ -32,12 +32,32 @@ pub(super) fn read(socket: &mut Socket) -> Result<Read<Vec<Route>>> {
     Ok(routes)
 }
 
-fn family(socket: &mut Socket, family: IpFamily) -> Result<Read<Vec<Route>>> {
+/// The exceptions to routes that a smaller MTU has made. The kernel lists them where the cache is asked for
+/// (`fib_dump_filter.dump_exceptions`).
+pub(super) fn read_path_mtus(socket: &mut Socket) -> Result<Vec<PathMtu>> {
+    let v4 = family(socket, IpFamily::V4, CLONED)?;
+    let v6 = family(socket, IpFamily::V6, CLONED)?;
+    Ok(super::join(v4, v6).items().iter().filter_map(path_mtu).collect())
+}
+
+/// `RTAX_MTU` and `RTAX_LOCK` of an exception.
+fn path_mtu(exception: &Route) -> Option<PathMtu> {
+    let mtu = *exception.metrics.get(&2)?;
+    let locked = exception.metrics.get(&1).is_some_and(|locks| locks & (1 << 2) != 0);
+    let oif = exception.next_hops.first().and_then(|h| h.oif);
+    Some(PathMtu { dst: exception.dst.addr, oif, mtu, locked })
+}
+
+/// Routes, or with [`CLONED`] entries of the cache.
+fn family(socket: &mut Socket, family: IpFamily, flags: u32) -> Result<Read<Vec<Route>>> {
     // `struct rtmsg`, all else zero: every table.
     let mut request = [0; 12];
     request[0] = super::family_number(family);
+    if let Some(room) = request.get_mut(8..) {
+        room.copy_from_slice(&flags.to_ne_bytes());
+    }
     socket.dump_list("read the routes", RTM_GETROUTE, &request, |m| match m.kind {
-        RTM_NEWROUTE => Ok(parse(m.payload)?.filter(|r| r.family == family && r.flags & CLONED == 0)),
+        RTM_NEWROUTE => Ok(parse(m.payload)?.filter(|r| r.family == family && r.flags & CLONED == flags)),
         _ => Ok(None),
     })
 }

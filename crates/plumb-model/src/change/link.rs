@@ -205,6 +205,11 @@ pub(super) fn set_mtu(ns: &mut Namespace, device: &str, mtu: u32) -> Result<(), 
     if let Some(link) = ns.link_mut(index) {
         link.mtu = mtu;
     }
+    // `addrconf_notify`: IPv6 takes over the device's.
+    let name = format!("net.ipv6.conf.{device}.mtu");
+    if ns.sysctls.number(&name).is_some() {
+        ns.sysctls.0.insert(name, crate::Read::Got(mtu.to_string()));
+    }
     if mtu < MIN_V6 {
         // The kernel takes IPv6 away from a device that is too small for it.
         flush(ns, index, |a| a.prefix.addr.is_ipv6());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Redactor;
 use super::names::Kind as Name;
-use crate::{Host, Namespace, Owner, Process, Read, Snapshot, Statistics, Sysctls};
+use crate::{Host, Namespace, Owner, PathMtu, Process, Read, Snapshot, Statistics, Sysctls};
 
 impl Redactor {
     pub(super) fn snapshot(&mut self, snapshot: &mut Snapshot) {
@@ -41,6 +41,7 @@ impl Redactor {
             links,
             addresses,
             routes,
+            path_mtus,
             rules,
             neighbours,
             fdb,
@@ -87,6 +88,9 @@ impl Redactor {
         self.part(links, |r, all| all.iter_mut().for_each(|l| r.link(l)));
         self.part(addresses, |r, all| all.iter_mut().for_each(|a| r.own_address(a)));
         self.part(routes, |r, all| all.iter_mut().for_each(|x| r.route(x)));
+        for PathMtu { dst, oif: _, mtu: _, locked: _ } in path_mtus {
+            *dst = self.addresses.host(*dst);
+        }
         self.part(rules, |r, all| all.iter_mut().for_each(|x| r.policy_rule(x)));
         self.part(neighbours, |r, all| all.iter_mut().for_each(|x| r.neighbour(x)));
         self.part(fdb, |r, all| all.iter_mut().for_each(|x| r.fdb_entry(x)));

@@ -119,6 +119,17 @@ pub enum Event {
         /// The address.
         addr: IpAddr,
     },
+    /// The sender decided how large its packet is.
+    Sized {
+        /// Where.
+        ns: NsIndex,
+        /// Length of the packet; of one of several segments that set out together.
+        len: u16,
+        /// Whether DF is set, for IPv4.
+        dont_fragment: Option<bool>,
+        /// Maximum segment size that it offers.
+        mss: Option<u16>,
+    },
     /// A base chain is entered.
     Chain {
         /// The chain.

@@ -186,7 +186,23 @@ pub enum Stop {
         /// Routes that were taken again and again.
         routes: Vec<RouteRef>,
     },
-    /// Larger than the device takes.
+    /// A piece of a packet waits for the others; the walk goes on with them.
+    FragmentWaits {
+        /// Where.
+        ns: NsIndex,
+    },
+    /// A frame that is larger than the device at its other end, or a bridge's port, takes: dropped, and nobody is told.
+    FrameTooBig {
+        /// Where.
+        ns: NsIndex,
+        /// The device that does not take it.
+        device: u32,
+        /// Its MTU.
+        mtu: u32,
+        /// The sender's own call fails (`NET_XMIT_DROP`): the frame did not get out of its machine.
+        at_sender: bool,
+    },
+    /// Larger than the way on takes; the sender is told.
     TooBig {
         /// Where.
         ns: NsIndex,

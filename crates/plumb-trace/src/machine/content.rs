@@ -2,7 +2,7 @@
 //! xt_tcpmss.c, nft_exthdr.c). They count from the IP header on.
 
 use plumb_model::Protocol;
-use plumb_xtables::matches::{Bpf, StringMatch, U32, U32Op};
+use plumb_xtables::matches::{Bpf, StringMatch, Tcpmss, U32, U32Op};
 
 use super::bpf;
 use super::branch::Branch;
@@ -208,14 +208,17 @@ impl Run<'_> {
         }
     }
 
-    /// `tcpmss_mt`: the size itself is not part of the walk.
-    pub(super) fn xt_tcpmss(&self, b: &mut Branch, invert: bool) -> Says {
+    /// `tcpmss_mt`: the size itself is known where a payload is asked about.
+    pub(super) fn xt_tcpmss(&self, b: &mut Branch, m: &Tcpmss) -> Says {
         if b.state.packet.protocol != Protocol::TCP {
             return Says::No;
         }
         match tcp_option(b, 2) {
-            TcpOption::Absent => invert.into(),
-            _ => Says::Unknown("the maximum segment size that a SYN offers".to_owned()),
+            TcpOption::Absent => m.0.invert.into(),
+            _ => match b.state.packet.sizing.mss {
+                Some(mss) => m.0.holds(|r| r.contains(mss)).into(),
+                None => Says::Unknown("the maximum segment size that a SYN offers".to_owned()),
+            },
         }
     }
 }

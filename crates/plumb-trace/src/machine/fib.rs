@@ -2,16 +2,21 @@
 
 use std::net::IpAddr;
 
-use plumb_model::Protocol;
+use plumb_model::{IpFamily, Protocol};
 use plumb_nft::{FibResult, Hook};
+use smallvec::SmallVec;
 
 use super::branch::Branch;
 use super::content::{TcpOption, tcp_option};
 use super::eval::{BREAK, Step, when};
+use super::headers::IPV6_FRAGMENT;
 use super::regs::Why;
 use super::solve::Run;
 use crate::env::{AddrType, FibQuery};
 use crate::packet::PacketType;
+
+/// `TCPOPT_MSS`
+const TCP_MAXSEG: u8 = 2;
 
 /// `NFTA_FIB_F_*`
 mod fib_flag {
@@ -110,7 +115,7 @@ impl Run<'_> {
     }
 
     /// `nft_exthdr_*_eval`; `op`: 0 IPv6, 1 TCP option, 2 IPv4 option, 3 SCTP chunk, 4 DCCP option. The walk's packets have
-    /// no extension headers and no IP options.
+    /// no extension headers but that of a fragment, and no IP options.
     pub(super) fn extension(
         &mut self,
         b: &mut Branch,
@@ -121,8 +126,32 @@ impl Run<'_> {
         op: u32,
     ) -> Step {
         let present = flags & 1 != 0;
+        let p = &b.state.packet;
+        let known: Option<SmallVec<[u8; 4]>> = match (op, kind) {
+            (0, IPV6_FRAGMENT) if p.family == IpFamily::V6 => p.sizing.fragment.map(|f| {
+                let [high, low] = (f.offset | u16::from(f.more)).to_be_bytes();
+                SmallVec::from_slice(&[p.protocol.0, 0, high, low])
+            }),
+            // Where the options themselves are known they have it among them.
+            (1, TCP_MAXSEG) if p.protocol == Protocol::TCP && p.tcp_options.is_none() => {
+                p.sizing.mss.map(|mss| {
+                    let [high, low] = mss.to_be_bytes();
+                    SmallVec::from_slice(&[TCP_MAXSEG, 4, high, low])
+                })
+            }
+            _ => None,
+        };
+        if let Some(bytes) = known {
+            match bytes.get(offset..offset + len) {
+                _ if present => b.regs.store4(dreg, 1),
+                Some(bytes) => b.regs.store(dreg, bytes),
+                None => b.regs.store_unknown(dreg, len, &"bytes of an extension header".into()),
+            }
+            return Step::Next;
+        }
         let has = match op {
             0 | 2 => false,
+            1 if p.is_later_fragment() => false,
             1 => b.state.packet.protocol == Protocol::TCP,
             3 => b.state.packet.protocol == Protocol::SCTP,
             4 => b.state.packet.protocol.0 == 33,

@@ -84,6 +84,9 @@ impl Headers {
     }
 }
 
+/// Next header of a fragment (RFC 8200, 4.5).
+pub(super) const IPV6_FRAGMENT: u8 = 44;
+
 /// Bytes of an ARP message for IPv4 over Ethernet (RFC 826).
 const ARP_LEN: usize = 28;
 
@@ -106,8 +109,16 @@ fn ipv4(p: &Packet, src: Ipv4Addr, dst: Ipv4Addr) -> Header {
     h.put(0, &[0x45, p.tos]);
     h.put(2, &p.len.to_be_bytes());
     h.hide(4, 2);
-    // Whether the packet may be cut into fragments is the sender's choice; it is no fragment itself.
-    h.unknown[6] = 0x40;
+    if let Some(f) = p.sizing.fragment {
+        let more = if f.more { 0x2000 } else { 0 };
+        h.put(6, &(more | (f.offset / 8)).to_be_bytes());
+    }
+    // Whether the packet may be cut into fragments is the sender's choice.
+    match p.sizing.dont_fragment {
+        Some(true) => h.bytes[6] |= 0x40,
+        Some(false) => {}
+        None => h.unknown[6] = 0x40,
+    }
     h.put(8, &[p.ttl, p.protocol.0]);
     h.hide(10, 2);
     h.put(12, &src.octets());
@@ -121,7 +132,8 @@ fn ipv6(p: &Packet, src: Ipv6Addr, dst: Ipv6Addr) -> Header {
     h.unknown[1] = 0x0f;
     h.hide(2, 2);
     h.put(4, &p.len.saturating_sub(40).to_be_bytes());
-    h.put(6, &[p.protocol.0, p.ttl]);
+    let next = if p.sizing.fragment.is_some() { IPV6_FRAGMENT } else { p.protocol.0 };
+    h.put(6, &[next, p.ttl]);
     h.put(8, &src.octets());
     h.put(24, &dst.octets());
     h
@@ -138,6 +150,9 @@ pub(super) fn network_len(p: &Packet) -> usize {
 
 fn transport(p: &Packet) -> Header {
     let mut h;
+    if p.is_later_fragment() {
+        return Header::new(0);
+    }
     match p.protocol {
         Protocol::TCP => {
             h = Header::new(20);
@@ -153,6 +168,10 @@ fn transport(p: &Packet) -> Header {
             h.hide(14, 6);
             if let Some((made, left)) = p.tcp_options {
                 put_options(&mut h, made, left);
+                if let Some(mss) = p.sizing.mss.filter(|mss| made.mss && left.mss && *mss != 0) {
+                    h.put(22, &mss.to_be_bytes());
+                    h.unknown[22..24].fill(0);
+                }
             }
         }
         Protocol::UDP => {
@@ -315,7 +334,8 @@ pub(super) fn write_network(p: &mut Packet, offset: usize, bytes: &[u8]) -> bool
             p.ttl = b[7];
             p.src = address(8);
             p.dst = address(24);
-            b[0] >> 4 == 6 && b[6] == p.protocol.0
+            let next = if p.sizing.fragment.is_some() { IPV6_FRAGMENT } else { p.protocol.0 };
+            b[0] >> 4 == 6 && b[6] == next
         }
     }
 }

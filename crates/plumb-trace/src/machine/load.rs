@@ -63,6 +63,11 @@ impl Run<'_> {
             return Step::Next;
         }
         let network_len = headers::network_len(&b.state.packet);
+        // `pkt->fragoff`
+        let later = b.state.packet.is_later_fragment();
+        if later && matches!(base, PayloadBase::Transport | PayloadBase::Inner) {
+            return BREAK;
+        }
         match base {
             PayloadBase::Link => {
                 let loopback = self.device(self.env.iif).is_some_and(|d| d.loopback);
@@ -77,7 +82,7 @@ impl Run<'_> {
                 }
                 Step::Next
             }
-            PayloadBase::Network if offset >= network_len => {
+            PayloadBase::Network if offset >= network_len && b.state.packet.sizing.fragment.is_none() => {
                 self.load_payload(b, dreg, PayloadBase::Transport, offset - network_len, len)
             }
             PayloadBase::Network => {

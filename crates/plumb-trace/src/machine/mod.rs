@@ -27,6 +27,7 @@ mod fib;
 mod headers;
 mod load;
 mod lookup;
+mod mss;
 mod nat;
 mod ops;
 mod question;

@@ -63,11 +63,12 @@ impl Run<'_> {
                 self.extension(b, offset_of(*dreg), *kind, bytes, *flags, *op)
             }
             Expr::ExthdrReset { op: 1, kind } if b.state.packet.protocol == Protocol::TCP => {
-                if let Some((_, left)) = &mut b.state.packet.tcp_options {
-                    left.strip(*kind);
-                    b.headers = None;
-                }
+                b.state.packet.strip_option(*kind);
+                b.headers = None;
                 Step::Next
+            }
+            Expr::ExthdrWrite { op: 1, kind: 2, sreg, offset: 2, len: 2, .. } => {
+                self.set_mss(b, offset_of(*sreg))
             }
             Expr::ExthdrWrite { op, .. } | Expr::ExthdrReset { op, .. } => {
                 when(*op != 1 || b.state.packet.protocol == Protocol::TCP)
@@ -87,6 +88,7 @@ impl Run<'_> {
                         let Some(hop) = hop.filter(|_| v4 == (*key == RtKey::Nexthop4)) else { return BREAK };
                         b.regs.store(dreg, &super::load::octets(hop));
                     }
+                    RtKey::Tcpmss => self.rt_mss(b, dreg),
                     key => {
                         let what = format!("rt {}", key.word().unwrap_or("key"));
                         b.regs.store_unknown(dreg, 4, &what.as_str().into());

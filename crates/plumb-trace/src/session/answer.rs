@@ -5,10 +5,12 @@ use std::net::IpAddr;
 
 use plumb_model::{Icmp, IpFamily, PolicyAction, Protocol, RouteKind, Tuple};
 
-use super::{Origin, Transport};
+use super::{Bytes, Origin, Transport};
 use crate::event::{Answer, Stop};
 use crate::network::Network;
-use crate::packet::{CtInfo, CtState, Packet, PacketSocket, PacketType, SocketOwner, TcpOptions, Tracking, tcp_flags};
+use crate::packet::{
+    CtInfo, CtState, Packet, PacketSocket, PacketType, SocketOwner, TcpOptions, Tracking, tcp_flags,
+};
 use crate::state::NsIndex;
 
 /// A packet that a machine sends because of another.
@@ -48,6 +50,7 @@ pub(crate) fn blank(src: IpAddr, dst: IpAddr, protocol: Protocol, ttl: u8) -> Pa
         zone: None,
         owner: None,
         socket: None,
+        sizing: crate::packet::Sizing::default(),
     }
 }
 
@@ -74,6 +77,12 @@ pub(super) fn length(transport: Transport, family: IpFamily) -> u16 {
         }
 }
 
+/// Length of a datagram, or of an echo, with so much payload.
+pub(super) fn with_payload(family: IpFamily, payload: u32) -> u16 {
+    u16::try_from(payload.saturating_add(crate::walk::header(family).into()).saturating_add(8))
+        .unwrap_or(u16::MAX)
+}
+
 /// The server's own answer to a request that reached it.
 pub(super) fn server_reply(
     net: &Network,
@@ -81,6 +90,7 @@ pub(super) fn server_reply(
     ns: NsIndex,
     index: Option<usize>,
     p: &Packet,
+    bytes: Option<Bytes>,
 ) -> Reply {
     let socket = index.and_then(|i| net.namespace(ns).sockets.items().get(i));
     let mut reply = blank(p.dst, p.src, p.protocol, default_ttl(net, ns, p.family));
@@ -88,6 +98,18 @@ pub(super) fn server_reply(
     reply.dport = p.sport;
     reply.len = length(transport, p.family);
     reply.mark = socket.and_then(|s| s.mark).unwrap_or(0);
+    if let Some(bytes) = bytes {
+        reply.sizing.discovers = transport != Transport::Icmp || p.family == IpFamily::V6;
+        match transport {
+            Transport::Tcp => reply.sizing.mss = Some(0),
+            Transport::Udp => reply.len = with_payload(p.family, bytes.down),
+            Transport::Icmp => reply.len = p.len,
+        }
+        // `icmp_sk_init`: the stack's own socket never sets DF.
+        if transport == Transport::Icmp {
+            reply.sizing.dont_fragment = Some(false);
+        }
+    }
     let mut oif = socket.and_then(|s| s.bound_dev).filter(|d| *d != 0);
     match transport {
         Transport::Tcp => {
@@ -142,6 +164,7 @@ fn device_of_link_local(net: &Network, ns: NsIndex, addr: IpAddr) -> Option<u32>
 /// The error that a machine sends back when it cannot or will not carry a packet on; `None`: it says nothing.
 pub(super) fn error_for(net: &Network, stop: &Stop, p: &Packet) -> Option<Reply> {
     if p.is_icmp_error()
+        || p.is_later_fragment()
         || (p.protocol == Protocol::TCP && p.tcp_flags & tcp_flags::RST != 0 && is_reset_case(stop))
     {
         return None;

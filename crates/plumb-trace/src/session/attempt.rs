@@ -21,6 +21,8 @@ pub enum Outcome {
     Refused,
     /// No route, or a host that does not answer.
     Unreachable,
+    /// ECONNRESET, after the handshake.
+    Reset,
     /// Any other errno.
     LocalError,
     /// Nothing within the waiting time.
@@ -38,6 +40,7 @@ impl Outcome {
             Self::Intermittent => "intermittent",
             Self::Refused => "refused",
             Self::Unreachable => "unreachable",
+            Self::Reset => "reset",
             Self::LocalError => "local_error",
             Self::TimesOut => "times_out",
             Self::Connects => "connects",
@@ -51,6 +54,7 @@ impl Outcome {
             Errno::Econnrefused => Self::Refused,
             Errno::Ehostunreach | Errno::Enetunreach | Errno::Ehostdown | Errno::Enonet => Self::Unreachable,
             Errno::Etimedout => Self::TimesOut,
+            Errno::Econnreset => Self::Reset,
             _ => Self::LocalError,
         }
     }
@@ -91,8 +95,26 @@ pub struct AttemptBranch {
     pub seconds: f64,
     /// The packets that got no answer before, oldest first, then the last one.
     pub packets: Vec<Exchange>,
+    /// The packets of a payload after the handshake: those that were lost, those that got through.
+    pub payload: Vec<Exchange>,
+    /// Seconds that retransmissions of the payload took.
+    pub payload_seconds: f64,
     /// The failure is bad luck with a draw that is made for each packet: another retransmission might have got through.
     pub exhausted: bool,
+}
+
+impl AttemptBranch {
+    /// The last packet that was sent, with what came back for it.
+    #[must_use]
+    pub fn last(&self) -> Option<&Exchange> {
+        self.payload.last().or(self.packets.last())
+    }
+
+    /// Whether retransmissions made it late, by a second or more.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.packets.len() > 1 || self.payload_seconds >= 1.0
+    }
 }
 
 /// An attempt in all its branches.
@@ -112,8 +134,8 @@ pub struct Attempt {
     pub source_port: u16,
 }
 
-/// Patience of a TCP client, seconds.
-const TCP_PATIENCE: f64 = 10.0;
+/// Patience of a TCP client, for the handshake and then for its payload, seconds.
+pub(super) const TCP_PATIENCE: f64 = 10.0;
 /// Patience for a UDP or ICMP answer, seconds.
 const DATAGRAM_PATIENCE: f64 = 2.0;
 /// How long a neighbour is asked for before that is an error, seconds (3 probes, 1 s apart).
@@ -187,7 +209,12 @@ pub(super) fn tries(
             break;
         }
     }
-    branches
+    match flow.bytes {
+        Some(bytes) if flow.transport == Transport::Tcp => {
+            branches.into_iter().flat_map(|b| super::payload::carried(walker, flow, bytes, b)).collect()
+        }
+        _ => branches,
+    }
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of one attempt")]
@@ -221,7 +248,17 @@ fn ended(
     let stage = (outcome != Outcome::Connects).then_some(failing_stage);
     let seconds = if outcome == Outcome::TimesOut { patience } else { waited };
     let exhausted = outcome == Outcome::TimesOut && could_pass;
-    AttemptBranch { share, outcome, errno, stage, seconds, packets, exhausted }
+    AttemptBranch {
+        share,
+        outcome,
+        errno,
+        stage,
+        seconds,
+        packets,
+        payload: Vec::new(),
+        payload_seconds: 0.0,
+        exhausted,
+    }
 }
 
 /// Whether the datagram got out of the sender's kernel.
@@ -338,7 +375,14 @@ pub(super) fn unsent(flow: &Flow, stop: crate::event::Stop, reaction: Reaction) 
     let packet = super::answer::blank(plumb_model::IpFamily::of(dst).unspecified(), dst, Protocol::TCP, 64);
     let state = crate::state::State::new(packet);
     let request = crate::walk::End { state, stop };
-    let exchange = Exchange { share: Share::ONE, reaction, request, response: None, world: World::default() };
+    let exchange = Exchange {
+        part: super::Part::Opening,
+        share: Share::ONE,
+        reaction,
+        request,
+        response: None,
+        world: World::default(),
+    };
     AttemptBranch {
         share: Share::ONE,
         outcome: Outcome::Unknown,
@@ -346,6 +390,8 @@ pub(super) fn unsent(flow: &Flow, stop: crate::event::Stop, reaction: Reaction) 
         stage: Some(Stage::Connect),
         seconds: 0.0,
         packets: vec![exchange],
+        payload: Vec::new(),
+        payload_seconds: 0.0,
         exhausted: false,
     }
 }

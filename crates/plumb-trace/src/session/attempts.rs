@@ -53,7 +53,7 @@ pub(super) fn attempts(walker: &Walker, flow: &Flow) -> Attempt {
 
 /// The world that an attempt leaves to the next one.
 fn after(net: &Network, branch: &AttemptBranch, begun: u64) -> Option<World> {
-    let mut world = branch.packets.last()?.world.clone();
+    let mut world = branch.last()?.world.clone();
     let made = world.conntrack.clone();
     // A connection that was refused is closed (`nf_conn_closed`); one that got no answer stays in the table.
     let stays = branch.outcome != Outcome::Refused;
@@ -85,7 +85,9 @@ fn alike(a: &AttemptBranch, b: &AttemptBranch) -> bool {
     let plain = |b: &AttemptBranch| (b.outcome, b.errno, b.stage, b.exhausted, milliseconds(b.seconds));
     plain(a) == plain(b)
         && a.packets.len() == b.packets.len()
+        && a.payload.len() == b.payload.len()
         && a.packets.iter().zip(&b.packets).all(|(a, b)| same_way(a, b))
+        && a.payload.iter().zip(&b.payload).all(|(a, b)| same_way(a, b))
 }
 
 /// Whether two packets passed the same rules, there and back, and ended alike.

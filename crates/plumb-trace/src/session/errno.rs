@@ -27,6 +27,8 @@ pub enum Errno {
     Enetunreach,
     /// Nothing came back in time.
     Etimedout,
+    /// Reset.
+    Econnreset,
     /// Refused.
     Econnrefused,
     /// Host down.
@@ -52,6 +54,7 @@ impl Errno {
             Self::Eaddrnotavail => "EADDRNOTAVAIL",
             Self::Enetunreach => "ENETUNREACH",
             Self::Etimedout => "ETIMEDOUT",
+            Self::Econnreset => "ECONNRESET",
             Self::Econnrefused => "ECONNREFUSED",
             Self::Ehostdown => "EHOSTDOWN",
             Self::Ehostunreach => "EHOSTUNREACH",
@@ -73,6 +76,7 @@ impl Errno {
             95 => Self::Eopnotsupp,
             99 => Self::Eaddrnotavail,
             101 => Self::Enetunreach,
+            104 => Self::Econnreset,
             110 => Self::Etimedout,
             111 => Self::Econnrefused,
             112 => Self::Ehostdown,
@@ -91,7 +95,8 @@ impl Errno {
                 (3, 1 | 12) => (Self::Ehostunreach, false),
                 (3, 2) => (Self::Enoprotoopt, true),
                 (3, 3) => (Self::Econnrefused, true),
-                (3, 4) => (Self::Emsgsize, false),
+                // `__udp4_lib_err`, `ping_err`, `raw_err`
+                (3, 4) => (Self::Emsgsize, true),
                 (3, 5) => (Self::Eopnotsupp, false),
                 (3, 6 | 9) => (Self::Enetunreach, true),
                 (3, 7) => (Self::Ehostdown, true),
@@ -106,7 +111,7 @@ impl Errno {
                 (1, 1 | 5 | 6) => (Self::Eacces, true),
                 (1, 2 | 3) => (Self::Ehostunreach, false),
                 (1, 4) => (Self::Econnrefused, true),
-                (2, _) => (Self::Emsgsize, false),
+                (2, _) => (Self::Emsgsize, true),
                 (3, _) => (Self::Ehostunreach, false),
                 (4, _) => (Self::Eproto, true),
                 _ => return None,

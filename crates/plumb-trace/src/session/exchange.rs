@@ -2,7 +2,7 @@
 
 use plumb_model::{Icmp, IpFamily, Protocol, Tuple};
 
-use super::answer::{Reply, blank, client_ns, error_for, length, server_reply};
+use super::answer::{Reply, blank, client_ns, error_for, length, server_reply, with_payload};
 use super::{Errno, Flow, Origin, Transport};
 use crate::event::{Decider, Stop};
 use crate::network::inverse;
@@ -51,9 +51,22 @@ pub struct Response {
     pub end: End,
 }
 
+/// What of an attempt a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A handshake, a datagram or an echo, with what comes back for it.
+    Opening,
+    /// Payload from client to server.
+    Up,
+    /// Payload from server to client.
+    Down,
+}
+
 /// A branch of one packet's fate.
 #[derive(Clone, Debug)]
 pub struct Exchange {
+    /// What of the attempt it is.
+    pub part: Part,
     /// Share of the mass.
     pub share: Share,
     /// What the client notices.
@@ -70,12 +83,19 @@ impl Walker<'_, '_> {
     /// Sends one packet of the flow, in a world as earlier packets left it.
     #[must_use]
     pub fn exchange(&self, flow: &Flow, sport: u16, world: &World, share: Share) -> Vec<Exchange> {
-        let ends = self.set_out(&flow.origin, request(self, flow, sport), world, share);
+        let ends = self.set_out(&flow.origin, request(self, flow, sport), &Goal::Server, world, share);
         ends.into_iter().flat_map(|end| self.react(flow, sport, end)).collect()
     }
 
     /// Walks a packet from where it begins to all its ends.
-    fn set_out(&self, origin: &Origin, packet: Packet, world: &World, share: Share) -> Vec<End> {
+    pub(super) fn set_out(
+        &self,
+        origin: &Origin,
+        packet: Packet,
+        goal: &Goal,
+        world: &World,
+        share: Share,
+    ) -> Vec<End> {
         let mut ends = Vec::with_capacity(1);
         let family = packet.family;
         let state = State {
@@ -92,12 +112,12 @@ impl Walker<'_, '_> {
                 {
                     ends.push(End { state, stop: Stop::NoSource { ns, family } });
                 } else {
-                    self.send(ns, state, None, &Goal::Server, &mut ends);
+                    self.send(ns, state, None, goal, &mut ends);
                 }
             }
             Origin::Outside { ns, device, .. } => {
                 let arrived = Arrived { ns, device, physin: None, prerouted: false, depth: 0 };
-                self.receive(arrived, false, state, &Goal::Server, &mut ends);
+                self.receive(arrived, false, state, goal, &mut ends);
             }
         }
         ends
@@ -117,7 +137,7 @@ impl Walker<'_, '_> {
         if sent.protocol == Protocol::TCP {
             packet.tcp_flags = tcp_flags::SYN;
         }
-        let mut ends = self.set_out(origin, packet, world, share);
+        let mut ends = self.set_out(origin, packet, &Goal::Server, world, share);
         for end in &mut ends {
             end.state.world.conntrack.forget_passing();
         }
@@ -139,12 +159,13 @@ impl Walker<'_, '_> {
             if world.conntrack.has_passing() {
                 world.conntrack.forget_passing();
             }
-            Exchange { share, reaction, request: request.clone(), response, world }
+            Exchange { part: Part::Opening, share, reaction, request: request.clone(), response, world }
         };
         let mut own = None;
         let (reply, kind) = match &request.stop {
             Stop::Delivered { ns, socket } => {
-                let reply = server_reply(self.net, flow.transport, *ns, *socket, &request.state.packet);
+                let reply =
+                    server_reply(self.net, flow.transport, *ns, *socket, &request.state.packet, flow.bytes);
                 (reply, ResponseKind::Reply)
             }
             stop if is_open(stop) => {
@@ -210,7 +231,7 @@ impl Walker<'_, '_> {
     }
 
     /// The tuple of the client's own packet as its socket knows it.
-    fn sent_by_client(&self, flow: &Flow, sport: u16, request: &State) -> Tuple {
+    pub(super) fn sent_by_client(&self, flow: &Flow, sport: u16, request: &State) -> Tuple {
         let mut p = self::request(self, flow, sport);
         if p.src.is_unspecified() {
             p.src = request.world.source.unwrap_or(p.src);
@@ -220,7 +241,7 @@ impl Walker<'_, '_> {
 }
 
 /// The client's packet; its source is chosen by the route where the client is not bound.
-fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
+pub(super) fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
     let family = IpFamily::of(flow.dst);
     let (ns, source) = match flow.origin {
         Origin::Process { ns, source } => (ns, source),
@@ -249,6 +270,13 @@ fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
             p.icmp = Some(Icmp { kind, code: 0, id: sport });
         }
     }
+    if let Some(bytes) = flow.bytes {
+        p.sizing.discovers = true;
+        match flow.transport {
+            Transport::Tcp => p.sizing.mss = Some(0),
+            Transport::Udp | Transport::Icmp => p.len = with_payload(family, bytes.up),
+        }
+    }
     if let Origin::Process { .. } = flow.origin {
         p.owner = Some(SocketOwner { uid: flow.uid, gid: flow.gid, kernel: false });
         p.socket = Some(PacketSocket::Client);
@@ -259,7 +287,7 @@ fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
 }
 
 /// The walk could not see the end.
-fn is_open(stop: &Stop) -> bool {
+pub(super) fn is_open(stop: &Stop) -> bool {
     match stop {
         Stop::Unmodelled { .. } | Stop::LeavesSnapshot { .. } => true,
         Stop::NeighbourFailed { why: crate::event::NoAnswer::Lost { stop, .. }, .. } => is_open(stop),

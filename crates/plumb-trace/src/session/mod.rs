@@ -3,14 +3,15 @@
 mod answer;
 mod attempt;
 mod attempts;
+mod connection;
 mod errno;
 mod exchange;
+mod payload;
 
-#[cfg(test)]
 pub(crate) use answer::blank;
 pub use attempt::{Attempt, AttemptBranch, Outcome, Stage, attempt};
 pub use errno::Errno;
-pub use exchange::{Exchange, Reaction, Response, ResponseKind};
+pub use exchange::{Exchange, Part, Reaction, Response, ResponseKind};
 
 use std::net::IpAddr;
 
@@ -58,6 +59,15 @@ impl Origin {
     }
 }
 
+/// A payload: what the client sends, then receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Bytes {
+    /// From client to server.
+    pub up: u32,
+    /// From server to client.
+    pub down: u32,
+}
+
 /// A flow that is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
@@ -75,6 +85,8 @@ pub struct Flow {
     pub uid: u32,
     /// Group that the client runs as.
     pub gid: u32,
+    /// Payload; `None`: only a handshake, or one datagram of 16 bytes (an echo of 56) each way.
+    pub bytes: Option<Bytes>,
     /// Attempts, one straight after the other; the client keeps what it gets open until the last is over.
     pub connections: u32,
 }

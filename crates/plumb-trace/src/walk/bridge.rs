@@ -6,6 +6,7 @@ use plumb_nft::Hook;
 
 use super::carry::{Arrivals, Arrived, Frame};
 use super::layer2::Ends;
+use super::mtu::exceeds;
 use super::{At, Out, Walker};
 use crate::event::{BridgeHow, Discard, Event, PortRefusal, Stop, Unknown};
 use crate::machine::Path;
@@ -124,7 +125,7 @@ impl Walker<'_, '_> {
         };
         match on_bridge {
             Some(way) => {
-                let hop = Out { device: bridge, next_hop: way.next_hop, made_here: false };
+                let hop = Out { device: bridge, next_hop: way.next_hop, made_here: false, mtu: 0 };
                 let from = At { ns, iif: Some(bridge), physin: at.port, bound: None, depth: at.depth };
                 match self.neighbour(from, hop, &mut s) {
                     Ok(lladdr) => {
@@ -229,7 +230,9 @@ impl Walker<'_, '_> {
                 !matches!(stop, Stop::OtherHost { .. } | Stop::NoPort { .. } | Stop::NoCarrier { .. })
             }
         };
-        match copies.iter().position(for_it) {
+        let arrives =
+            |(s, r): &(State, Result<Arrived, Stop>)| r.is_ok() && s.packet.packet_type == PacketType::Host;
+        match copies.iter().position(arrives).or_else(|| copies.iter().position(for_it)) {
             Some(i) => out.push(copies.swap_remove(i)),
             None => self.no_port(&at, refused, s, out),
         }
@@ -290,9 +293,27 @@ impl Walker<'_, '_> {
                 states = next;
             }
         }
+        let mtu = self.net.link(ns, to).map_or(0, |l| l.mtu);
         for s in states {
+            if at.frame == Frame::Ip && exceeds(&s.packet, mtu) {
+                out.push((s, Err(self.too_big_for_port(&at, to, mtu))));
+                continue;
+            }
             self.carry(ns, to, at.frame, s, at.depth + 1, out);
         }
+    }
+
+    /// `br_dev_queue_push_xmit`; under br_netfilter IPv4 is cut into pieces there (`br_nf_dev_queue_xmit`).
+    fn too_big_for_port(&self, at: &In, to: u32, mtu: u32) -> Stop {
+        let ns = at.ns;
+        if at.prerouted {
+            let device = self.net.device_name(ns, to);
+            let what = format!(
+                "a packet larger than bridge port {device} takes ({mtu}), with bridge-nf-call-iptables"
+            );
+            return Stop::Unmodelled { ns, what };
+        }
+        Stop::FrameTooBig { ns, device: to, mtu, at_sender: false }
     }
 
     /// Up to the bridge device (`br_pass_frame_up`).

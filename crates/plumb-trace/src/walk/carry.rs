@@ -6,6 +6,7 @@ use plumb_nft::Hook;
 use smallvec::SmallVec;
 
 use super::layer2::Ends;
+use super::mtu::exceeds;
 use super::{MAX_DEPTH, Walker};
 use crate::event::{Event, Stop, Unknown};
 use crate::machine::Path;
@@ -78,6 +79,13 @@ impl Walker<'_, '_> {
             "veth" => {
                 let peer = link.peer.and_then(|p| self.net.peer(p));
                 match peer {
+                    Some((peer_ns, peer))
+                        if peer.is_up() && frame == Frame::Ip && exceeds(&s.packet, peer.mtu) =>
+                    {
+                        let at_sender = s.packet.owner.is_some() && link.port.is_none();
+                        let (ns, device, mtu) = (peer_ns, peer.index, peer.mtu);
+                        out.push((s, Err(Stop::FrameTooBig { ns, device, mtu, at_sender })));
+                    }
                     Some((peer_ns, peer)) if peer.is_up() => {
                         scrub(&mut s, ns != peer_ns);
                         self.frame_in(peer_ns, peer, frame, s, depth + 1, out);

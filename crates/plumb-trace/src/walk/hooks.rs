@@ -6,6 +6,7 @@ use plumb_model::{IpFamily, LegacyTable, Namespace, Read};
 use plumb_nft::{ChainType, Hook};
 use smallvec::SmallVec;
 
+use super::mtu::put_together;
 use super::order::{self, Unordered};
 use super::{At, Walker};
 use crate::conntrack::{confirm, nat, track};
@@ -18,6 +19,8 @@ use crate::state::{Rerouted, State};
 const HOOKS: [Hook; 5] = [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting];
 /// `NF_IP_PRI_CONNTRACK`
 const PRIORITY_TRACK: i64 = -200;
+/// `NF_IP_PRI_CONNTRACK_DEFRAG`
+const PRIORITY_DEFRAG: i64 = -400;
 /// `NF_IP_PRI_NAT_DST`
 const PRIORITY_DNAT: i64 = -100;
 /// `NF_IP_PRI_NAT_SRC`
@@ -28,6 +31,8 @@ const PRIORITY_SNAT: i64 = 100;
 pub(super) enum Step {
     /// A base chain that is no nat chain.
     Chain(BaseChain),
+    /// Fragments are put together for the tracker.
+    Defragment,
     /// The tracker's look-up.
     Track,
     /// The nat chains of this hook, and translation.
@@ -90,6 +95,9 @@ impl HookPlan {
                     if t.valid_hooks & (1 << hook.number()) != 0 {
                         steps.push((legacy_priority(&t.name, hook), 3, unread_step(t)));
                     }
+                }
+                if tracked[f] && hook == Hook::Prerouting {
+                    steps.push((PRIORITY_DEFRAG, 1, Step::Defragment));
                 }
                 if tracked[f] {
                     match hook {
@@ -235,6 +243,18 @@ impl Walker<'_, '_> {
                         ChainEnd::Accept => next.push(state),
                         ChainEnd::Stop(stop) => ends.push((state, stop)),
                     }
+                }
+            }
+            Step::Defragment => {
+                let left_alone = s.packet.tracking == Tracking::Untracked;
+                if s.packet.sizing.fragment.is_some() && at.physin.is_some() && !left_alone {
+                    let what = "fragments that br_netfilter puts together on a bridge".to_owned();
+                    return ends.push((s, Stop::Unmodelled { ns: env.ns, what }));
+                }
+                if left_alone || put_together(&mut s.packet) {
+                    next.push(s);
+                } else {
+                    ends.push((s, Stop::FragmentWaits { ns: env.ns }));
                 }
             }
             Step::Track => match track(self.net, env.ns, &mut s, self.record) {

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, Route, RouteKind, Tuple};
+use plumb_model::{IpFamily, Protocol, Route, RouteKind, Tuple};
 use smallvec::SmallVec;
 
 use crate::env::{AddrType, Clock, FibQuery, Lookups};
 use crate::network::Network;
 use crate::routing::{Found, LookupFailure, RouteQuery};
-use crate::state::{ChainPlace, NsIndex};
+use crate::state::{ChainPlace, NsIndex, World};
 
 impl Lookups for Network<'_> {
     fn addr_type(&self, ns: NsIndex, addr: IpAddr, device: Option<u32>) -> AddrType {
@@ -84,6 +84,13 @@ impl Lookups for Network<'_> {
 
     fn tuple_holder(&self, ns: NsIndex, zone: u16, t: &Tuple) -> Option<u32> {
         self.ns[ns].conntrack.find((zone, zone), t).map(|(entry, _)| entry)
+    }
+
+    fn mtu_towards(&self, ns: NsIndex, addr: IpAddr, device: Option<u32>, world: &World) -> Option<u32> {
+        let packet = crate::session::blank(IpFamily::of(addr).unspecified(), addr, Protocol::TCP, 64);
+        let ways = self.route_output(ns, &packet, None).ok()?;
+        let way = ways.iter().find(|w| device.is_none_or(|d| w.device == d)).or(ways.first())?;
+        Some(self.path_mtu(ns, way, addr, world).value)
     }
 
     fn masquerade_source(

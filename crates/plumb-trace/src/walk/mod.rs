@@ -6,6 +6,7 @@ mod hooks;
 mod layer2;
 mod local;
 mod lookups;
+mod mtu;
 mod neighbour;
 mod order;
 #[cfg(test)]
@@ -25,6 +26,8 @@ use crate::state::{NsIndex, State};
 
 pub(crate) use carry::Arrived;
 pub(crate) use hooks::HookPlan;
+pub(crate) use mtu::PathMtu;
+pub(crate) use mtu::header;
 
 /// Where a branch of a walk ended, and why.
 #[derive(Clone, Debug)]
@@ -91,6 +94,8 @@ pub(crate) struct Out {
     pub(crate) next_hop: IpAddr,
     /// Whether this machine made the packet.
     pub(crate) made_here: bool,
+    /// Largest packet that goes this way; 0: it is not asked for.
+    pub(crate) mtu: u32,
 }
 
 impl<'n, 's> Walker<'n, 's> {

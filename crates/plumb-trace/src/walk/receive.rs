@@ -6,6 +6,7 @@ use plumb_model::{IpFamily, Protocol};
 use plumb_nft::Hook;
 
 use super::carry::{Arrivals, Arrived, Frame};
+use super::mtu::put_together;
 use super::{At, End, Goal, Out, Walker};
 use crate::event::{Event, RouteUse, Stop};
 use crate::packet::{PacketSocket, PacketType, Tracking};
@@ -14,7 +15,7 @@ use crate::state::State;
 
 impl Walker<'_, '_> {
     /// Hands a packet to the link: the neighbour's address, the frame's way, and what is there.
-    pub(super) fn transmit(&self, at: At, out: Out, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
+    pub(super) fn transmit_whole(&self, at: At, out: Out, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
         let ns = at.ns;
         if !self.may_send() {
             let what = "more ways than can be followed (a loop in which rules draw?)".to_owned();
@@ -38,10 +39,6 @@ impl Walker<'_, '_> {
                 Arrived { ns, device: out.device, physin: None, prerouted: false, depth: at.depth + 1 };
             self.note(&mut s, || Event::Enters { ns, device: out.device });
             return self.receive(arrived, true, s, goal, ends);
-        }
-        if u32::from(s.packet.len) > link.mtu && link.mtu != 0 {
-            let stop = Stop::TooBig { ns, device: out.device, mtu: link.mtu };
-            return ends.push(End { state: s, stop });
         }
         let lladdr = match self.neighbour(at, out, &mut s) {
             Ok(lladdr) => lladdr,
@@ -129,6 +126,9 @@ impl Walker<'_, '_> {
         if s.packet.ttl <= 1 {
             return ends.push(End { state: s, stop: Stop::TtlExceeded { ns, routes: Vec::new() } });
         }
+        if let (IpFamily::V4, Some(stop)) = (s.packet.family, self.too_big_to_forward(ns, way, &s.packet)) {
+            return ends.push(End { state: s, stop });
+        }
         s.packet.ttl -= 1;
         if s.packet.family == IpFamily::V4 {
             s.packet.priority = priority_of_tos(s.packet.tos);
@@ -139,6 +139,9 @@ impl Walker<'_, '_> {
         {
             let device = at.iif.unwrap_or(way.device);
             let stop = Stop::Martian { ns, device, addr: s.packet.src, source: true };
+            return ends.push(End { state: s, stop });
+        }
+        if let (IpFamily::V6, Some(stop)) = (s.packet.family, self.too_big_to_forward(ns, way, &s.packet)) {
             return ends.push(End { state: s, stop });
         }
         let mut stopped = Vec::new();
@@ -152,7 +155,11 @@ impl Walker<'_, '_> {
     }
 
     /// The input hook, then whoever waits for it.
-    fn input(&self, at: At, s: State, goal: &Goal, ends: &mut Vec<End>) {
+    fn input(&self, at: At, mut s: State, goal: &Goal, ends: &mut Vec<End>) {
+        // `ip_local_deliver`; IPv6 does it behind the input hook, where extension headers are read.
+        if !put_together(&mut s.packet) {
+            return ends.push(End { state: s, stop: Stop::FragmentWaits { ns: at.ns } });
+        }
         let mut stopped = Vec::new();
         let passed = self.hook(at, Hook::Input, None, None, None, s, &mut stopped);
         ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));

@@ -56,6 +56,7 @@ impl Walker<'_, '_> {
                 }
                 self.note(&mut s, || Event::Source { ns, addr: src });
             }
+            self.size(ns, way, &mut s);
             if *goal == Goal::Server && self.net.ns[ns].netfilter.asks_for_sockets() {
                 s.world.client = Some((ns, s.packet.tuple()));
             }
@@ -138,8 +139,12 @@ impl Walker<'_, '_> {
         let passed: Passed =
             self.hook(at, Hook::Postrouting, Some(way.device), Some(way.next_hop), None, s, &mut stopped);
         ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
-        let out = Out { device: way.device, next_hop: way.next_hop, made_here };
         for s in passed {
+            let mtu = match made_here {
+                true => self.net.path_mtu(at.ns, way, s.packet.dst, &s.world).value,
+                false => self.net.forward_mtu(at.ns, way, s.packet.family),
+            };
+            let out = Out { device: way.device, next_hop: way.next_hop, made_here, mtu };
             self.transmit(at, out, s, goal, ends);
         }
     }

@@ -134,6 +134,10 @@ fn probed(
     let mut flow = probe::Flow::new(asked.ip_protocol(family), question.flow.dst, question.flow.port);
     flow.source_port = asked.source_port;
     flow.uid = Some(asked.uid);
+    if let Some(bytes) = asked.bytes {
+        flow.payload = vec![b'p'; usize::try_from(bytes.up).unwrap_or(usize::MAX)];
+        flow.answer = Some(usize::try_from(bytes.down).unwrap_or(usize::MAX));
+    }
     let progress = Progress::new(&context.say(&Say::Probing));
     let handle = source::handle(n)?;
     let seen = probe::connect(&handle, &flow, &probe::Patience::default())?;

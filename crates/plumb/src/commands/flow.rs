@@ -71,6 +71,7 @@ pub(super) fn resolve(
         uid: asked.uid,
         gid: asked.uid,
         connections: asked.connections,
+        bytes: asked.bytes,
     };
     let (from, lang) = (args.from.to_string(), context.lang());
     Ok(match &asked.to {

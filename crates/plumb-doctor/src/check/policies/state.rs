@@ -222,6 +222,7 @@ fn asked_of(look: &Look<'_>, judge: &Judge, cluster: &str, from: usize, server: 
                 uid: 0,
                 gid: 0,
                 connections: 1,
+                bytes: None,
             };
             judge.of_server(look.net, from, &flow)
         }

@@ -65,7 +65,7 @@ pub(super) fn causes(
         // What nobody can have meant for replies is another thing for requests that it stops as well.
         let proves = |p: &usize| {
             !behind.contains(p)
-                && (!meant_for_requests(&f.diagnosed) || answers[*p].packet == Some(Packet::Reply))
+                && (!meant_for_requests(&f.diagnosed) || answers[*p].packet.is_some_and(comes_back))
         };
         !unintended(&f.diagnosed) || !pairs.iter().any(proves)
     };
@@ -353,7 +353,12 @@ pub(super) fn affected(asked: &Asked, pairs: &BTreeSet<usize>) -> Vec<String> {
 /// What no one can have meant, where nobody's intention is known: the reply that is lost, NAT to nobody, loops, martians,
 /// neighbours that do not exist, limits. Rules that stop requests, and routes that are not there, may well be meant.
 fn unintended(d: &Diagnosed) -> bool {
-    !meant_for_requests(d) || d.packet == Packet::Reply
+    !meant_for_requests(d) || comes_back(d.packet)
+}
+
+/// What a client waits for that has been let through: an answer, what follows it, an error that it needs.
+fn comes_back(packet: Packet) -> bool {
+    matches!(packet, Packet::Reply | Packet::PayloadBack | Packet::TooBig)
 }
 
 /// Whether somebody may well mean it where it stops requests.

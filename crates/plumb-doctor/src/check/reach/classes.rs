@@ -181,6 +181,9 @@ fn namespace(n: &Namespace, own: &dyn Fn(IpAddr) -> bool, h: &mut DefaultHasher)
         (r.table, r.kind, dst, r.src, r.tos, r.priority, r.scope, r.prefsrc.is_some(), source, hops).hash(h);
         format!("{:?} {:?}", r.metrics, r.unknown_attributes).hash(h);
     }
+    for p in &n.path_mtus {
+        (p.dst, p.oif, p.mtu).hash(h);
+    }
     for r in n.rules.items() {
         format!("{r:?}").hash(h);
     }

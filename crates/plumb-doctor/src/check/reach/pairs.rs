@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use plumb_trace::Network;
-use plumb_trace::session::{Flow, Origin, Transport};
+use plumb_trace::session::{Bytes, Flow, Origin, Transport};
 
 use super::classes::classes;
 use crate::check::Sharing;
@@ -62,6 +62,8 @@ pub(crate) struct Asked {
     pub(crate) expected: Vec<Expected>,
     /// Names of the members, and their namespaces.
     pub(crate) sources: Vec<(String, usize)>,
+    /// Whether a large payload is asked about: links have different MTUs.
+    pub(crate) payload: bool,
 }
 
 impl Asked {
@@ -82,6 +84,7 @@ impl Asked {
             uid: 0,
             gid: 0,
             connections: 1,
+            bytes: (self.payload && t.transport == Transport::Tcp).then_some(PAYLOAD),
         }
     }
 }
@@ -122,6 +125,7 @@ pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]
         targets: targets(net, yardstick),
         asks: Vec::new(),
         expected: Vec::new(),
+        payload: mtus_differ(net),
     };
     let mut size: HashMap<usize, u64> = HashMap::new();
     let mut second: HashMap<usize, usize> = HashMap::new();
@@ -169,6 +173,18 @@ pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]
         }
     }
     asked
+}
+
+/// What is sent and received where MTUs differ: many segments of full size.
+const PAYLOAD: Bytes = Bytes { up: 100_000, down: 100_000 };
+
+/// Whether a packet can be too large for a link that it comes to later: not all devices and routes have one MTU.
+fn mtus_differ(net: &Network) -> bool {
+    let links = net.snapshot.namespaces.iter().flat_map(|n| n.links.items());
+    let mut mtus = links.filter(|l| l.is_up() && !l.is_loopback()).map(|l| l.mtu);
+    let first = mtus.next();
+    let routes = || net.snapshot.namespaces.iter().flat_map(|n| n.routes.items());
+    mtus.any(|mtu| Some(mtu) != first) || routes().any(|r| r.metrics.contains_key(&2))
 }
 
 /// Whether a namespace of a plain host can mean this machine's owner of an address: it has a route there. Namespaces

@@ -14,13 +14,14 @@ mod nat;
 mod neighbours;
 mod routes;
 mod rules;
+mod sizes;
 
 use std::net::IpAddr;
 
 use plumb_model::{Action, Change};
 use plumb_trace::Network;
 use plumb_trace::event::{Decider, Discard, Event, NoAnswer, Stop};
-use plumb_trace::session::Flow;
+use plumb_trace::session::{Flow, Part};
 use plumb_trace::state::NsIndex;
 
 use super::failure::Failure;
@@ -135,6 +136,9 @@ impl Case<'_> {
 pub(crate) fn suspects(net: &Network, flow: &Flow, failure: &Failure) -> Vec<Suspect> {
     let case = Case { net, flow, failure };
     let mut out = Vec::new();
+    if failure.part != Part::Opening {
+        return sizes::of_payload(&case);
+    }
     // Rule 2: what translated wrongly, or kept the tracker from seeing both directions.
     out.extend(nat::suspects(&case));
     if failure.packet == Packet::Reply {
@@ -198,13 +202,9 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
             vec![Suspect::new(finding, place::namespace(case.net, *ns), Layer::Addressing, Vec::new())]
         }
         Stop::TooBig { ns, device, mtu } => {
-            let device_name = case.net.device_name(*ns, *device);
-            let finding =
-                Finding::TooBig { namespace: case.name(*ns), device: device_name.clone(), mtu: *mtu };
-            let cure = case.change(*ns, Action::SetMtu { device: device_name, mtu: 1500 });
-            let place = place::device(case.net, *ns, *device, "mtu", &mtu.to_string());
-            vec![Suspect::new(finding, place, Layer::Link, vec![vec![cure]])]
+            vec![sizes::too_big(case, *ns, *device, *mtu)]
         }
+        Stop::FrameTooBig { ns, device, mtu, .. } => vec![sizes::frame_too_big(case, *ns, *device, *mtu)],
         _ => Vec::new(),
     }
 }

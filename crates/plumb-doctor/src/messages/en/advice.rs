@@ -148,6 +148,9 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
             )
         }
         F::NoSource { namespace, family } => format!("add an {family} address to {namespace}"),
+        F::FrameTooBig { namespace, device, .. } => {
+            format!("give {device} in {namespace} and the other devices of its segment one MTU")
+        }
         F::TooBig { namespace, device, .. } => {
             format!("raise the MTU of {device} in {namespace}, or lower that of the sender")
         }

@@ -18,6 +18,11 @@ pub(in crate::messages) fn step(step: &Step) -> String {
             };
             format!("{what} `{route}` (table {table}{by})")
         }
+        Step::Sized { len, dont_fragment, mss } => {
+            let df = if *dont_fragment { ", DF set" } else { "" };
+            let offer = mss.map(|m| format!(", offers segments of up to {m} bytes")).unwrap_or_default();
+            format!("{len} bytes{df}{offer}")
+        }
         Step::Chain { chain, hook, rules } => format!("{hook}: chain {chain}, {rules} rules"),
         Step::Rule { chain, number, rule } => format!("rule {number} of {chain} matches: `{rule}`"),
         Step::Lookup { set, element } => {
@@ -156,6 +161,7 @@ fn end(end: &End) -> String {
         }
         End::PortClosed { port, why } => format!("port {port} takes no frames: {}", refusal(*why)),
         End::Loop { routes } => format!("goes round until its life ends: {}", routes.join(" → ")),
+        End::FrameTooBig { device, mtu } => format!("dropped at {device}, which takes no more (MTU {mtu})"),
         End::TooBig { device, mtu } => format!("larger than {device} takes (MTU {mtu})"),
         End::NoListener { socket, near } if near.is_empty() => format!("nothing listens on {socket}"),
         End::NoListener { socket, near } => {

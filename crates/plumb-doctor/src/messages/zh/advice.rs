@@ -130,6 +130,9 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
             format!("让服务从 {expected} 应答，或改为访问它应答 {namespace} 时所用的地址")
         }
         F::NoSource { namespace, family } => format!("给 {namespace} 添加 {family} 地址"),
+        F::FrameTooBig { namespace, device, .. } => {
+            format!("让 {namespace} 的 {device} 与同一网段的其他设备使用相同的 MTU")
+        }
         F::TooBig { namespace, device, .. } => {
             format!("增大 {namespace} 中 {device} 的 MTU，或减小发送方的 MTU")
         }

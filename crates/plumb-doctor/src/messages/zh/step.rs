@@ -18,6 +18,11 @@ pub(in crate::messages) fn step(step: &Step) -> String {
             };
             format!("{what} `{route}`（{table} 表{by}）")
         }
+        Step::Sized { len, dont_fragment, mss } => {
+            let df = if *dont_fragment { "，设置了 DF" } else { "" };
+            let offer = mss.map(|m| format!("，通告 MSS {m}")).unwrap_or_default();
+            format!("长 {len} 字节{df}{offer}")
+        }
         Step::Chain { chain, hook, rules } => format!("{hook}：链 {chain}，{rules} 条规则"),
         Step::Rule { chain, number, rule } => format!("{chain} 第 {number} 条规则匹配：`{rule}`"),
         Step::Lookup { set, element } => {
@@ -146,6 +151,7 @@ fn end(end: &End) -> String {
         }
         End::PortClosed { port, why } => format!("端口 {port} 不接收帧：{}", refusal(*why)),
         End::Loop { routes } => format!("循环转发直到 TTL 耗尽：{}", routes.join(" → ")),
+        End::FrameTooBig { device, mtu } => format!("在 {device} 被丢弃，超过其 MTU（{mtu}）"),
         End::TooBig { device, mtu } => format!("超过 {device} 的 MTU（{mtu}）"),
         End::NoListener { socket, near } if near.is_empty() => format!("没有进程监听 {socket}"),
         End::NoListener { socket, near } => format!("没有进程监听 {socket}，只有 {}", near.join("、")),

@@ -70,6 +70,9 @@ fn name(packet: &str, lang: Lang) -> String {
         "request" => Heading::Request,
         "reply" => Heading::Reply,
         "error" => Heading::Error,
+        "payload" => Heading::Payload,
+        "answer" => Heading::Answer,
+        "acknowledgement" => Heading::Acknowledgement,
         other => return other.to_owned(),
     };
     messages::heading(lang, heading).to_owned()

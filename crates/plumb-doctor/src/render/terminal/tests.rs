@@ -35,6 +35,7 @@ fn example() -> Report {
             destination: "10.0.2.2".into(),
             port: Some(8080),
             protocol: "tcp".into(),
+            bytes: None,
         },
         resolution: None,
         outcome: "times_out".into(),

@@ -86,6 +86,7 @@ pub(super) fn syn() -> Packet {
         zone: None,
         owner: None,
         socket: None,
+        sizing: crate::packet::Sizing::default(),
     }
 }
 

@@ -19,6 +19,19 @@ impl Run<'_> {
     pub(super) fn says(&mut self, b: &mut Branch, at: u32, m: &Match) -> Says {
         let p = &b.state.packet;
         let named = || Says::Unknown(format!("xt match \"{}\"", m.name()));
+        // `par->fragoff`
+        let of_transport = matches!(
+            m,
+            Match::Tcp(_)
+                | Match::Udp(_)
+                | Match::Udplite(_)
+                | Match::Multiport(_)
+                | Match::Icmp(_)
+                | Match::Icmp6(_)
+        );
+        if of_transport && p.is_later_fragment() {
+            return Says::No;
+        }
         match m {
             Match::Tcp(t) => {
                 let holds = p.protocol == Protocol::TCP
@@ -105,7 +118,7 @@ impl Run<'_> {
             }
             Match::Ttl(m) => m.compare.holds(p.ttl, m.value).into(),
             Match::Hl(m) => m.compare.holds(p.ttl, m.value).into(),
-            Match::Tcpmss(m) => self.xt_tcpmss(b, m.0.invert),
+            Match::Tcpmss(m) => self.xt_tcpmss(b, m),
             Match::String(m) => self.xt_string(b, m),
             Match::U32(m) => self.xt_u32(b, m),
             Match::Bpf(m) => self.xt_bpf(b, m),
@@ -139,6 +152,7 @@ impl Run<'_> {
             }
             // The walk's packets have no IPv6 extension headers, unless the header is their protocol; nor have they a header of
             // another protocol, which the kernel requires of rules with these matches (`xt_check_match`).
+            Match::Frag(_) if p.sizing.fragment.is_some() => named(),
             Match::Frag(_) | Match::Dst(_) | Match::Hbh(_) | Match::Rt(_) => Says::No,
             Match::Ah(_) | Match::Ah6(_) if p.protocol != Protocol(51) => Says::No,
             Match::Esp(_) if p.protocol != Protocol(50) => Says::No,

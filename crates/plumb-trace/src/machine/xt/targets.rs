@@ -97,6 +97,10 @@ impl Run<'_> {
                 }
                 self.rewritten(b)
             }
+            Target::Tcpmss(t) => {
+                self.clamp_mss(b, t);
+                Step::Next
+            }
             Target::Classify(c) => {
                 b.state.packet.priority = c.0;
                 Step::Next
@@ -121,9 +125,7 @@ impl Run<'_> {
                 Step::Next
             }
             Target::Tcpoptstrip(t) => {
-                if let Some((_, left)) = &mut b.state.packet.tcp_options {
-                    t.0.iter().for_each(|kind| left.strip(*kind));
-                }
+                t.0.iter().for_each(|kind| b.state.packet.strip_option(*kind));
                 self.rewritten(b)
             }
             Target::Log(_)
@@ -131,7 +133,6 @@ impl Run<'_> {
             | Target::Audit(_)
             | Target::Trace(_)
             | Target::Checksum(_)
-            | Target::Tcpmss(_)
             | Target::Tee(_)
             | Target::Idletimer(_)
             | Target::Secmark(_)

@@ -298,5 +298,6 @@ fn plain(src: IpAddr, dst: IpAddr, protocol: Protocol) -> Packet {
         zone: None,
         owner: None,
         socket: None,
+        sizing: crate::packet::Sizing::default(),
     }
 }

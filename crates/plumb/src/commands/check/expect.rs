@@ -140,7 +140,17 @@ pub(super) fn resolve(lines: &[Line], net: &Network, objects: &Objects) -> Resul
             };
             for (dst, port) in addresses(&client, &to, objects)? {
                 let (source_port, outcome) = (None, line.outcome.outcome());
-                let flow = Flow { origin, transport, dst, port, source_port, uid: 0, gid: 0, connections: 1 };
+                let flow = Flow {
+                    origin,
+                    transport,
+                    dst,
+                    port,
+                    source_port,
+                    uid: 0,
+                    gid: 0,
+                    connections: 1,
+                    bytes: None,
+                };
                 all.push(Expectation { from: from.clone(), to: line.to.clone(), flow, outcome });
             }
         }
