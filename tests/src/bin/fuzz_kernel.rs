@@ -6,6 +6,7 @@
 //! | `--kind K` | `nft`, `iptables-nft`, `iptables-legacy` or `mixed` (default: all by turns) |
 //! | `--seed S` | the first one's seed (default: from the clock) |
 //! | `--keep DIR` | where cases that disagree are written (default `tests/regressions`) |
+//! | `--seconds S` | end after so many seconds |
 //! | `--stop N` | end after so many disagreements (default 10) |
 //! | `--replay FILE` | run the case of a file instead |
 //! | `--show` | print the rules and flows of every case |
@@ -28,6 +29,7 @@ struct Options {
     kind: Option<Kind>,
     keep: PathBuf,
     stop: usize,
+    seconds: u64,
     show: bool,
     replay: Option<PathBuf>,
 }
@@ -40,6 +42,7 @@ fn options() -> std::result::Result<Options, String> {
         kind: None,
         keep: regression::folder(),
         stop: 10,
+        seconds: u64::MAX,
         show: false,
         replay: None,
     };
@@ -54,6 +57,7 @@ fn options() -> std::result::Result<Options, String> {
         match word.as_str() {
             "--count" => o.count = number()?,
             "--seed" => o.seed = number()?,
+            "--seconds" => o.seconds = number()?,
             "--kind" => o.kind = Some(value.parse()?),
             "--stop" => o.stop = usize::try_from(number()?).unwrap_or(usize::MAX),
             "--replay" => {
@@ -63,7 +67,7 @@ fn options() -> std::result::Result<Options, String> {
             "--keep" => o.keep = value.into(),
             _ => {
                 return Err(format!(
-                    "{word} is no option; there are --count, --seed, --kind, --keep, --stop, --replay and --show"
+                    "{word} is no option; there are --count, --seed, --kind, --keep, --seconds, --stop, --replay and --show"
                 ));
             }
         }
@@ -133,7 +137,11 @@ fn run(o: &Options) -> Result<bool> {
     println!("seed {} and the {} that follow", o.seed, o.count.saturating_sub(1));
     let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
     let mut bad = 0;
+    let start = Instant::now();
     for n in 0..o.count {
+        if start.elapsed().as_secs() >= o.seconds {
+            break;
+        }
         let mut seed = o.seed.wrapping_add(n);
         let kind = o.kind.unwrap_or_else(|| Kind::by_turns(seed));
         let mut case = generate::case(kind, seed);

@@ -124,7 +124,7 @@ pub fn differences(walk: &Observation, kernel: &Observation, leeway: Leeway) -> 
     // A connection that is reset was answered first: what refuses a SYN is ECONNREFUSED.
     let torn = leeway.may_be_torn
         && walk.seen == Seen::Reply
-        && kernel.seen == Seen::Error("ECONNRESET".to_owned())
+        && (kernel.seen == Seen::Error("ECONNRESET".to_owned()) || kernel.seen == Seen::Reply)
         && kernel.arrival.is_none();
     let lenient = told
         || torn

@@ -18,8 +18,8 @@ use crate::packet::{CtInfo, CtState};
 
 /// `IPS_EXPECTED`
 const EXPECTED: u32 = 1;
-/// `IPS_TEMPLATE`
-const TEMPLATE: u32 = 1 << 11;
+/// `IPS_TEMPLATE`, `IPS_CONFIRMED`: what templates are made with (`xt_ct_tg_check`).
+const TEMPLATE: u32 = 1 << 11 | 1 << 3;
 
 impl Run<'_> {
     /// The state as `XT_CONNTRACK_STATE_*` numbers it, the translations apart.

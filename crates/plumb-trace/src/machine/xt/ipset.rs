@@ -126,11 +126,18 @@ impl Run<'_> {
     /// What `SET` adds and deletes is not followed element by element: the sets are not known from here on.
     pub(super) fn change_ipsets(&self, b: &mut Branch, t: &SetTarget) {
         let ns = self.env.ns;
+        let sets = sets(self.env.namespace);
         for set in [t.add, t.del].into_iter().flatten() {
-            let known = &mut b.state.world.ipsets;
-            if !known.contains(&(ns, set.index)) {
-                known.push((ns, set.index));
-                known.sort_unstable();
+            // A list hands on what is asked of it (`list_set_kadd`, `list_set_kdel`).
+            let list = self.nf.ipsets.number(set.index).and_then(|at| sets.get(at));
+            let names = list.into_iter().flat_map(|s| &s.elements).filter_map(|e| e.set.as_ref());
+            let members = names.filter_map(|n| Some(sets.get(self.nf.ipsets.name(n)?)?.index));
+            for index in members.chain([set.index]) {
+                let known = &mut b.state.world.ipsets;
+                if !known.contains(&(ns, index)) {
+                    known.push((ns, index));
+                    known.sort_unstable();
+                }
             }
         }
     }

@@ -83,7 +83,11 @@ fn nat(rng: &mut Rng, c: &Context<'_>, protocol: &str) -> String {
             2 => format!("-j NETMAP --to {}", if c.v4 { "10.77.2.2/31" } else { "fd77:2::2/127" }),
             _ => format!(
                 "-j DNAT --to-destination {to}{}",
-                rng.word(&["", "", "", " --persistent", " --random"])
+                rng.word(if with_port {
+                    &["", "", " --persistent", " --random"]
+                } else {
+                    &["", "", "", " --persistent"]
+                })
             ),
         };
     }

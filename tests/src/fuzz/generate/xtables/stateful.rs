@@ -28,7 +28,7 @@ pub(super) fn one(rng: &mut Rng, c: &Context<'_>) -> String {
         ),
         5 => format!("-m quota {bang}--quota {}", rng.word(&["44", "100", "1000"])),
         6 | 7 => {
-            let number = rng.below(1000);
+            let number = rng.below(1_000_000);
             let mode = rng.word(&[
                 "",
                 " --hashlimit-mode srcip",
