@@ -33,6 +33,8 @@ pub(crate) const KINDS: &[Kind] = &[
     // Reach
     kind("pair-unexplained", "", Error, "times_out", Layer::Link),
     kind("source-translated", "S11", Warning, "connects", Layer::ServiceNat),
+    kind("service-port-dead", "S03", Error, "refused", Layer::Socket),
+    kind("service-port-dead", "D02", Error, "refused", Layer::Socket),
     kind("expectation-unmet", "", Error, "connects", Layer::Policy),
     // Links
     kind("link-down", "L01", Error, "unreachable", Layer::Link),

@@ -13,6 +13,7 @@ use super::consequences::{
 };
 use super::fault;
 use super::pairs::Asked;
+use super::whole_service::{self, Told};
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
 use crate::check::told::{self, Observation};
 use crate::check::yardstick::Yardstick;
@@ -26,10 +27,10 @@ use crate::report::PathReport;
 const MOST_CAUSES: usize = 60;
 
 /// A cause, and what it was found by.
-struct Found {
-    diagnosed: Diagnosed,
+pub(super) struct Found {
+    pub(super) diagnosed: Diagnosed,
     /// The pair that it was found with.
-    ask: usize,
+    pub(super) ask: usize,
     /// How that pair ended.
     outcome: Outcome,
     /// Pairs that it stops and that nothing in the model cures.
@@ -52,14 +53,19 @@ pub(super) fn causes(
     let (found, unexplained) = look(snapshot, yardstick, asked, answers, &failing, lang);
     let broken = broken(snapshot, asked, &failing, &found);
     let of = asked.asks.iter().map(|a| a.count).sum();
-    let mut findings: Vec<CheckFinding> = found
+    let told = found
         .iter()
         .zip(broken)
-        .map(|(f, pairs)| CheckFinding {
-            path: path(net, asked, &pairs, lang),
-            ..finding(yardstick, asked, answers, f, &pairs, of)
+        .map(|(f, pairs)| Told {
+            finding: CheckFinding {
+                path: path(net, asked, &pairs, lang),
+                ..finding(yardstick, asked, answers, f, &pairs, of)
+            },
+            found: f,
+            pairs,
         })
         .collect();
+    let mut findings = whole_service::as_one(snapshot, yardstick, asked, told, lang);
     findings.extend(unexplained.iter().map(|&i| unexplained_pair(asked, answers, i, of, lang)));
     findings
 }
