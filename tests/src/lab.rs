@@ -1,8 +1,74 @@
 //! A lab of the built `plumb`, for as long as it is needed.
 
+use serde_json::Value;
+
 use crate::binary::{Output, Plumb};
 use crate::error::{Failure, Result};
 use crate::netns;
+
+/// A fault that was made, or its look-alike.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Who asks.
+    pub from: String,
+    /// What is asked.
+    pub to: String,
+    /// What the client sees.
+    pub outcome: String,
+    /// Whether it connects only late.
+    pub late: bool,
+    /// What was changed, in words.
+    pub effect: String,
+}
+
+/// What real clients saw.
+#[derive(Clone, Debug)]
+pub struct Probed {
+    /// What became of all of them together.
+    pub outcome: String,
+    /// What they spoke.
+    pub protocol: String,
+    /// Seconds that the slowest took.
+    pub longest: f64,
+}
+
+impl Probed {
+    /// Two as one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let outcome = if self.outcome == other.outcome { self.outcome } else { "intermittent".to_owned() };
+        Self { outcome, protocol: self.protocol, longest: self.longest.max(other.longest) }
+    }
+}
+
+/// An answer of `plumb check`.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Exit status.
+    pub status: Option<i32>,
+    /// The document.
+    pub report: Value,
+}
+
+impl Checked {
+    fn findings(&self) -> &[Value] {
+        self.report["findings"].as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The findings' numbers in the catalogue; ids of those that have none.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let number = |f: &Value| f["fault"].as_str().or(f["id"].as_str()).unwrap_or_default().to_owned();
+        self.findings().iter().map(number).collect()
+    }
+
+    /// The findings, a line each.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let line = |f: &Value| format!("\n    {} {}: {}", f["fault"], f["id"], f["summary"]);
+        self.findings().iter().map(line).collect()
+    }
+}
 
 /// A running lab; it goes with this value.
 #[derive(Debug)]
@@ -52,6 +118,70 @@ impl Lab {
         let arguments = ["diagnose", from, to, "-o", "json"];
         let output = self.plumb.run_plain(&arguments)?;
         if output.status == Some(status) { Ok(output) } else { Err(output.failed(&arguments)) }
+    }
+
+    /// The command.
+    #[must_use]
+    pub fn plumb(&self) -> &Plumb {
+        &self.plumb
+    }
+
+    /// Makes a fault where it can be made first, or what looks like it.
+    pub fn make(&self, fault: &str, look_alike: bool) -> Result<Made> {
+        let mut arguments = vec!["lab", "break", "--lab", &self.name, fault, "-o", "json"];
+        if look_alike {
+            arguments.push("--look-alike");
+        }
+        let made = self.json(&arguments, &[0])?.1;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let flow = &made["flow"];
+        Ok(Made {
+            from: text(&flow["from"]),
+            to: text(&flow["to"]),
+            outcome: text(&flow["outcome"]),
+            late: flow["outcome"] == "connects" && !look_alike,
+            effect: text(&made["fault"]["effect"]),
+        })
+    }
+
+    /// Opens real connections, one after the other.
+    pub fn probe(&self, from: &str, to: &str, connections: u32, patience: &str) -> Result<Probed> {
+        let n = connections.to_string();
+        let arguments =
+            ["lab", "probe", "--lab", &self.name, from, to, "-n", &n, "--patience", patience, "-o", "json"];
+        let seen = self.json(&arguments, &[0, 1])?.1;
+        let seconds = seen["attempts"].as_array().into_iter().flatten().filter_map(|a| a["seconds"].as_f64());
+        Ok(Probed {
+            outcome: seen["outcome"].as_str().unwrap_or_default().to_owned(),
+            protocol: seen["protocol"].as_str().unwrap_or_default().to_owned(),
+            longest: seconds.fold(0.0, f64::max),
+        })
+    }
+
+    /// Checks all of it.
+    pub fn check(&self) -> Result<Checked> {
+        let pattern = format!("{}-*", self.name);
+        let (status, report) = self.json(&["check", "--netns", &pattern, "-o", "json"], &[0, 1, 3])?;
+        Ok(Checked { status, report })
+    }
+
+    /// Asks why a flow of one of its pods (`pod:NAMESPACE/NAME`) fails.
+    pub fn ask(&self, from: &str, to: &str, protocol: &str, connections: u32) -> Result<Value> {
+        let pod = from.trim_start_matches("pod:").replace('/', "-");
+        let (from, n) = (format!("netns:{}-{pod}", self.name), connections.to_string());
+        let arguments = ["diagnose", &from, to, "--protocol", protocol, "--connections", &n, "-o", "json"];
+        Ok(self.json(&arguments, &[0, 1, 3])?.1)
+    }
+
+    /// The document that a command prints; its exit status must be one of these.
+    fn json(&self, arguments: &[&str], statuses: &[i32]) -> Result<(Option<i32>, Value)> {
+        let output = self.plumb.run_plain(arguments)?;
+        match serde_json::from_slice(&output.stdout) {
+            Ok(document) if output.status.is_some_and(|s| statuses.contains(&s)) => {
+                Ok((output.status, document))
+            }
+            _ => Err(output.failed(arguments)),
+        }
     }
 
     fn must(&self, arguments: &[&str]) -> Result<()> {

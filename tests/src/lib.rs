@@ -23,6 +23,7 @@ pub mod cases;
 pub mod cluster;
 pub mod conformance;
 pub mod error;
+pub mod faults;
 pub mod fuzz;
 pub mod hosts;
 pub mod lab;

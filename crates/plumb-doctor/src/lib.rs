@@ -10,5 +10,6 @@ pub mod render;
 pub mod report;
 pub mod resolve;
 mod schema;
+pub mod tried_in_lab;
 
 pub use schema::{check_schema, report_schema};

@@ -84,7 +84,7 @@ pub struct Remedy {
     /// Outcome in the model with this and all earlier first remedies applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tried_in_model: Option<String>,
-    /// Whether a lab ran it for real and the symptom was gone.
+    /// Whether a lab ran a remedy of this kind for such a cause for real, and the symptom was gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tried_in_lab: bool,
     /// It was not tried, or cannot be: advice only.

@@ -7,12 +7,12 @@ use plumb_model::{Action, Change, Protocol, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LabError, Result};
-use crate::faults::{self, Flow};
+use crate::faults::{self, Fault, Flow, Made};
 use crate::lab::running;
 use crate::listen;
 use crate::server::{Command, Listen};
 use crate::state::{self, ActiveFault, State};
-use crate::topology::PortProtocol;
+use crate::topology::{PortProtocol, Topology};
 
 /// What was broken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,19 +30,48 @@ pub struct Broken {
 /// # Errors
 /// There is no such fault, it cannot be made here, or the kernel refused a change; then the changes before it are undone.
 pub fn break_(lab: &str, id: &str, target: Option<&str>) -> Result<Broken> {
-    let _edit = edit(lab)?;
-    let mut state = running(lab)?;
-    let fault = faults::find(id).ok_or_else(|| {
+    let fault = known(id)?;
+    make(lab, &fault, false, &|topology, before| fault.plan(topology, before, target))
+}
+
+/// Makes what looks like a fault and is not, at `target` or where it fits first.
+///
+/// # Errors
+/// As [`break_`]; also where the fault has no look-alike.
+pub fn look_alike(lab: &str, id: &str, target: Option<&str>) -> Result<Broken> {
+    let fault = known(id)?;
+    let look_alike = fault.look_alike().ok_or_else(|| LabError::Fault {
+        id: fault.id.to_owned(),
+        message: "the lab makes nothing that looks like it".to_owned(),
+    })?;
+    make(lab, &fault, true, &|topology, before| look_alike.plan(topology, before, target))
+}
+
+fn known(id: &str) -> Result<Fault> {
+    faults::find(id).ok_or_else(|| {
         let known: Vec<_> = faults::all().iter().map(|f| f.id).collect();
         LabError::Unknown(format!("the lab cannot make a fault `{id}`; it can make {}", known.join(", ")))
-    })?;
+    })
+}
+
+/// What a fault or its look-alike comes to: its target, and what it does.
+type Planned = std::result::Result<(String, Made), String>;
+
+fn make(
+    lab: &str,
+    fault: &Fault,
+    look_alike: bool,
+    plan: &dyn Fn(&Topology, &Snapshot) -> Planned,
+) -> Result<Broken> {
+    let _edit = edit(lab)?;
+    let mut state = running(lab)?;
     let refuse = |message: String| LabError::Fault { id: fault.id.to_owned(), message };
     let before = snapshot(&state)?;
     for namespace in &before.namespaces {
         faults::readable(namespace).map_err(refuse)?;
     }
-    let (target, made) = fault.plan(&state.topology, &before, target).map_err(refuse)?;
-    if state.faults.iter().any(|f| f.id == fault.id && f.target == target) {
+    let (target, made) = plan(&state.topology, &before).map_err(refuse)?;
+    if state.faults.iter().any(|f| f.id == fault.id && f.look_alike == look_alike && f.target == target) {
         return Err(refuse(format!("it is made at {target} already (`plumb lab heal {}`)", fault.id)));
     }
     let commands = made.changes.iter().flat_map(|c| c.commands(&before)).collect();
@@ -59,6 +88,7 @@ pub fn break_(lab: &str, id: &str, target: Option<&str>) -> Result<Broken> {
     let after = snapshot(&state)?;
     let active = ActiveFault {
         id: fault.id.to_owned(),
+        look_alike,
         target,
         effect: made.effect,
         undo: faults::undo(&made.changes, &before, &after),
@@ -70,7 +100,7 @@ pub fn break_(lab: &str, id: &str, target: Option<&str>) -> Result<Broken> {
     Ok(Broken { fault: active, flow: made.flow, commands })
 }
 
-/// Undoes a fault, or all where `id` is `None`; the last one made first. Gives those that were undone.
+/// Undoes a fault and what looks like it, or all where `id` is `None`; the last one made first. Gives those that were undone.
 ///
 /// # Errors
 /// No such fault was made, or the kernel refused to undo a change.

@@ -44,7 +44,7 @@ mod supervisor;
 pub mod topology;
 mod yardstick;
 
-pub use breaking::{Broken, break_, heal};
+pub use breaking::{Broken, break_, heal, look_alike};
 pub use child::run_if_child;
 pub use client::{Attempt, Outcome};
 pub use cluster::{API_ADDRESS, ProxyStatus};

@@ -53,6 +53,9 @@ pub(crate) struct LabNamespace {
 pub struct ActiveFault {
     /// Number in the catalogue.
     pub id: String,
+    /// Whether it only looks like the fault of that number.
+    #[serde(default)]
+    pub look_alike: bool,
     /// What it was made at: `pod:…`, `node:…`, `svc:…`.
     pub target: String,
     /// What it does, here.

@@ -89,6 +89,8 @@ pub struct ServiceStatus {
 pub struct FaultStatus {
     /// Number in the catalogue.
     pub id: String,
+    /// Whether it only looks like the fault of that number.
+    pub look_alike: bool,
     /// Where.
     pub target: String,
     /// What it does.
@@ -141,6 +143,7 @@ pub fn status(lab: &str) -> Result<Status> {
     });
     let faults = state.faults.iter().map(|f| FaultStatus {
         id: f.id.clone(),
+        look_alike: f.look_alike,
         target: f.target.clone(),
         effect: f.effect.clone(),
     });

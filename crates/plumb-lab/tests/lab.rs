@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use plumb_lab::{Outcome, ProbeOptions, Topology, faults};
+use plumb_lab::{Outcome, ProbeOptions, Topology};
 use plumb_model::Protocol;
 use support::{Lab, say};
 
@@ -22,7 +22,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Labs are built side by side well enough, but times are measured too.
     arguments.test_threads.get_or_insert(2);
-    let mut trials = vec![
+    let trials = vec![
         Trial::test("up_and_down", up_and_down),
         Trial::test("every_pod_reaches_every_pod", every_pod_reaches_every_pod),
         Trial::test("services_choose_every_endpoint", services_choose_every_endpoint),
@@ -40,11 +40,6 @@ fn main() {
         Trial::test("readiness_follows_the_port", readiness::readiness_follows_the_port),
         Trial::test("a_labs_names", names::a_labs_names),
     ];
-    trials.extend(
-        faults::all()
-            .into_iter()
-            .map(|fault| Trial::test(format!("fault::{}", fault.id), move || fault_breaks_and_heals(&fault))),
-    );
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -268,51 +263,5 @@ fn a_missing_listener_has_a_command() -> Result<(), Failed> {
     assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);
     plumb_lab::heal(&lab.name, None)?;
     assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);
-    Ok(())
-}
-
-fn fault_breaks_and_heals(fault: &faults::Fault) -> Result<(), Failed> {
-    let lab = Lab::standard()?;
-    let broken = plumb_lab::break_(&lab.name, fault.id, None)?;
-    let flow = &broken.flow;
-    // A choice for a whole attempt is only seen over many: with 1 of 3 failing, 24 that all end alike are 1 in 10⁴.
-    let connections = match flow.outcome {
-        Outcome::Intermittent | Outcome::Connects => 24,
-        _ => 1,
-    };
-    let patience = match flow.outcome {
-        // Time for one SYN more: a choice that it draws anew is not for the whole attempt.
-        Outcome::Intermittent => Duration::from_millis(1500),
-        Outcome::TimesOut => Duration::from_millis(2500),
-        _ => Duration::from_secs(10),
-    };
-    let options = ProbeOptions { connections, patience, ..support::options() };
-    let seen = plumb_lab::probe(&lab.name, &flow.from, &flow.to, &options)?;
-    let detail: BTreeSet<_> =
-        seen.attempts.iter().map(|a| a.errno.clone().unwrap_or_else(|| "connects".to_owned())).collect();
-    let longest = seen.attempts.iter().map(|a| a.seconds).fold(0.0, f64::max);
-    say(&format!(
-        "{} {:?}: {} {detail:?}, at most {longest:.3} s",
-        fault.id,
-        fault.name,
-        seen.outcome.word()
-    ));
-    assert_eq!(seen.outcome, flow.outcome, "{} to {}: {}", flow.from, flow.to, broken.fault.effect);
-    // A fault that only delays: the kernel waits 0.2 s before it sends data again, 1 s before a SYN.
-    assert!(flow.outcome != Outcome::Connects || longest > 0.19, "nothing was delayed");
-    assert_eq!(plumb_lab::status(&lab.name)?.faults.len(), 1);
-    // Listeners are programs: no command stands for them.
-    let listener = |c: &plumb_model::Change| {
-        matches!(
-            c.action,
-            plumb_model::Action::StopListener { .. } | plumb_model::Action::StartListener { .. }
-        )
-    };
-    assert!(broken.fault.changes.iter().any(listener) || !broken.commands.is_empty());
-    plumb_lab::heal(&lab.name, None)?;
-    assert!(plumb_lab::status(&lab.name)?.faults.is_empty());
-    let healed = lab.settled(&flow.from, &flow.to)?;
-    assert_eq!(healed, Outcome::Connects, "after healing {}", fault.id);
-    lab.sound()?;
     Ok(())
 }

@@ -35,6 +35,8 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("source-translated", "S11", Warning, "connects", Layer::ServiceNat),
     kind("policy-not-enforced", "P08", Warning, "connects", Layer::Policy),
     kind("dns-server-down", "D02", Error, "times_out", Layer::Dns),
+    kind("service-port-dead", "S03", Error, "refused", Layer::Socket),
+    kind("service-port-dead", "D02", Error, "refused", Layer::Socket),
     kind("expectation-unmet", "", Error, "connects", Layer::Policy),
     // Links
     kind("link-down", "L01", Error, "unreachable", Layer::Link),

@@ -67,7 +67,14 @@ fn same_place(a: &Place, b: &Place) -> bool {
 }
 
 /// Adds what another finding of the same cause knows.
-fn join(known: &mut CheckFinding, other: CheckFinding) {
+fn join(known: &mut CheckFinding, mut other: CheckFinding) {
+    // That the owner drops what comes from the address is what the second owner does to it: the address is the cause.
+    if known.id == "martian-own-source" && other.id == "duplicate-address" {
+        known.fault = other.fault.take();
+        known.id = std::mem::take(&mut other.id);
+        known.summary = std::mem::take(&mut other.summary);
+        known.effect = std::mem::take(&mut other.effect);
+    }
     known.severity = known.severity.max(other.severity);
     for e in other.evidence {
         if !known.evidence.iter().any(|k| k.what == e.what && k.seen == e.seen) {
@@ -148,7 +155,8 @@ mod tests {
         let place = [("namespace", "a"), ("address", "10.0.0.1")];
         let source = finding("R08", "martian-own-source", &place, FoundBy::Reach);
         let address = finding("A01", "duplicate-address", &place, FoundBy::State);
-        assert_eq!(merge(vec![source], vec![address], Vec::new()).len(), 1);
+        let merged = merge(vec![source], vec![address], Vec::new());
+        assert_eq!((merged.len(), merged[0].fault.as_deref()), (1, Some("A01")));
         let other = finding("R07", "rp", &[("namespace", "a"), ("sysctl", "y")], FoundBy::State);
         assert_eq!(merge(vec![to(&a)], vec![other], Vec::new()).len(), 2);
     }

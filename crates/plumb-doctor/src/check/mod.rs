@@ -36,6 +36,7 @@ pub use report::{CheckFinding, CheckReport, FoundBy, Pairs, Scope, Severity};
 pub use yardstick::{Expectation, Member, ServiceTarget, Yardstick};
 
 use crate::messages::{self, Lang};
+use crate::tried_in_lab;
 
 /// Ids of the kinds of findings that checks make on their own.
 #[cfg(test)]
@@ -101,7 +102,8 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
         .before
         .map(|before| motion::findings(before, snapshot, &net, yardstick, lang))
         .unwrap_or_default();
-    let findings = merge::merge(reached.findings, state, moved.findings);
+    let mut findings = merge::merge(reached.findings, state, moved.findings);
+    findings.iter_mut().for_each(|f| tried_in_lab::mark(&f.id, &mut f.remedy));
     let (mut not_covered, incomplete) = not_covered(snapshot, yardstick, lang);
     let mut assumptions = Vec::new();
     if let Some(between) = options.between {

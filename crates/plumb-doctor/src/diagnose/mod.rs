@@ -22,7 +22,8 @@ pub use probe::{ProbeSeen, with_probe};
 
 use crate::hops::{self, Level, Telling};
 use crate::messages::{self, Lang};
-use crate::report::{BytesReport, FlowReport, PathReport, Report};
+use crate::report::{BytesReport, Cause, FlowReport, PathReport, Report};
+use crate::tried_in_lab;
 
 /// A question, resolved against a snapshot.
 #[derive(Clone, Debug)]
@@ -52,7 +53,9 @@ pub(crate) fn walk(net: &Network, flow: &Flow) -> Walked {
 pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
     let net = Network::compile(snapshot);
     let walked = walk(&net, &q.flow);
-    let causes = cure::causes(snapshot, q, &net, &walked).into_iter().map(|d| d.cause).collect();
+    let mut causes: Vec<Cause> =
+        cure::causes(snapshot, q, &net, &walked).into_iter().map(|d| d.cause).collect();
+    causes.iter_mut().for_each(|c| tried_in_lab::mark(&c.id, &mut c.remedy));
     let verdict = verdict::verdict(&net, q, &walked);
     let a = &walked.attempt;
     Report {

@@ -1,6 +1,6 @@
 //! Addresses and networks that are somebody else's.
 
-use plumb_model::{Action, Address, Prefix, RouteKind};
+use plumb_model::{Action, Address, Change, Namespace, Prefix, RouteKind};
 
 use super::scene::{change, device, made, route};
 use super::{Fault, Made, Scene, TargetKind};
@@ -35,18 +35,14 @@ fn duplicate(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.node_namespace(pod)?;
     let own = Prefix::host(scene.address(pod, scene.family())?);
-    let add = added(scene, pod, own)?;
+    let add = added(ns, CNI0, own)?;
     let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Refused)?;
-    made(
-        vec![change(ns, add)],
-        flow,
-        format!("{CNI0} of {} has {own}, the address of {}", pod.node, pod.full_name()),
-    )
+    made(vec![add], flow, format!("{CNI0} of {} has {own}, the address of {}", pod.node, pod.full_name()))
 }
 
-/// An address more on cni0 of the pod's node.
-fn added(scene: &Scene<'_>, pod: &crate::topology::Pod, prefix: Prefix) -> Result<Action, String> {
-    let index = device(scene.node_namespace(pod)?, CNI0)?.index;
+/// An address more on a device.
+pub(super) fn added(ns: &Namespace, name: &str, prefix: Prefix) -> Result<Change, String> {
+    let index = device(ns, name)?.index;
     let v6 = prefix.addr.is_ipv6();
     let flags = Address::PERMANENT | if v6 { plumb_kernel::NamespaceWriter::NODAD } else { 0 };
     let address = Address {
@@ -55,15 +51,15 @@ fn added(scene: &Scene<'_>, pod: &crate::topology::Pod, prefix: Prefix) -> Resul
         peer: None,
         scope: 0,
         flags,
-        label: (!v6).then(|| CNI0.to_owned()),
+        label: (!v6).then(|| name.to_owned()),
         broadcast: None,
         preferred: true,
     };
-    Ok(Action::AddAddress { device: CNI0.to_owned(), address })
+    Ok(change(ns, Action::AddAddress { device: name.to_owned(), address }))
 }
 
 /// The network around the server outside: a /24, a /64.
-fn around_outside(scene: &Scene<'_>) -> Result<Prefix, String> {
+pub(super) fn around_outside(scene: &Scene<'_>) -> Result<Prefix, String> {
     let (outside, _) = scene.outside()?;
     Ok(Prefix::new(outside, if outside.is_ipv4() { 24 } else { 64 }).masked())
 }
@@ -84,13 +80,16 @@ fn overlap(scene: &Scene<'_>) -> Result<Made, String> {
 fn shadow(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.node_namespace(pod)?;
-    let network = around_outside(scene)?;
+    let own = inside_of(scene, around_outside(scene)?)?;
+    let flow = scene.flow_to_outside(pod, Outcome::Unreachable)?;
+    made(vec![added(ns, CNI0, own)?], flow, format!("{CNI0} of {} has {own}", pod.node))
+}
+
+/// The first address of the network outside, as a bridge takes it; the next where the server outside has that.
+pub(super) fn inside_of(scene: &Scene<'_>, network: Prefix) -> Result<Prefix, String> {
     let (outside, _) = scene.outside()?;
-    // The first address of the network, as a bridge takes it; the last where outside has that.
     let nth = |n| crate::topology::ranges::nth(network, n);
     let own =
         nth(1).filter(|a| *a != outside).or_else(|| nth(2)).ok_or("the network outside is too small")?;
-    let add = added(scene, pod, Prefix::new(own, network.len))?;
-    let flow = scene.flow_to_outside(pod, Outcome::Unreachable)?;
-    made(vec![change(ns, add)], flow, format!("{CNI0} of {} has {own}/{}", pod.node, network.len))
+    Ok(Prefix::new(own, network.len))
 }

@@ -77,17 +77,25 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn add_table(ns: &Namespace, family: Family, name: &str, chains: Vec<Chain>, sets: Vec<Set>) -> Change {
+pub(super) fn add_table(
+    ns: &Namespace,
+    family: Family,
+    name: &str,
+    chains: Vec<Chain>,
+    sets: Vec<Set>,
+) -> Change {
     change(ns, Action::AddTable(table(family, name, "made by a fault of the lab", chains, sets)))
 }
 
 /// A base chain of the forward hook.
-fn forward(priority: i32, rules: Vec<plumb_nft::Rule>) -> Chain {
+pub(super) fn forward(priority: i32, rules: Vec<plumb_nft::Rule>) -> Chain {
     chain("forward", base(ChainType::Filter, Hook::Forward, priority), None, rules)
 }
 
 /// The pod, its first TCP port, its node, and the beginning of a rule for what is for it.
-fn server<'a>(scene: &Scene<'a>) -> Result<(&'a Pod, u16, &'a Namespace, impl Fn() -> Draft), String> {
+pub(super) fn server<'a>(
+    scene: &Scene<'a>,
+) -> Result<(&'a Pod, u16, &'a Namespace, impl Fn() -> Draft), String> {
     let pod = scene.pod()?;
     let port = stream_port(pod).ok_or("no TCP port")?.port;
     let to = Prefix::host(scene.address(pod, scene.family())?);
@@ -233,7 +241,7 @@ fn source_ranges(scene: &Scene<'_>) -> Result<Made, String> {
     made(vec![add], flow, format!("{} lets only {allowed} reach service {}", client.node, service.name))
 }
 
-fn no_dns(scene: &Scene<'_>) -> Result<Made, String> {
+pub(super) fn no_dns(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.node_namespace(pod)?;
     let from = scene.address(pod, scene.family())?;

@@ -33,7 +33,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "L05",
         name: "bridge port not forwarding",
-        does: "puts the pod's port of cni0 into the state listening, in which it stays",
+        does: "puts the pod's port of cni0 into the state disabled, in which it stays",
         target: TargetKind::Client,
         make: not_forwarding,
     },
@@ -108,7 +108,7 @@ fn peer_down(scene: &Scene<'_>) -> Result<Made, String> {
     )
 }
 
-fn off_bridge(scene: &Scene<'_>) -> Result<Made, String> {
+pub(super) fn off_bridge(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let veth = scene.topology.pod_veth(pod);
     let ns = scene.node_namespace(pod)?;
@@ -123,7 +123,7 @@ fn off_bridge(scene: &Scene<'_>) -> Result<Made, String> {
     made(vec![off], flow, format!("{veth} of {} is no port of {CNI0}", pod.node))
 }
 
-fn port(scene: &Scene<'_>, pod: &Pod, attribute: &str, value: &str) -> Result<Change, String> {
+pub(super) fn port(scene: &Scene<'_>, pod: &Pod, attribute: &str, value: &str) -> Result<Change, String> {
     let veth = scene.topology.pod_veth(pod);
     let ns = scene.node_namespace(pod)?;
     device(ns, &veth)?;
@@ -131,16 +131,13 @@ fn port(scene: &Scene<'_>, pod: &Pod, attribute: &str, value: &str) -> Result<Ch
     Ok(change(ns, Action::SetBridgePort { device: veth, attribute, value }))
 }
 
-fn not_forwarding(scene: &Scene<'_>) -> Result<Made, String> {
+pub(super) fn not_forwarding(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
-    // Without STP the kernel turns a blocking port to forwarding at once (br_make_forwarding), a listening one never.
-    let change = port(scene, pod, "state", "listening")?;
+    // Without STP the kernel turns a blocking port to forwarding at once (br_make_forwarding), and one that listens or learns
+    // when the timer ends that ran since it became a port (br_forward_delay_timer_expired). A disabled one stays.
+    let change = port(scene, pod, "state", "disabled")?;
     let flow = scene.flow_to_pod(pod, elsewhere(scene, pod)?, Outcome::Unreachable)?;
-    made(
-        vec![change],
-        flow,
-        format!("the port of {} on {CNI0} is listening, not forwarding", pod.full_name()),
-    )
+    made(vec![change], flow, format!("the port of {} on {CNI0} is disabled, not forwarding", pod.full_name()))
 }
 
 fn isolated(scene: &Scene<'_>) -> Result<Made, String> {

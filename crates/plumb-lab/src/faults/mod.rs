@@ -7,6 +7,7 @@
 mod addresses;
 mod firewall;
 mod link;
+pub mod look_alike;
 mod neighbour;
 mod netfilter;
 mod routing;

@@ -95,7 +95,7 @@ fn stale(scene: &Scene<'_>) -> Result<Made, String> {
     made(vec![set], flow, format!("{} sends what is for {gateway} to 02:00:00:00:de:ad", pod.full_name()))
 }
 
-fn silent(scene: &Scene<'_>) -> Result<Made, String> {
+pub(super) fn silent(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
     scene.address(pod, IpFamily::V4)?;

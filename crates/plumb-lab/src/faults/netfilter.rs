@@ -1,14 +1,16 @@
 //! Rules that drop, and rules that keep others from working.
 
-use plumb_model::{Action, Prefix, Protocol};
+use plumb_model::{Action, Prefix, Protocol, RouteKind};
 use plumb_nft::{Family, Verdict};
 
-use super::scene::{add_rule, change, made, serves, stream_port};
+use super::scene::{add_rule, change, device, made, route, serves, stream_port};
 use super::{Fault, Made, Scene, TargetKind};
 use crate::client::Outcome;
+use crate::plan::bridge::ETH0;
 use crate::plan::nat::{FILTER, SERVICES};
 use crate::plan::of_family;
 use crate::plan::rules::{self, Side, table_family};
+use crate::topology::Pod;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
@@ -45,6 +47,13 @@ pub(super) const FAULTS: &[Fault] = &[
         does: "redirects what the pod sends to TCP port 15001 of its node, where nothing listens",
         target: TargetKind::Client,
         make: redirect,
+    },
+    Fault {
+        id: "C06",
+        name: "INVALID drop on an asymmetric path",
+        does: "sends the answers of the pod's node to the client by a third node, which drops what its connection tracking finds invalid",
+        target: TargetKind::Server,
+        make: half_seen,
     },
     Fault {
         id: "C08",
@@ -145,6 +154,36 @@ fn redirect(scene: &Scene<'_>) -> Result<Made, String> {
         vec![redirect],
         flow,
         format!("{} redirects what {} sends to its own port 15001", pod.node, pod.full_name()),
+    )
+}
+
+/// A node that is neither the pod's nor the client's drops what it finds invalid: its name, and the rule.
+pub(super) fn invalid_drop<'a>(
+    scene: &Scene<'a>,
+    pod: &Pod,
+    client: &Pod,
+) -> Result<(&'a str, plumb_model::Change), String> {
+    let third = scene.topology.nodes.iter().find(|n| n.name != pod.node && n.name != client.node);
+    let third = third.ok_or("it needs a third node")?.name.as_str();
+    let ns = scene.namespace(&scene.topology.node_namespace(third))?;
+    let rule = rules::rule(Family::Inet).invalid().counter().verdict(Verdict::Drop);
+    Ok((third, add_rule(ns, Family::Inet, FILTER, "forward", rule)))
+}
+
+fn half_seen(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let client = scene.remote(pod, |_| true)?;
+    let (third, drop) = invalid_drop(scene, pod, client)?;
+    let ns = scene.node_namespace(pod)?;
+    let family = scene.family();
+    let by = of_family(&scene.topology.node_addresses(third), family).ok_or("the node has no address")?;
+    let to = Prefix::host(scene.address(client, family)?);
+    let detour = route(RouteKind::Unicast, to, Some(by), Some(device(ns, ETH0)?.index));
+    let flow = scene.flow_to_pod(client, pod, Outcome::TimesOut)?;
+    made(
+        vec![drop, change(ns, Action::AddRoute(detour))],
+        flow,
+        format!("{third} sees only the answers to {}, and drops them", client.full_name()),
     )
 }
 

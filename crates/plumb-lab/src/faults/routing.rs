@@ -60,7 +60,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         id: "R07",
         name: "rp_filter drops asymmetric traffic",
-        does: "routes the client's range to cni0 on the pod's node, the pod's answers by a mark and a policy rule, and sets rp_filter=1",
+        does: "leads what is from the pod to cni0 by a policy rule on its node, its answers on by a mark, and sets rp_filter=1",
         target: TargetKind::Server,
         make: reverse_path,
     },
@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn no_route(scene: &Scene<'_>) -> Result<Made, String> {
+pub(super) fn no_route(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
     let gone = default_route(ns, scene.family())?;
@@ -119,7 +119,11 @@ fn no_return(scene: &Scene<'_>) -> Result<Made, String> {
 }
 
 /// A route for the pod's address on the node of the client that the fault is shown with.
-fn host_route(scene: &Scene<'_>, kind: RouteKind, via: Option<IpAddr>) -> Result<(Change, String), String> {
+pub(super) fn host_route(
+    scene: &Scene<'_>,
+    kind: RouteKind,
+    via: Option<IpAddr>,
+) -> Result<(Change, String), String> {
     let pod = scene.pod()?;
     let client = scene.remote(pod, |_| true)?;
     let ns = scene.node_namespace(client)?;
@@ -175,7 +179,7 @@ fn looped(scene: &Scene<'_>) -> Result<Made, String> {
     made(changes, flow, format!("{node} and {name} send what is for {} to each other", pod.full_name()))
 }
 
-fn rule(family: IpFamily, priority: u32, table: u32) -> PolicyRule {
+pub(super) fn rule(family: IpFamily, priority: u32, table: u32) -> PolicyRule {
     const RTPROT_STATIC: u8 = 4;
     PolicyRule::to_table(family, priority, table, RTPROT_STATIC)
 }
@@ -206,24 +210,21 @@ fn reverse_path(scene: &Scene<'_>) -> Result<Made, String> {
     let ns = scene.node_namespace(pod)?;
     let from = scene.address(client, IpFamily::V4)?;
     let right = by_main(ns, from)?;
+    let own = Prefix::host(scene.address(pod, IpFamily::V4)?);
     let mut wrong = route(RouteKind::Unicast, right.dst, None, Some(device(ns, CNI0)?.index));
-    wrong.priority = right.priority;
-    let mut answers = right.clone();
-    answers.table = TABLE;
-    // By mark: the reverse look-up asks with the device that the packet would leave by, but without a mark (unless
-    // src_valid_mark is set), so this rule is not met by it (__fib_validate_source).
-    let mut rule = rule(IpFamily::V4, 100, TABLE);
-    rule.fwmark = Some((TABLE, u32::MAX));
-    let mark = rules::rule(Family::Inet)
-        .address(Side::Source, Prefix::host(scene.address(pod, IpFamily::V4)?), true)
-        .counter()
-        .set_mark(TABLE);
+    wrong.table = TABLE;
+    // The reverse look-up asks for the way from the pod to the client, but without a mark (unless src_valid_mark is set): it
+    // meets the second rule, the pod's answers the first (__fib_validate_source).
+    let mut answers = rule(IpFamily::V4, 99, Route::TABLE_MAIN);
+    answers.fwmark = Some((TABLE, u32::MAX));
+    let mut astray = rule(IpFamily::V4, 100, TABLE);
+    astray.src = Some(own);
+    let mark = rules::rule(Family::Inet).address(Side::Source, own, true).counter().set_mark(TABLE);
     let changes = vec![
         add_rule(ns, Family::Inet, FILTER, "prerouting", mark),
-        change(ns, Action::AddRoute(answers)),
-        change(ns, Action::AddPolicyRule(rule)),
-        change(ns, Action::DeleteRoute(right.clone())),
+        change(ns, Action::AddPolicyRule(answers)),
         change(ns, Action::AddRoute(wrong)),
+        change(ns, Action::AddPolicyRule(astray)),
         sysctl(ns, &format!("net.ipv4.conf.{ETH0}.rp_filter"), "1"),
     ];
     let flow = scene.flow_to_pod_of(client, pod, IpFamily::V4, Outcome::TimesOut)?;
@@ -235,7 +236,7 @@ fn reverse_path(scene: &Scene<'_>) -> Result<Made, String> {
 }
 
 /// The route of the main table with the longest prefix.
-fn by_main(ns: &Namespace, to: IpAddr) -> Result<&Route, String> {
+pub(super) fn by_main(ns: &Namespace, to: IpAddr) -> Result<&Route, String> {
     let fits = |r: &&Route| r.table == Route::TABLE_MAIN && r.dst.contains(to);
     let best = ns.routes.items().iter().filter(fits).max_by_key(|r| r.dst.len);
     best.ok_or_else(|| format!("{} has no route to {to}", ns.name))

@@ -55,7 +55,11 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn endpoint<'a>(scene: &Scene<'a>, service: &NatService, last: bool) -> Result<(&'a Pod, u16), String> {
+pub(super) fn endpoint<'a>(
+    scene: &Scene<'a>,
+    service: &NatService,
+    last: bool,
+) -> Result<(&'a Pod, u16), String> {
     let endpoint = if last { service.endpoints.last() } else { service.endpoints.first() };
     let endpoint = endpoint.ok_or_else(|| format!("service `{}` has no endpoint", service.name))?;
     let pod =
@@ -83,7 +87,7 @@ fn dead_backend(scene: &Scene<'_>) -> Result<Made, String> {
 }
 
 /// A port on which no pod of the lab listens.
-const NOBODY: u16 = 18_080;
+pub(super) const NOBODY: u16 = 18_080;
 
 fn wrong_port(scene: &Scene<'_>) -> Result<Made, String> {
     let service = scene.service()?;
@@ -163,7 +167,7 @@ fn unowned(scene: &Scene<'_>) -> Result<Made, String> {
     made(vec![snat], flow, format!("{} reaches outside as {nobody}, which nobody owns", pod.full_name()))
 }
 
-fn no_masquerade(scene: &Scene<'_>) -> Result<Made, String> {
+pub(super) fn no_masquerade(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let ns = scene.node_namespace(pod)?;
     let table = ns

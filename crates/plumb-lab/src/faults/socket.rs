@@ -71,7 +71,7 @@ fn no_dns_server(scene: &Scene<'_>) -> Result<Made, String> {
 }
 
 /// Whoever can reach the pod from elsewhere.
-fn client<'a>(scene: &Scene<'a>, pod: &Pod) -> Result<&'a Pod, String> {
+pub(super) fn client<'a>(scene: &Scene<'a>, pod: &Pod) -> Result<&'a Pod, String> {
     scene.remote(pod, |_| true).or_else(|_| scene.neighbour(pod, |_| true))
 }
 
@@ -93,7 +93,7 @@ pub(super) fn stop(scene: &Scene<'_>, pod: &Pod, number: u16) -> Result<Change, 
     ))
 }
 
-fn start(scene: &Scene<'_>, pod: &Pod, address: IpAddr, port: u16) -> Result<Change, String> {
+pub(super) fn start(scene: &Scene<'_>, pod: &Pod, address: IpAddr, port: u16) -> Result<Change, String> {
     Ok(change(
         scene.pod_namespace(pod)?,
         Action::StartListener {
@@ -105,7 +105,7 @@ fn start(scene: &Scene<'_>, pod: &Pod, address: IpAddr, port: u16) -> Result<Cha
     ))
 }
 
-fn first(pod: &Pod) -> Result<u16, String> {
+pub(super) fn first(pod: &Pod) -> Result<u16, String> {
     stream_port(pod).map(|p| p.port).ok_or_else(|| format!("`{}` serves no TCP port", pod.full_name()))
 }
 

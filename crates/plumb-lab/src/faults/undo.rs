@@ -177,6 +177,9 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>, claimed: &[Rule
         Action::SetNeighbour { device, neighbour } => {
             single(Action::DeleteNeighbour { device: device.clone(), address: neighbour.addr })
         }
+        Action::AddFdb { device, entry } => {
+            single(Action::DeleteFdb { device: device.clone(), entry: entry.clone() })
+        }
         Action::StopListener { family, protocol, address, port } => single(Action::StartListener {
             family: *family,
             protocol: *protocol,

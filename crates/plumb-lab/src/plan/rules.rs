@@ -153,9 +153,19 @@ impl Draft {
 
     /// `ct state new`
     pub(crate) fn new_connection(self) -> Self {
-        // `NF_CT_STATE_BIT(IP_CT_NEW)`: any bit of a mask is asked for as nft does it, by `!= 0`.
-        const NEW: u32 = 8;
-        let (mask, zero) = (Bytes(NEW.to_ne_bytes().to_vec()), Bytes(vec![0; 4]));
+        // `NF_CT_STATE_BIT(IP_CT_NEW)`
+        self.connection_state(8)
+    }
+
+    /// `ct state invalid`
+    pub(crate) fn invalid(self) -> Self {
+        // `NF_CT_STATE_INVALID_BIT`
+        self.connection_state(1)
+    }
+
+    /// Any bit of a mask, asked for as nft does it, by `!= 0`.
+    fn connection_state(self, bit: u32) -> Self {
+        let (mask, zero) = (Bytes(bit.to_ne_bytes().to_vec()), Bytes(vec![0; 4]));
         self.push(Expr::Ct { key: CtKey::State, dreg: R1, direction: None })
             .push(Expr::Bitwise {
                 sreg: R1,

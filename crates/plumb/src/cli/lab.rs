@@ -192,7 +192,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 #[command(after_help = "\
 Examples:
   plumb lab faults
-  plumb lab faults -o json")]
+  plumb lab faults -o json
+  plumb lab faults -o json | jq -r '.[] | select(.look_alike) | [.id, .look_alike.does] | @tsv'")]
 pub struct LabFaultsArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -206,12 +207,16 @@ Examples:
   plumb lab break F01                        a DROP rule on the first server's node
   plumb lab break T01 pod:default/redis-1    nothing listens in that pod
   plumb lab break S07 svc:web                one endpoint of the service is dead
+  plumb lab break F01 --look-alike           a drop rule that nobody meets: nothing is wrong
   plumb lab break R02 && plumb lab heal R02")]
 pub struct LabBreakArgs {
     /// Number in the fault catalogue (`plumb lab faults`)
     pub id: String,
     /// Where: pod:NAMESPACE/NAME or svc:NAME; the first that fits otherwise
     pub target: Option<String>,
+    /// Make what looks like the fault and is not
+    #[arg(long)]
+    pub look_alike: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: TextOrJson,
@@ -227,7 +232,7 @@ Examples:
   plumb lab heal        all faults, the last one first
   plumb lab heal F01    that one")]
 pub struct LabHealArgs {
-    /// Number of the fault; all otherwise
+    /// Number of the fault (its look-alike is undone with it); all otherwise
     pub id: Option<String>,
     /// Which lab
     #[command(flatten)]

@@ -12,6 +12,7 @@ use super::consequences::{
     default_route, disabled, given_back, lost_addresses, remedy_of, took_along, whole_listener,
 };
 use super::pairs::Asked;
+use super::whole_service::{self, Told};
 use super::{dns, fault};
 use crate::check::policies::Expected;
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
@@ -27,10 +28,10 @@ use crate::report::PathReport;
 const MOST_CAUSES: usize = 60;
 
 /// A cause, and what it was found by.
-struct Found {
-    diagnosed: Diagnosed,
+pub(super) struct Found {
+    pub(super) diagnosed: Diagnosed,
     /// The pair that it was found with.
-    ask: usize,
+    pub(super) ask: usize,
     /// How that pair ended.
     outcome: Outcome,
     /// Pairs that it stops and that nothing in the model cures.
@@ -69,20 +70,21 @@ pub(super) fn causes(
         };
         !unintended(&f.diagnosed) || !pairs.iter().any(proves)
     };
-    let mut findings: Vec<CheckFinding> = found
+    let told = found
         .iter()
-        .zip(&broken)
-        .map(|(f, pairs)| CheckFinding {
-            path: path(net, asked, pairs, lang),
-            ..dns::server_down(
-                net,
-                asked,
-                pairs,
-                finding(yardstick, asked, answers, f, (pairs, may_be_meant(f, pairs)), of),
-                lang,
-            )
+        .zip(broken)
+        .map(|(f, pairs)| Told {
+            finding: CheckFinding {
+                path: path(net, asked, &pairs, lang),
+                ..finding(yardstick, asked, answers, f, (&pairs, may_be_meant(f, &pairs)), of)
+            },
+            found: f,
+            pairs,
         })
         .collect();
+    let told = whole_service::as_one(snapshot, yardstick, asked, told, lang).into_iter();
+    let mut findings: Vec<CheckFinding> =
+        told.map(|t| dns::server_down(net, asked, &t.pairs, t.finding, lang)).collect();
     findings.extend(unexplained.iter().map(|&i| unexplained_pair(asked, answers, i, of, lang)));
     findings
 }

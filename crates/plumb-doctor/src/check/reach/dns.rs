@@ -23,7 +23,7 @@ pub(super) fn server_down(
     let text = |key: &str| found.place.get(key).and_then(|v| v.as_str()).unwrap_or_default();
     let is_listener = text("missing") == "listener" && text("socket").ends_with(&format!(":{DNS}"));
     let targets = || pairs.iter().map(|&i| (&asked.asks[i], &asked.targets[asked.asks[i].target]));
-    if !is_listener || !targets().all(|(_, t)| t.port == DNS) {
+    if found.id != "listener-missing" || !is_listener || !targets().all(|(_, t)| t.port == DNS) {
         return found;
     }
     let is_own = |source: usize, address| {

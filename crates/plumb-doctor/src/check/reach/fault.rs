@@ -24,9 +24,11 @@ pub(crate) const REFINED: &[(&str, &str)] = &[
     ("F10", "netfilter-drop"),
     ("F11", "netfilter-drop"),
     ("F12", "netfilter-drop"),
+    ("D02", "service-port-dead"),
     ("P08", "policy-not-enforced"),
     ("R08", "nat-to-nobody"),
     ("R09", "route-astray"),
+    ("S03", "service-port-dead"),
     ("S09", "return-route-missing"),
 ];
 

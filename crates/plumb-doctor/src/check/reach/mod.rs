@@ -17,6 +17,7 @@ mod mentions;
 mod pairs;
 mod translated;
 mod unknowns;
+mod whole_service;
 
 use plumb_model::Snapshot;
 use plumb_trace::Network;

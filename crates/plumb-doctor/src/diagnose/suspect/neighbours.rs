@@ -194,20 +194,23 @@ fn without_ipv6(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Susp
 /// entry that sent it there, is wrong.
 pub(super) fn other_host(case: &Case, _ns: NsIndex) -> Vec<Suspect> {
     let lladdr = case.failure.state.packet.eth_dst;
-    let mut out = wrong_fdb(case, lladdr);
+    let out = wrong_fdb(case, lladdr);
     let entry = stale_entry(case, lladdr);
-    // The hardware address is its owner's: then the bridge sends it the wrong way.
-    let is_owners = case
-        .last(|e| match e {
-            Event::Neighbour { addr, lladdr: Some(l), .. } if Some(*l) == lladdr => Some(*addr),
-            _ => None,
-        })
-        .is_some_and(|addr| has_mac(case, addr, lladdr));
-    if is_owners {
-        out.extend(entry);
-        out
-    } else {
-        entry.into_iter().chain(out).collect()
+    let asked = case.last(|e| match e {
+        Event::Neighbour { ns, device, addr, lladdr: Some(l), .. } if Some(*l) == lladdr => {
+            Some((*ns, *device, *addr))
+        }
+        _ => None,
+    });
+    match asked.filter(|(_, _, addr)| has_mac(case, *addr, lladdr)) {
+        // The hardware address is its owner's: then the bridge sends it the wrong way, or the link no longer ends at it.
+        Some((ns, device, addr)) => {
+            let mut all = detached(case, ns, device, addr);
+            all.extend(out);
+            all.extend(entry);
+            all
+        }
+        None => entry.into_iter().chain(out).collect(),
     }
 }
 

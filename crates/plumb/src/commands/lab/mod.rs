@@ -6,6 +6,8 @@ mod render;
 use std::time::{Duration, Instant};
 
 use plumb_doctor::messages::Lang;
+use plumb_lab::faults::Fault;
+use plumb_lab::faults::look_alike::LookAlike;
 use plumb_lab::{ProbeOptions, Step, Topology};
 use plumb_model::{IpFamily, Protocol};
 
@@ -105,10 +107,24 @@ fn probe(lang: Lang, args: &LabProbeArgs) -> Result<Status, Error> {
     Ok(if report.outcome == plumb_lab::Outcome::Connects { Status::Good } else { Status::No })
 }
 
+/// A fault with what looks like it.
+#[derive(serde::Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    fault: &'a Fault,
+    look_alike: Option<LookAlike>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(fault: &'a Fault) -> Self {
+        Self { fault, look_alike: fault.look_alike() }
+    }
+}
+
 fn faults(lang: Lang, args: &LabFaultsArgs) -> Result<Status, Error> {
     let all = plumb_lab::faults::all();
     match args.output {
-        TextOrJson::Json => output::print_json(&all)?,
+        TextOrJson::Json => output::print_json(&all.iter().map(Listed::of).collect::<Vec<_>>())?,
         TextOrJson::Text => output::print(&render::faults(lang, &all))?,
     }
     Ok(Status::Good)
@@ -116,7 +132,8 @@ fn faults(lang: Lang, args: &LabFaultsArgs) -> Result<Status, Error> {
 
 fn break_(lang: Lang, args: &LabBreakArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
-    let broken = plumb_lab::break_(&lab, &args.id, args.target.as_deref())?;
+    let make = if args.look_alike { plumb_lab::look_alike } else { plumb_lab::break_ };
+    let broken = make(&lab, &args.id, args.target.as_deref())?;
     match args.output {
         TextOrJson::Json => output::print_json(&broken)?,
         TextOrJson::Text => output::print(&render::broken(lang, &broken))?,

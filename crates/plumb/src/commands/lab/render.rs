@@ -90,7 +90,8 @@ pub(super) fn status(lang: Lang, status: &Status) -> String {
     }
     for fault in &status.faults {
         let (broken, id) = (word(lang, Word::Broken).red().to_string(), fault.id.bold().to_string());
-        let effect = lab::effect(lang, &fault.id, &fault.effect);
+        let effect = lab::effect(lang, &fault.id, fault.look_alike, &fault.effect);
+        let broken = if fault.look_alike { word(lang, Word::LooksLike).yellow().to_string() } else { broken };
         let active = Say::Active { broken: &broken, fault: &id, target: &fault.target, effect };
         let _ = writeln!(text, "{}", say(lang, &active));
     }
@@ -147,13 +148,24 @@ pub(super) fn faults(lang: Lang, all: &[Fault]) -> String {
         let (name, does) = lab::fault(lang, fault);
         rows.add_row([fault.id, name, does, fault.target.word()]);
     }
-    format!("{rows}\n")
+    let mut alike = table(lang, &[Word::LooksLike, Word::LookAlikeDoes, Word::InTruth]);
+    for one in all.iter().filter_map(Fault::look_alike) {
+        let is = one.is.unwrap_or_else(|| word(lang, Word::Nothing));
+        alike.add_row([one.of, lab::look_alike(lang, &one), is]);
+    }
+    format!("{rows}\n{alike}\n")
+}
+
+/// A fault's number; what only looks like it says so.
+fn named(lang: Lang, fault: &ActiveFault) -> String {
+    let id = fault.id.bold().to_string();
+    if fault.look_alike { format!("{} {id}", word(lang, Word::LooksLike)) } else { id }
 }
 
 pub(super) fn broken(lang: Lang, broken: &Broken) -> String {
     let (fault, flow) = (&broken.fault, &broken.flow);
-    let effect = lab::effect(lang, &fault.id, &fault.effect);
-    let id = fault.id.bold().to_string();
+    let effect = lab::effect(lang, &fault.id, fault.look_alike, &fault.effect);
+    let id = named(lang, fault);
     let mut text = say(lang, &Say::Made { fault: &id, target: &fault.target, effect });
     text.push('\n');
     let next = format!("plumb diagnose {} {}", flow.from, flow.to);
@@ -172,7 +184,7 @@ pub(super) fn healed(lang: Lang, all: &[ActiveFault]) -> String {
         return format!("{}\n", word(lang, Word::NothingBroken));
     }
     let one = |f: &ActiveFault| {
-        format!("{}\n", say(lang, &Say::Undone { fault: &f.id.bold().to_string(), target: &f.target }))
+        format!("{}\n", say(lang, &Say::Undone { fault: &named(lang, f), target: &f.target }))
     };
     all.iter().map(one).collect()
 }

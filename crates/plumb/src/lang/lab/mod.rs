@@ -8,6 +8,7 @@ mod zh;
 mod tests;
 
 use plumb_doctor::messages::{self, Lang};
+use plumb_lab::faults::look_alike::LookAlike;
 use plumb_lab::faults::{Fault, find};
 use plumb_lab::{Outcome, Step};
 
@@ -39,6 +40,10 @@ pub enum Word {
     SupervisorDead,
     Broken,
     NothingBroken,
+    LooksLike,
+    LookAlikeDoes,
+    InTruth,
+    Nothing,
 }
 
 /// A sentence. Texts in it may have colours.
@@ -111,10 +116,21 @@ pub fn fault(lang: Lang, fault: &Fault) -> (&'static str, &'static str) {
     }
 }
 
-/// What a fault that was made does. `effect` is what the lab says; other languages say what the fault does anywhere.
+/// What a state does that looks like a fault.
 #[must_use]
-pub fn effect<'a>(lang: Lang, id: &str, effect: &'a str) -> &'a str {
+pub fn look_alike(lang: Lang, look_alike: &LookAlike) -> &'static str {
+    match lang {
+        Lang::En => look_alike.does,
+        Lang::Zh => zh::look_alike(look_alike.of).unwrap_or(look_alike.does),
+    }
+}
+
+/// What a fault that was made does, or its look-alike. `effect` is what the lab says; other languages say what it does
+/// anywhere.
+#[must_use]
+pub fn effect<'a>(lang: Lang, id: &str, alike: bool, effect: &'a str) -> &'a str {
     match (lang, find(id)) {
+        (Lang::Zh, Some(found)) if alike => found.look_alike().map_or(effect, |l| look_alike(lang, &l)),
         (Lang::Zh, Some(found)) => fault(lang, &found).1,
         _ => effect,
     }

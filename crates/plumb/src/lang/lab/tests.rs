@@ -28,10 +28,23 @@ fn every_fault_has_a_name_and_a_sentence_in_both_languages() {
 }
 
 #[test]
+fn every_look_alike_has_a_sentence_in_both_languages() {
+    for one in faults::look_alike::all() {
+        assert_eq!(look_alike(Lang::En, &one), one.does);
+        let does = look_alike(Lang::Zh, &one);
+        assert!(chinese(does), "{} has no Chinese sentence: {does}", one.of);
+        for word in SAME.into_iter().filter(|word| one.does.contains(word)) {
+            assert!(does.contains(word), "{}: `{word}` is not in {does}", one.of);
+        }
+    }
+}
+
+#[test]
 fn an_effect_is_the_labs_own_words_only_in_english() {
-    let effect_of = |lang, id| effect(lang, id, "node-2 forwards nothing").to_owned();
+    let effect_of = |lang, id| effect(lang, id, false, "node-2 forwards nothing").to_owned();
     assert_eq!(effect_of(Lang::En, "R10"), "node-2 forwards nothing");
     assert_eq!(effect_of(Lang::Zh, "R10"), "关闭该 Pod 所在节点的转发");
+    assert!(effect(Lang::Zh, "R10", true, "node-2 …").contains("以后"));
     // A fault of a later version.
     assert_eq!(effect_of(Lang::Zh, "Z99"), "node-2 forwards nothing");
 }

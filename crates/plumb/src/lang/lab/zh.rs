@@ -1,5 +1,9 @@
 //! 中文。
 
+mod look_alikes;
+
+pub(super) use look_alikes::look_alike;
+
 use plumb_lab::Step;
 
 use super::{Say, Word};
@@ -22,6 +26,10 @@ pub(super) fn word(word: Word) -> &'static str {
         Word::Port => "端口",
         Word::Endpoints => "端点",
         Word::Fault => "故障",
+        Word::LooksLike => "看似",
+        Word::LookAlikeDoes => "相似的状态",
+        Word::InTruth => "实际",
+        Word::Nothing => "无故障",
         Word::Name => "名称",
         Word::Does => "作用",
         Word::Target => "目标",
@@ -90,7 +98,7 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         "L01" => ("接口未启用", "把该 Pod 的 eth0 设为 down：地址还在，路由消失"),
         "L02" => ("对端未启用", "把该 Pod 的 veth 对在节点一侧的一端设为 down：eth0 失去载波"),
         "L04" => ("veth 不在网桥上", "把该 Pod 的 veth 对在节点一侧的一端从 cni0 移出"),
-        "L05" => ("网桥端口不转发", "把该 Pod 在 cni0 上的端口设为 listening 状态，并停留在该状态"),
+        "L05" => ("网桥端口不转发", "把该 Pod 在 cni0 上的端口设为 disabled 状态，并停留在该状态"),
         "L06" => ("网桥端口相互隔离", "把同一节点上两个 Pod 的端口相互隔离"),
         "L07" => ("端口既不泛洪也不学习", "关闭该 Pod 端口的泛洪和学习，并删除已学到的地址"),
         "A02" => {
@@ -112,7 +120,7 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         "R06" => ("路由环路", "使另外两个节点（或一个节点和外部路由器）把发往该 Pod 的报文互相转发"),
         "R07" => (
             "rp_filter 丢弃非对称流量",
-            "在该 Pod 所在节点上把客户端的地址段指向 cni0，用标记和策略路由规则送回该 Pod 的应答，并设置 rp_filter=1",
+            "在该 Pod 所在节点上用策略路由规则把该 Pod 发出的报文指向 cni0，其应答凭标记照常转发，并设置 rp_filter=1",
         ),
         "R10" => ("ip_forward 关闭", "关闭该 Pod 所在节点的转发"),
         "R11" => ("单个接口的转发关闭", "只在该 Pod 所在节点的 cni0 上关闭 IPv4 转发"),
@@ -126,6 +134,10 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         "F16" => {
             ("重定向到无人监听的端口", "把该 Pod 发出的报文重定向到其节点的 TCP 端口 15001，该端口无人监听")
         }
+        "C06" => (
+            "非对称路径上丢弃 INVALID",
+            "使该 Pod 所在节点到客户端的应答经过第三个节点，后者丢弃其连接跟踪认为无效的报文",
+        ),
         "C08" => ("notrack 使 NAT 失效", "使发往第一个服务的报文不经过连接跟踪：地址不会被转换"),
         "L08" => ("发夹模式关闭", "关闭服务第一个端点的发夹模式：服务选中客户端自身时，报文丢失"),
         "S07" => ("n 个后端中有一个失效", "关闭服务最后一个端点的端口；其地址仍在规则中"),

@@ -28,6 +28,14 @@ pub(in crate::messages::checks) const TEXTS: &[(&str, Texts)] = &[
         },
     ),
     (
+        "service-port-dead",
+        Texts {
+            summary: "no endpoint of {service} listens on {ports}",
+            effect: "whoever asks for {service} is refused, whichever endpoint is chosen",
+            advice: "start the servers, or let the Service's targetPort be the port that its pods serve",
+        },
+    ),
+    (
         "nat-dead-port",
         Texts {
             summary: "in {namespace}, the rule `{rule}` redirects to port {port}, where nothing listens",

@@ -28,6 +28,14 @@ pub(in crate::messages::checks) const TEXTS: &[(&str, Texts)] = &[
         },
     ),
     (
+        "service-port-dead",
+        Texts {
+            summary: "{service} 没有一个端点监听 {ports}",
+            effect: "无论选中哪个端点，访问 {service} 都被拒绝",
+            advice: "启动服务程序，或使 Service 的 targetPort 与其 Pod 提供的端口一致",
+        },
+    ),
+    (
         "nat-dead-port",
         Texts {
             summary: "在 {namespace} 中，规则 `{rule}` 重定向到端口 {port}，但没有程序监听",

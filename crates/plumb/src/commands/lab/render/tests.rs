@@ -53,6 +53,7 @@ fn example() -> Status {
         services: Vec::new(),
         faults: vec![FaultStatus {
             id: "R10".to_owned(),
+            look_alike: false,
             target: "pod:default/web-0".to_owned(),
             effect: "node-1 does not forward".to_owned(),
         }],
@@ -124,6 +125,7 @@ fn a_probe_in_both_languages() {
 fn a_fault_in_both_languages() {
     let fault = ActiveFault {
         id: "R10".to_owned(),
+        look_alike: false,
         target: "pod:default/web-0".to_owned(),
         effect: "node-1 does not forward".to_owned(),
         changes: Vec::new(),
