@@ -160,6 +160,7 @@ pub fn forget_starting(document: &mut Value) {
         {
             first.remove("command");
             first.remove("advice");
+            first.remove("tried_in_lab");
         }
     }
 }
