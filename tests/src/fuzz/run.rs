@@ -152,6 +152,8 @@ impl Network {
         }
         let net = Walked::compile(snapshot);
         let mut worlds = vec![World::default()];
+        // Something unknown that an earlier packet met: what counts may stand elsewhere since.
+        let mut met: Option<String> = None;
         let zones = case.sets_zones();
         let mut packets = 0;
         let places = case.places();
@@ -170,6 +172,7 @@ impl Network {
                 for p in &predictions {
                     let found = differences(&p.observation, &kernel, p.leeway);
                     if found.is_empty() {
+                        met = met.or_else(|| p.unknown.clone().or_else(|| p.passing.clone()));
                         if !next.contains(&p.world) {
                             next.push(p.world.clone());
                         }
@@ -181,6 +184,10 @@ impl Network {
                     clients.push(client);
                     if let Some(what) = predictions.iter().find_map(|p| p.unknown.clone()) {
                         return Ok(Outcome::Unknown(what));
+                    }
+                    let counting = worlds.iter().any(|w| w.meters != Default::default());
+                    if let Some(what) = met.filter(|_| counting) {
+                        return Ok(Outcome::Unknown(format!("what counted behind {what}")));
                     }
                     if predictions.iter().any(|p| p.leeway.port_drawn) {
                         return Ok(Outcome::Unknown("the port that a source translation draws".to_owned()));

@@ -30,8 +30,8 @@ pub use names::{NameNote, name_advice, name_effect, name_note, name_summary};
 pub use rejection::rejection;
 pub use shown::{evidence, shown, unit};
 pub use step::{End, Step, Why};
-pub use words::Heading;
 pub(crate) use words::percent;
+pub use words::{Heading, Stage};
 
 use crate::finding::{Finding, InOrder, Packet};
 use crate::report::{Assumption, ProbeReport, RuledOut};
@@ -165,7 +165,7 @@ pub fn outcome(lang: Lang, outcome: &str) -> String {
 
 /// The first line of a report: outcome, errno, stage, and how often it connects.
 #[must_use]
-pub fn headline(lang: Lang, name: &str, errno: Option<&str>, stage: Option<&str>, success: f64) -> String {
+pub fn headline(lang: Lang, name: &str, errno: Option<&str>, stage: Option<Stage>, success: f64) -> String {
     words::headline(lang, name, errno, stage, success)
 }
 

@@ -217,16 +217,18 @@ fn effects_name_traffic_place_and_end() {
 fn headlines() {
     let say = |o, e, s, share| headline(Lang::En, o, e, s, share);
     assert_eq!(
-        say("times_out", Some("ETIMEDOUT"), Some("connect"), 0.0),
+        say("times_out", Some("ETIMEDOUT"), Some(Stage::Connect), 0.0),
         "times out (ETIMEDOUT) while connecting"
     );
     assert_eq!(say("connects", None, None, 1.0), "connects");
+    let stalls = Stage::of("data", "tcp");
+    assert_eq!(say("times_out", Some("ETIMEDOUT"), stalls, 0.0), "times out (ETIMEDOUT) after the handshake");
     assert_eq!(
-        say("intermittent", Some("ETIMEDOUT"), Some("connect"), 0.667),
+        say("intermittent", Some("ETIMEDOUT"), Some(Stage::Connect), 0.667),
         "connects now and then (ETIMEDOUT) while connecting; 66.7 % of the attempts connect"
     );
     assert_eq!(
-        headline(Lang::Zh, "refused", Some("ECONNREFUSED"), Some("connect"), 0.0),
+        headline(Lang::Zh, "refused", Some("ECONNREFUSED"), Some(Stage::Connect), 0.0),
         "被拒绝（ECONNREFUSED），发生在建立连接阶段"
     );
     assert_eq!(outcome(Lang::En, "something_new"), "something_new");

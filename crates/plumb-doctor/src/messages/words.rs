@@ -115,11 +115,35 @@ pub(super) fn outcome(lang: Lang, outcome: &str) -> Option<&'static str> {
     })
 }
 
+/// Where an attempt fails, as a headline tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Before `connect()` returned.
+    Connect,
+    /// Of a protocol without a handshake: once the first packet is away.
+    Datagram,
+    /// Behind the handshake.
+    Stream,
+}
+
+impl Stage {
+    /// The stage of a report (`connect`, `data`) on a flow of this protocol.
+    #[must_use]
+    pub fn of(stage: &str, protocol: &str) -> Option<Self> {
+        match (stage, protocol) {
+            ("connect", _) => Some(Self::Connect),
+            ("data", "tcp" | "sctp") => Some(Self::Stream),
+            ("data", _) => Some(Self::Datagram),
+            _ => None,
+        }
+    }
+}
+
 pub(super) fn headline(
     lang: Lang,
     name: &str,
     errno: Option<&str>,
-    stage: Option<&str>,
+    stage: Option<Stage>,
     success: f64,
 ) -> String {
     let mut line = super::outcome(lang, name);
@@ -130,11 +154,13 @@ pub(super) fn headline(
         }
     }
     let while_doing = match (lang, stage) {
-        (Lang::En, Some("connect")) => " while connecting",
-        (Lang::En, Some("data")) => " after the first packet was sent",
-        (Lang::Zh, Some("connect")) => "，发生在建立连接阶段",
-        (Lang::Zh, Some("data")) => "，发生在发出首个报文之后",
-        _ => "",
+        (Lang::En, Some(Stage::Connect)) => " while connecting",
+        (Lang::En, Some(Stage::Datagram)) => " after the first packet was sent",
+        (Lang::En, Some(Stage::Stream)) => " after the handshake",
+        (Lang::Zh, Some(Stage::Connect)) => "，发生在建立连接阶段",
+        (Lang::Zh, Some(Stage::Datagram)) => "，发生在发出首个报文之后",
+        (Lang::Zh, Some(Stage::Stream)) => "，发生在握手之后",
+        (_, None) => "",
     };
     line.push_str(while_doing);
     if name == "intermittent" {

@@ -79,8 +79,8 @@ impl Terminal<'_> {
     }
 
     fn report(&mut self, r: &Report) -> io::Result<()> {
-        let headline =
-            messages::headline(self.lang, &r.outcome, r.errno.as_deref(), r.stage.as_deref(), r.success);
+        let stage = r.stage.as_deref().and_then(|s| messages::Stage::of(s, &r.flow.protocol));
+        let headline = messages::headline(self.lang, &r.outcome, r.errno.as_deref(), stage, r.success);
         writeln!(self.out, "{}", self.style.outcome(&r.outcome, &headline))?;
         writeln!(self.out, "{}", self.style.dim(&flow(r)))?;
         for (i, cause) in r.causes.iter().enumerate() {

@@ -21,6 +21,8 @@ pub(crate) fn track(net: &Network, ns: NsIndex, s: &mut State, record: bool) -> 
         return Ok(());
     }
     let info = if s.packet.is_icmp_error() { related(net, ns, s) } else { connection(net, ns, s)? };
+    // The template goes with the look-up, whatever came of it (`nf_conntrack_in`).
+    s.packet.zone = None;
     if record {
         let entry = match s.packet.tracking {
             Tracking::Entry { entry, .. } => {

@@ -70,6 +70,7 @@ impl Walker<'_, '_> {
             s.packet.packet_type = PacketType::Host;
         }
         let at = At { ns, iif: Some(device), physin: a.physin, bound: None, depth: a.depth };
+        let destination = s.packet.dst;
         let mut stopped = Vec::new();
         let passed = if a.prerouted {
             smallvec::smallvec![s]
@@ -78,7 +79,8 @@ impl Walker<'_, '_> {
         };
         ends.extend(stopped.into_iter().map(|(state, stop)| End { state, stop }));
         for s in passed {
-            if routed {
+            // A translation to another destination takes the route from it (`nf_nat_ipv4_pre_routing`, `nf_nat_ipv6_in`).
+            if routed && s.packet.dst == destination {
                 self.input(at, s, goal, ends);
             } else {
                 self.route_and_go(at, device, s, goal, ends);

@@ -1,9 +1,10 @@
 //! The snapshot that a command works on: of this machine, or of a file.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use plumb_kernel::{NamespaceHandle, Options, Parts};
-use plumb_model::{Namespace, Snapshot};
+use plumb_model::{Namespace, NamespaceId, Snapshot};
 
 use super::Context;
 use crate::error::Error;
@@ -61,6 +62,37 @@ pub(super) fn select(context: &Context, patterns: &[String]) -> Result<Option<Ve
     let all = plumb_kernel::snapshot(&Options { parts: none, ..Options::default() })?;
     let chosen = chosen(context, &all, patterns)?.iter().map(|n| n.id.to_string()).collect();
     Ok(Some(chosen))
+}
+
+/// As [`select`], with all that links lead to from there, and plumb's own namespace: what a walk from one of them, or to
+/// one, can come to.
+pub(super) fn connected(context: &Context, patterns: &[String]) -> Result<Option<Vec<String>>, Error> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let none = Parts { sockets: false, ..OVERVIEW };
+    let all = plumb_kernel::snapshot(&Options { parts: none, ..Options::default() })?;
+    let chosen = chosen(context, &all, patterns)?.into_iter();
+    let from = chosen.chain(all.namespaces.iter().filter(|n| n.own)).map(|n| n.id).collect();
+    Ok(Some(reached_by_links(&all, from).iter().map(ToString::to_string).collect()))
+}
+
+/// Namespaces that links lead to, from these on and back to them; these included.
+fn reached_by_links(all: &Snapshot, from: BTreeSet<NamespaceId>) -> BTreeSet<NamespaceId> {
+    let mut links: BTreeMap<NamespaceId, BTreeSet<NamespaceId>> = BTreeMap::new();
+    for n in &all.namespaces {
+        for peer in n.links.items().iter().filter_map(|l| l.peer) {
+            links.entry(n.id).or_default().insert(peer.namespace);
+            links.entry(peer.namespace).or_default().insert(n.id);
+        }
+    }
+    let mut open: Vec<NamespaceId> = from.iter().copied().collect();
+    let mut reached = from;
+    while let Some(id) = open.pop() {
+        let next = links.get(&id).into_iter().flatten();
+        open.extend(next.filter(|n| reached.insert(**n)));
+    }
+    reached
 }
 
 /// The namespaces that the patterns select; that there are none is an error.

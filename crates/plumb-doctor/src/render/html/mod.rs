@@ -88,7 +88,7 @@ pub fn diagnosis(report: &Report, lang: Lang) -> Result<String, askama::Error> {
             lang,
             &report.outcome,
             report.errno.as_deref(),
-            report.stage.as_deref(),
+            report.stage.as_deref().and_then(|s| messages::Stage::of(s, &report.flow.protocol)),
             report.success,
         ),
         subtitle: super::terminal::flow(report),

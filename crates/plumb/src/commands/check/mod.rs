@@ -103,10 +103,11 @@ struct Looked {
 fn readings(args: &CheckArgs, context: &Context) -> Result<Looked, Error> {
     let alone = |now| Looked { now, before: None, between: None };
     if args.snapshots.is_empty() {
-        let first = source::live(context, None, Parts::default())?;
+        let only = source::connected(context, &args.netns)?;
+        let first = source::live(context, only.clone(), Parts::default())?;
         let Some(interval) = args.interval else { return Ok(alone(first)) };
         thread::sleep(interval);
-        let now = source::live(context, None, Parts::default())?;
+        let now = source::live(context, only, Parts::default())?;
         return Ok(Looked { now, before: Some(first), between: None });
     }
     if args.interval.is_some() {

@@ -30,7 +30,9 @@ pub(super) fn run(asked: &Asked<'_>, context: &Context) -> Result<Status, Error>
     let mut known: Vec<CheckFinding> = Vec::new();
     let mut before: Option<Snapshot> = None;
     loop {
-        let now = source::live(context, None, Parts::default())?;
+        // Anew each time: pods come and go.
+        let only = source::connected(context, &asked.args.netns)?;
+        let now = source::live(context, only, Parts::default())?;
         let report = asked.check(&now, before.as_ref(), None, context)?;
         let found: Vec<CheckFinding> =
             report.findings.into_iter().filter(|f| f.severity >= severity).collect();
