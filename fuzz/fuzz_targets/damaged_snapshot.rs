@@ -91,8 +91,17 @@ fuzz_target!(|data: &[u8]| {
             for dst in ["10.77.2.2", "10.77.9.9", "fd77:2::2"] {
                 let Ok(dst) = dst.parse() else { continue };
                 let origin = Origin::Process { ns, source: None };
-                let flow =
-                    Flow { origin, transport, dst, port: 53, source_port: Some(40_000), uid: 0, gid: 0, connections: 1 };
+                let flow = Flow {
+                    origin,
+                    transport,
+                    dst,
+                    port: 53,
+                    source_port: Some(40_000),
+                    uid: 0,
+                    gid: 0,
+                    connections: 1,
+                    bytes: None,
+                };
                 let _ = attempt(&walker, &flow);
             }
         }
