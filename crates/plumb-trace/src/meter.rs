@@ -25,8 +25,9 @@ pub enum Meter {
     Object(NsIndex, u32, Box<str>),
     /// Of an element of a set: namespace, table, set, key, and which of its expressions.
     Element(NsIndex, u32, u32, Bytes, u32),
-    /// A bucket of a `hashlimit` table: namespace, name of the table, what tells the bucket apart.
-    Bucket(NsIndex, Box<str>, Bytes),
+    /// A bucket of a `hashlimit` table: namespace, name of the table, which of the options that it may have, what tells the
+    /// bucket apart.
+    Bucket(NsIndex, Box<str>, u32, Bytes),
 }
 
 /// What it stands at.

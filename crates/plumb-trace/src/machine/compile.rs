@@ -96,6 +96,7 @@ impl Netfilter {
             out.asks.add(table);
             out.table(number as u32, table);
         }
+        out.hashlimits.add(&out.ops);
         out.rank();
         out.hook_all(namespace);
         out

@@ -1,11 +1,11 @@
-//! What counts and remembers: limits, quotas, `hashlimit`, `recent`. The first packet of a walk finds them unspent, as far
+//! What counts and remembers: limits, quotas, `recent`. The first packet of a walk finds them unspent, as far
 //! as the kernel does not show what they stand at; what the walk's packets use up is carried along.
 
 use std::net::IpAddr;
 
 use plumb_model::Read;
 use plumb_nft::Limit;
-use plumb_xtables::matches::{self, Hashlimit, Recent, RecentAction};
+use plumb_xtables::matches::{self, Recent, RecentAction};
 
 use super::branch::Branch;
 use super::eval::{Step, when};
@@ -13,7 +13,7 @@ use super::solve::Run;
 use super::xt::Says;
 use crate::meter::{Listed, Meter, Reading};
 
-const SECOND: u128 = 1_000_000_000;
+pub(super) const SECOND: u128 = 1_000_000_000;
 /// `NFT_LIMIT_PKT_BURST_DEFAULT`
 const PACKETS_AT_ONCE: u32 = 5;
 /// Stamps that are kept of an address; the kernel keeps at least as many as any rule counts (`XT_RECENT_MAX_NSTAMPS`).
@@ -73,31 +73,6 @@ impl Run<'_> {
         let fits = bytes.saturating_sub(used) >= len;
         b.state.world.meters.set(meter, Reading::Bytes(if fits { used + len } else { bytes }));
         (fits != q.bytes.invert).into()
-    }
-
-    /// `hashlimit_mt_common`. Limits in bytes and `--hashlimit-rate-match` take an attempt's few small packets as within
-    /// the rate.
-    pub(super) fn hashlimit(&self, b: &mut Branch, m: &Hashlimit) -> Says {
-        if m.bytes || m.rate_match {
-            return (!m.above).into();
-        }
-        let cost = u128::from(m.avg) * SECOND / u128::from(m.scale.max(1));
-        let p = &b.state.packet;
-        let mut key = Vec::new();
-        for (on, addr, len) in [(m.mode.src_ip, p.src, m.src_mask), (m.mode.dst_ip, p.dst, m.dst_mask)] {
-            if on {
-                key.extend(super::load::octets(prefix(addr, len)).iter().copied());
-            }
-        }
-        for (on, port) in [(m.mode.src_port, p.sport), (m.mode.dst_port, p.dport)] {
-            if on {
-                key.extend(port.to_be_bytes());
-            }
-        }
-        let meter = Meter::Bucket(self.nf.ns, m.name.as_str().into(), key.into());
-        let within =
-            b.state.world.meters.take(meter, tokens(cost), tokens(cost * u128::from(m.burst.max(1))));
-        (within != m.above).into()
     }
 
     /// `recent_mt`
@@ -190,7 +165,7 @@ impl Run<'_> {
     }
 }
 
-fn tokens(n: u128) -> u64 {
+pub(super) fn tokens(n: u128) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
@@ -200,13 +175,5 @@ pub(super) fn masked(addr: IpAddr, mask: Option<IpAddr>) -> IpAddr {
         (IpAddr::V4(a), Some(IpAddr::V4(m))) => IpAddr::V4(a & m),
         (IpAddr::V6(a), Some(IpAddr::V6(m))) => IpAddr::V6(a & m),
         _ => addr,
-    }
-}
-
-fn prefix(addr: IpAddr, len: u8) -> IpAddr {
-    let ones = |bits: u32| u128::MAX.checked_shl(bits.saturating_sub(u32::from(len))).unwrap_or(0);
-    match addr {
-        IpAddr::V4(a) => IpAddr::V4(a & std::net::Ipv4Addr::from(ones(32) as u32)),
-        IpAddr::V6(a) => IpAddr::V6(a & std::net::Ipv6Addr::from(ones(128))),
     }
 }

@@ -24,6 +24,7 @@ mod draw;
 mod ends;
 mod eval;
 mod fib;
+mod hashlimit;
 mod headers;
 mod load;
 mod lookup;
@@ -118,6 +119,7 @@ pub struct Netfilter {
     users: conntrack_users::Users,
     asks: conntrack_users::Asks,
     ipsets: xt::IpSetIndex,
+    hashlimits: hashlimit::Tables,
     /// Tables of nftables; those of iptables-legacy are counted after them.
     nft_tables: u32,
 }

@@ -129,3 +129,49 @@ fn each_element_has_a_bucket_of_its_own() {
     other.world = first.world;
     assert!(run_in(&ns, other).accepts());
 }
+
+/// struct xt_hashlimit_mtinfo3: so many microseconds between packets, so many at once.
+fn hashlimit(micros: u64, burst: u64, above: bool) -> Expr {
+    let mut info = vec![0; 320];
+    info[..3].copy_from_slice(b"web");
+    info[256..264].copy_from_slice(&micros.to_le_bytes());
+    info[264..272].copy_from_slice(&burst.to_le_bytes());
+    // XT_HASHLIMIT_HASH_DIP, XT_HASHLIMIT_INVERT
+    let mode = 1_u32 | if above { 16 } else { 0 };
+    info[272..276].copy_from_slice(&mode.to_le_bytes());
+    info[288..292].copy_from_slice(&60_000_u32.to_le_bytes());
+    (info[296], info[297]) = (32, 32);
+    Expr::Match { name: "hashlimit".into(), revision: 3, info: info.into() }
+}
+
+#[test]
+fn rules_that_name_one_table_share_its_buckets() {
+    let rules = |second: Expr| {
+        let rules = vec![
+            vec![hashlimit(10_000_000, 2, true), verdict(Verdict::Drop)],
+            vec![second, verdict(Verdict::Accept)],
+        ];
+        namespace(vec![table(vec![base("in", Verdict::Drop, rules)], vec![])])
+    };
+    // Both take a token of each packet.
+    let same = rules(hashlimit(10_000_000, 2, false));
+    assert_eq!(matched(&same, &[0, 0]), [true, false]);
+    let unknowns = |ns: &Namespace, packets: usize| -> usize {
+        let mut world = crate::state::World::default();
+        let mut named = 0;
+        for _ in 0..packets {
+            let mut s = state(syn());
+            s.world = world.clone();
+            s.world.unknowns = Default::default();
+            let run = run_in(ns, s);
+            named = run.ends.iter().map(|(s, _)| s.world.unknowns.len()).sum();
+            world = run.ends[0].0.world.clone();
+        }
+        named
+    };
+    assert_eq!(unknowns(&same, 2), 0);
+    // Nothing tells which rule came first; for the first packet it is all the same.
+    let other = rules(hashlimit(10_000_000, 9, false));
+    assert_eq!(unknowns(&other, 1), 0);
+    assert_eq!(unknowns(&other, 2), 2, "at both rules");
+}

@@ -76,6 +76,11 @@ impl XtMatch {
             v6: v6(family).then(|| Match::decode(name, revision, XtFamily::Ip6, info)),
         }
     }
+
+    /// As each family reads it.
+    pub(super) fn readings(&self) -> impl Iterator<Item = &Match> {
+        self.v4.iter().chain(&self.v6)
+    }
 }
 
 impl XtTarget {
