@@ -25,9 +25,12 @@ fn with_resolv_conf(net: &Net, text: &str) -> Running {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let path = file.path().display().to_string();
-    let script = format!(
-        "mount --make-rprivate / && mount --bind {path} /etc/resolv.conf && echo ready && exec sleep 60"
-    );
+    with_mounts(net, &format!("mount --bind {path} /etc/resolv.conf &&"))
+}
+
+/// Starts a process in the namespace with mounts of its own.
+fn with_mounts(net: &Net, then: &str) -> Running {
+    let script = format!("mount --make-rprivate / && {then} echo ready && exec sleep 60");
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", &script]).stdout(Stdio::piped());
     let mut child = spawn(&mut command, &net.handle).unwrap();
@@ -64,4 +67,18 @@ fn a_process_own_resolv_conf_is_read() {
     let Read::Got(resolver) = &of(&snapshot, &net).resolver else { panic!("not read") };
     let (one, two) = (first.0.id(), second.0.id());
     assert_eq!(resolver.others, [one.max(two)]);
+}
+
+#[test]
+fn mounts_of_its_own_may_show_the_files_of_the_machine() {
+    let net = Net::new("mounts");
+    let as_netns_exec = with_mounts(&net, "");
+    let snapshot = read(&[&net]);
+    let Read::Got(resolver) = &of(&snapshot, &net).resolver else { panic!("not read") };
+    assert_eq!(resolver.paths[0], "/etc/resolv.conf");
+    let own = with_resolv_conf(&net, "nameserver 192.0.2.55\n");
+    let snapshot = read(&[&net]);
+    let Read::Got(resolver) = &of(&snapshot, &net).resolver else { panic!("not read") };
+    assert_eq!(resolver.paths[0], format!("/proc/{}/root/etc/resolv.conf", own.0.id()));
+    assert_eq!(resolver.others, [as_netns_exec.0.id()]);
 }

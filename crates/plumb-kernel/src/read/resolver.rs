@@ -43,18 +43,37 @@ pub(super) fn read(found: &Found) -> Read<Resolver> {
     }
     let mut pids: Vec<u32> = by_mounts.into_values().collect();
     pids.sort_unstable();
-    let mut all: Vec<(u32, Resolver)> =
-        pids.iter().take(MOST_MOUNTS).filter_map(|pid| Some((*pid, below(*pid)?))).collect();
-    // The first that has a resolv.conf: a pause container's image may hold no files at all.
-    all.sort_by_key(|(_, r)| r.conf.is_absent());
+    let mut all: Vec<(u32, bool, Resolver)> = pids
+        .iter()
+        .take(MOST_MOUNTS)
+        .filter_map(|pid| Some((*pid, has_file_of_machine(*pid), below(*pid)?)))
+        .collect();
+    // The first that has a resolv.conf of its own: a pause container's image may hold no files at all, and mounts of
+    // its own show the machine's files to whoever `ip netns exec` starts.
+    all.sort_by_key(|(_, of_machine, r)| (r.conf.is_absent(), *of_machine));
     let mut all = all.into_iter();
-    let Some((_, mut resolver)) = all.next() else {
-        // They ended in the meantime.
-        return Read::Got(of_machine(found));
+    let mut resolver = match all.next() {
+        Some((_, false, resolver)) => resolver,
+        // The machine's files, or they ended in the meantime.
+        _ => of_machine(found),
     };
     let other = |r: &Resolver| !r.conf.is_absent() && r.conf != resolver.conf;
-    resolver.others = all.filter(|(_, r)| other(r)).map(|(pid, _)| pid).collect();
+    resolver.others = all.filter(|(_, _, r)| other(r)).map(|(pid, _, _)| pid).collect();
     Read::Got(resolver)
+}
+
+/// Whether a process sees the very resolv.conf that plumb sees: the same file, whatever mounts lead to it.
+fn has_file_of_machine(pid: u32) -> bool {
+    let of_machine = identity("/");
+    of_machine.is_some() && identity(&format!("/proc/{pid}/root")) == of_machine
+}
+
+/// Device and inode of the resolv.conf below a root.
+fn identity(root: &str) -> Option<(u64, u64)> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let root = openat2(CWD, root, flags, Mode::empty(), ResolveFlags::empty()).ok()?;
+    let file = openat2(&root, "etc/resolv.conf", flags, Mode::empty(), ResolveFlags::IN_ROOT).ok()?;
+    fstat(&file).ok().map(|s| (s.st_dev, s.st_ino))
 }
 
 fn own_mounts() -> Option<PathBuf> {
