@@ -74,7 +74,10 @@ pub(crate) fn reach(
         ..Reached::default()
     };
     reached.findings = causes::causes(snapshot, net, yardstick, &asked, &answers, lang);
-    reached.findings.extend(translated::translated(net, &asked, &answers, lang));
+    // On a plain host a translation between two namespaces may be meant.
+    if !yardstick.plain_host {
+        reached.findings.extend(translated::translated(net, &asked, &answers, lang));
+    }
     reached.findings.extend(forbidden::not_enforced(net, &asked, &answers, lang));
     let (unmet, open) = expect::expectations(snapshot, net, yardstick, lang);
     reached.findings.extend(unmet);

@@ -16,7 +16,8 @@ use crate::place;
 
 /// Pods that reach pods under another address than their own.
 pub(super) fn translated(net: &Network, asked: &Asked, answers: &[Answer], lang: Lang) -> Vec<CheckFinding> {
-    let is_pod = |name: &str| name.starts_with("pod:");
+    // A namespace of a node that nobody's name is known of is a pod, by all that can be told.
+    let is_pod = |name: &str| name.starts_with("pod:") || name.starts_with("netns:");
     let direct = |i: usize| {
         let (source, target) = (asked.asks[i].source, &asked.targets[asked.asks[i].target]);
         is_pod(&asked.sources[source].0) && is_pod(&target.name) && target.member.is_some()
