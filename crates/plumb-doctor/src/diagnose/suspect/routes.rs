@@ -240,36 +240,26 @@ pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) 
         packet,
         by_source: false,
     };
-    if let Some(cure) = shadow {
-        let place = place::route(case.net, route);
-        return Some(Suspect::new(finding, place, Layer::Routing, vec![vec![cure]]).must_connect());
-    }
-    let delete = case.change(ns, Action::DeleteRoute(r.clone()));
+    let delete = shadow.unwrap_or_else(|| case.change(ns, Action::DeleteRoute(r.clone())));
     let mut alternatives = vec![vec![delete.clone()]];
-    // Nothing else leads there: the same network by a machine that exists.
-    for add in added_routes(case, ns, r.table, case.failure.state.packet.dst, None) {
-        let same_network = add.into_iter().map(|c| match c.action {
-            Action::AddRoute(mut new) => {
-                new.dst = r.dst;
-                new.priority = r.priority;
-                Change { namespace: c.namespace, action: Action::AddRoute(new) }
-            }
-            _ => c,
-        });
-        alternatives.push(std::iter::once(delete.clone()).chain(same_network).collect());
-    }
+    // Where nothing else leads there: the same network by a machine that exists.
+    let others = added_routes(case, ns, r.table, case.failure.state.packet.dst, None);
+    alternatives.extend(others.iter().map(|add| in_place_of(&delete, r, add)));
     Some(Suspect::new(finding, place::route(case.net, route), Layer::Routing, alternatives).must_connect())
 }
 
-/// What takes away a route that looks on a link for an address whose owner lives in another network: the route itself,
-/// or the address that brought it. An owner in the very network of the route is where it should be.
+/// What takes away a route that looks on a link for an address whose owner lives elsewhere: the route itself, or the
+/// address that brought it. An owner in the very network of the route is where it should be, if the machine that has the
+/// route has an address of that network on the link, too.
 fn shadowing(case: &Case, ns: NsIndex, r: &Route, device: Option<u32>, addr: IpAddr) -> Option<Change> {
     // RTPROT_KERNEL
     const KERNEL: u8 = 2;
     let owners = case.net.owners_of(addr);
     let lives_there = |a: &plumb_model::Address| a.prefix.addr == addr && a.prefix.masked() == r.dst;
+    let on_link = |a: &plumb_model::Address| Some(a.index) == device && a.prefix.masked() == r.dst;
     let elsewhere = owners.into_iter().next().is_some()
-        && !case.net.snapshot.namespaces.iter().flat_map(|n| n.addresses.items()).any(lives_there);
+        && (!case.net.snapshot.namespaces.iter().flat_map(|n| n.addresses.items()).any(lives_there)
+            || !case.net.namespace(ns).addresses.items().iter().any(on_link));
     if !elsewhere || r.kind != RouteKind::Unicast {
         return None;
     }
@@ -277,8 +267,7 @@ fn shadowing(case: &Case, ns: NsIndex, r: &Route, device: Option<u32>, addr: IpA
         return Some(case.change(ns, Action::DeleteRoute(r.clone())));
     }
     let n = case.net.namespace(ns);
-    let brought = |a: &&plumb_model::Address| Some(a.index) == device && a.prefix.masked() == r.dst;
-    let address = n.addresses.items().iter().find(brought)?;
+    let address = n.addresses.items().iter().find(|a| on_link(a))?;
     let device = n.link_name(address.index);
     Some(case.change(ns, Action::DeleteAddress { device, address: address.clone() }))
 }
