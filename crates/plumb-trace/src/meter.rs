@@ -28,6 +28,8 @@ pub enum Meter {
     /// A bucket of a `hashlimit` table: namespace, name of the table, which of the options that it may have, what tells the
     /// bucket apart.
     Bucket(NsIndex, Box<str>, u32, Bytes),
+    /// Of an element of an ipset: namespace, the set's index, number of the element.
+    IpSet(NsIndex, u16, u32),
 }
 
 /// What it stands at.
@@ -42,6 +44,13 @@ pub enum Reading {
     },
     /// Bytes that the walk's packets used up.
     Bytes(u64),
+    /// Packets and bytes that were counted, the walk's among them.
+    Counted {
+        /// Packets.
+        packets: u64,
+        /// Bytes.
+        bytes: u64,
+    },
     /// Connections that the walk made and that are still open, and those of the attempt that is under way.
     Connections {
         /// Of earlier attempts.

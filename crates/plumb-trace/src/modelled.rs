@@ -161,10 +161,7 @@ pub const MATCHES: Part = Part {
         ("sctp", But(("--chunk-types is named", "--chunk-types 列为未知"))),
         (
             "set",
-            But((
-                "conditions on an element's counters are named, and sets that rules have changed in the walk",
-                "对元素计数器的条件以及推演中被规则改动过的集合列为未知",
-            )),
+            But(("sets that rules have changed in the walk are named", "推演中被规则改动过的集合列为未知")),
         ),
         (
             "socket",

@@ -97,6 +97,7 @@ impl Netfilter {
             out.table(number as u32, table);
         }
         out.hashlimits.add(&out.ops);
+        out.asks.add_matches(&out.ops);
         out.rank();
         out.hook_all(namespace);
         out

@@ -3,6 +3,9 @@
 
 use plumb_model::IpFamily;
 use plumb_nft::{CtKey, Expr, Family, ObjectData, Table};
+use plumb_xtables::Match;
+
+use super::ops::Op;
 
 /// Families that the tracker works for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,9 +22,18 @@ pub(super) struct Asks {
     pub sockets: bool,
     /// What connections have carried.
     pub counters: bool,
+    /// Counters of elements of ipsets.
+    pub ipset_counters: bool,
 }
 
 impl Asks {
+    /// What the matches of rules ask for.
+    pub(super) fn add_matches(&mut self, ops: &[Op]) {
+        let sets = ops.iter().filter_map(|op| if let Op::Match(m) = op { Some(m.readings()) } else { None });
+        self.ipset_counters |=
+            sets.flatten().any(|m| matches!(m, Match::Set(s) if s.packets.is_some() || s.bytes.is_some()));
+    }
+
     pub(super) fn add(&mut self, table: &Table) {
         for expr in table.chains.iter().flat_map(|c| &c.rules).flat_map(|r| &r.exprs) {
             match expr {

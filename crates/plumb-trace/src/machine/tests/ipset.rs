@@ -83,6 +83,76 @@ fn lists_ask_their_members() {
     assert_eq!(found, Some((1, Some(0))), "the member that holds it is named");
 }
 
+/// Revision 4: conditions on packets and bytes as operator (1 =, 2 ≠, 3 <, 4 >) and number, and flags.
+fn counts(index: u8, packets: (u8, u64), bytes: (u8, u64), flags: u32) -> Expr {
+    let mut info = vec![0; 48];
+    info[..4].copy_from_slice(&[index, 0, 1, 2]);
+    for (at, (op, value)) in [(8, packets), (24, bytes)] {
+        info[at..at + 8].copy_from_slice(&u64::to_le_bytes(value));
+        info[at + 8] = op;
+    }
+    info[40..44].copy_from_slice(&flags.to_le_bytes());
+    Expr::Match { name: "set".into(), revision: 4, info: info.into() }
+}
+
+/// Whether each packet, of 60 bytes, matches.
+fn each(sets: &[IpSet], ask: &Expr, packets: usize) -> Vec<bool> {
+    let rules = vec![vec![ask.clone(), verdict(Verdict::Accept)]];
+    let mut ns = namespace(vec![table(vec![base("in", Verdict::Drop, rules)], vec![])]);
+    ns.ipsets = Read::Got(sets.to_vec());
+    let mut world = crate::state::World::default();
+    (0..packets)
+        .map(|_| {
+            let mut s = state(syn());
+            s.world = world.clone();
+            let out = run_in(&ns, s);
+            assert_eq!(out.unknowns, []);
+            world = out.ends[0].0.world.clone();
+            out.accepts()
+        })
+        .collect()
+}
+
+const LESS: u8 = 3;
+const MORE: u8 = 4;
+const SKIP: u32 = 1 << 3;
+
+#[test]
+fn a_packet_counts_before_it_asks_for_counters() {
+    let counted = |elements: Vec<IpSetElement>| {
+        let with = |counters| move |e| IpSetElement { counters: Some(counters), ..e };
+        vec![IpSet {
+            flags: 8,
+            ..ipset(0, "nets", "hash:net", elements.into_iter().map(with((3, 300))).collect())
+        }]
+    };
+    let one = counted(vec![net("10.0.0.0", 8, 0)]);
+    assert_eq!(each(&one, &counts(0, (LESS, 5), (0, 0), 0), 3), [true, false, false]);
+    assert_eq!(each(&one, &counts(0, (0, 0), (MORE, 400), 0), 3), [false, true, true]);
+    assert_eq!(each(&one, &counts(0, (MORE, 3), (0, 0), SKIP), 2), [false, false], "not counted");
+    let without = vec![ipset(0, "nets", "hash:net", vec![net("10.0.0.0", 8, 0)])];
+    assert_eq!(each(&without, &counts(0, (MORE, 3), (0, 0), 0), 1), [true], "no counters, no conditions");
+    // Where the longest network's counters do not hold, the next one is asked.
+    let mut two = counted(vec![net("10.0.0.0", 8, 0), net("10.0.0.0", 24, IpSetElement::NOMATCH)]);
+    assert_eq!(each(&two, &counts(0, (LESS, 9), (0, 0), 0), 1), [false]);
+    two[0].elements[1].counters = Some((9, 900));
+    assert_eq!(each(&two, &counts(0, (LESS, 9), (0, 0), 0), 1), [true]);
+}
+
+#[test]
+fn a_list_has_counters_of_its_own() {
+    let member = |name: &str| IpSetElement {
+        set: Some(name.into()),
+        counters: Some((7, 700)),
+        ..IpSetElement::default()
+    };
+    let sets = [
+        IpSet { flags: 8, ..ipset(0, "a", "hash:net", vec![net("10.0.0.0", 8, 0)]) },
+        IpSet { flags: 8, ..ipset(1, "list", "list:set", vec![member("a")]) },
+    ];
+    assert_eq!(each(&sets, &counts(1, (LESS, 9), (0, 0), 0), 2), [true, false]);
+}
+
 #[test]
 fn what_is_not_known_is_named() {
     let named = |out: Outcome, what: &str| {

@@ -9,6 +9,7 @@ use plumb_xtables::matches::{Set as SetMatch, SetRef};
 use plumb_xtables::targets::SetTarget;
 
 use super::Says;
+use super::ipset_counters::{Counting, Tally};
 use super::ipset_index::{IpSetIndex, Keys, sets};
 use crate::event::Event;
 use crate::machine::branch::Branch;
@@ -93,29 +94,27 @@ impl Run<'_> {
         };
         let changed: Vec<u16> =
             b.state.world.ipsets.iter().filter(|(ns, _)| *ns == self.env.ns).map(|(_, i)| *i).collect();
-        let (set, test) = ask(sets, &self.nf.ipsets, at, &asked, m.return_nomatch, &changed);
+        let matters = self.nf.asks.ipset_counters;
+        let mut tally = Tally::new(&b.state.world.meters, self.nf.ns, b.state.packet.len.into(), matters);
+        let how = Counting::of(m);
+        let (set, test) =
+            ask(sets, &self.nf.ipsets, at, &asked, m.return_nomatch, &changed, &how, &mut tally);
         let took = match &test {
             Test::Yes(e) => takes_over(&sets[set], *e, &asked),
             _ => None,
         };
+        for (meter, reading) in tally.done() {
+            b.state.world.meters.set(meter, reading);
+        }
         if let Some((element, mac)) = took {
             b.state.world.filled.push((self.env.ns, sets[set].index, element, mac));
         }
-        let counts = m.packets.is_some() || m.bytes.is_some();
         let (found, element) = match test {
             Test::Unknown(what) => return Says::Unknown(what),
-            Test::Yes(_) if counts => {
-                let name = &sets[at].name;
-                return Says::Unknown(format!("counters of the element of ipset {name} (xt match \"set\")"));
-            }
             Test::Yes(e) => (true, Some(e)),
             Test::Exception(e) => (false, Some(e)),
             Test::No => (false, None),
         };
-        // With a condition on counters, what is not found says no, inverted or not, unless the set is not counted.
-        if counts && m.set.invert {
-            return Says::Unknown(format!("counters of ipset {} (xt match \"set\")", sets[at].name));
-        }
         if self.env.record {
             let rule = self.rule_of(b);
             b.state.history.push(Event::IpSet { rule, set, element });
@@ -151,6 +150,8 @@ fn ask(
     asked: &Asked<'_>,
     nomatch: bool,
     changed: &[u16],
+    how: &Counting,
+    tally: &mut Tally<'_>,
 ) -> (usize, Test) {
     let Some((set, keys)) = sets.get(at).zip(by.keys(at)) else { return (at, Test::No) };
     let dimensions = set.kind.split_once(':').map_or(1, |(_, keys)| keys.split(',').count());
@@ -162,27 +163,45 @@ fn ask(
         return (at, Test::Unknown(format!("what rules have put into ipset {}", set.name)));
     }
     if set.kind == "list:set" {
-        for e in &set.elements {
+        let of_members = how.of_members();
+        for (i, e) in set.elements.iter().enumerate() {
             let member = e.set.as_ref().and_then(|n| by.name(n));
             let Some(member) = member.filter(|m| *m != at) else { continue };
-            let answer = ask(sets, by, member, asked, nomatch, changed);
-            if matches!(answer.1, Test::Yes(_) | Test::Unknown(_)) {
-                return answer;
+            let answer = ask(sets, by, member, asked, nomatch, changed, &of_members, tally);
+            match answer.1 {
+                Test::Unknown(_) => return answer,
+                Test::Yes(_) if tally.meets(set, i, how) => return answer,
+                _ => {}
             }
         }
         return (at, Test::No);
     }
-    let answer = test(set, keys, asked);
+    let answer = match test(set, keys, asked, how, tally) {
+        // Types without networks: the one element that there is.
+        Test::Yes(e) if !has_networks(set) => match set.elements.get(e) {
+            Some(bare) if set.kind == "bitmap:ip,mac" && held(set, e, bare, asked).is_none() => {
+                tally.begins(set, e);
+                Test::Yes(e)
+            }
+            _ if tally.meets(set, e, how) => Test::Yes(e),
+            _ => Test::No,
+        },
+        other => other,
+    };
     // `--return-nomatch`: the exceptions are what matches. Only types with networks have them.
     let answer = match answer {
         Test::Exception(e) if nomatch => Test::Yes(e),
-        Test::Yes(e) if nomatch && set.kind.contains("net") => Test::Exception(e),
+        Test::Yes(e) if nomatch && has_networks(set) => Test::Exception(e),
         other => other,
     };
     (at, answer)
 }
 
-fn test(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
+fn has_networks(set: &IpSet) -> bool {
+    set.kind.contains("net")
+}
+
+fn test(set: &IpSet, keys: &Keys, asked: &Asked<'_>, how: &Counting, tally: &mut Tally<'_>) -> Test {
     match set.kind.as_str() {
         "bitmap:ip" => within(set, keys, asked, |_, _| true),
         "bitmap:ip,mac" if !asked.ethernet => Test::No,
@@ -209,7 +228,7 @@ fn test(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
             Err(what) => Test::Unknown(format!("{what}, looked up in ipset {}", set.name)),
         },
         "hash:net" | "hash:net,net" | "hash:ip,port,net" | "hash:net,port" | "hash:net,port,net"
-        | "hash:net,iface" => nets(set, keys, asked),
+        | "hash:net,iface" => nets(set, keys, asked, how, tally),
         kind => Test::Unknown(format!("ipset {} of type {kind} (xt match \"set\")", set.name)),
     }
 }
@@ -315,8 +334,8 @@ fn exact(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
 }
 
 /// Types with networks (`mtype_test_cidrs` in ip_set_hash_gen.h): the longest prefix of the first network decides, among
-/// its like that of the second.
-fn nets(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
+/// its like that of the second. Where the conditions on counters do not hold, shorter ones are tried.
+fn nets(set: &IpSet, keys: &Keys, asked: &Asked<'_>, how: &Counting, tally: &mut Tally<'_>) -> Test {
     let port_at = set.kind.split([':', ',']).skip(1).position(|k| k == "port");
     let port = port_at.map(|d| asked.port(d));
     if port == Some(None) {
@@ -339,22 +358,33 @@ fn nets(set: &IpSet, keys: &Keys, asked: &Asked<'_>) -> Test {
         .filter(|(_, e)| holds(one, e.ip, e.cidr) && holds(two, e.ip2, e.cidr2))
         .filter(|(_, e)| port.is_none() || port == Some(e.protocol.zip(e.port)))
         .collect();
-    if set.kind == "hash:net,iface" {
-        // Those of bridge ports are looked up apart (`struct hash_netiface4_elem_hashed`).
-        fitting.retain(|(_, e)| e.flags & IpSetElement::PHYSDEV == 0);
-        // Once a network of some device was found, wider ones are not tried (`IP_SET_HASH_WITH_MULTI`).
-        let longest = fitting.iter().map(|(_, e)| lengths(e)).min();
-        let device = if asked.is_source(1) { asked.iif } else { asked.oif };
-        fitting.retain(|(_, e)| {
+    fitting.sort_by_key(|(_, e)| lengths(e));
+    let of_devices = set.kind == "hash:net,iface";
+    let device = if asked.is_source(1) { asked.iif } else { asked.oif };
+    // Once a network of some device was found, wider ones are not tried (`IP_SET_HASH_WITH_MULTI`), unless the last that
+    // was found failed the conditions.
+    let mut settled: Option<Reverse<(u8, u8)>> = None;
+    for (i, e) in fitting {
+        if of_devices {
+            // Those of bridge ports are looked up apart (`struct hash_netiface4_elem_hashed`).
+            if e.flags & IpSetElement::PHYSDEV != 0 {
+                continue;
+            }
+            if settled.is_some_and(|lengths_there| lengths_there != lengths(e)) {
+                return Test::No;
+            }
+            settled = Some(lengths(e));
             let named = e.iface.as_deref().zip(device).is_some_and(|(want, is)| {
                 if e.flags & IpSetElement::WILDCARD != 0 { is.starts_with(want) } else { is == want }
             });
-            Some(lengths(e)) == longest && named
-        });
+            if !named {
+                continue;
+            }
+        }
+        if tally.meets(set, i, how) {
+            return if e.is_nomatch() { Test::Exception(i) } else { Test::Yes(i) };
+        }
+        settled = None;
     }
-    match fitting.into_iter().min_by_key(|(_, e)| lengths(e)) {
-        Some((i, e)) if e.is_nomatch() => Test::Exception(i),
-        Some((i, _)) => Test::Yes(i),
-        None => Test::No,
-    }
+    Test::No
 }

@@ -3,6 +3,7 @@
 mod addresses;
 mod connection;
 mod ipset;
+mod ipset_counters;
 mod ipset_index;
 mod matches;
 mod targets;
