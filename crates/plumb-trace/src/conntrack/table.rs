@@ -86,6 +86,11 @@ impl Connection {
         }
     }
 
+    /// Whether a look-up of these addresses finds it, in one direction or the other (`nf_conntrack_find_get`).
+    pub(crate) fn has(&self, tuple: &Tuple) -> bool {
+        self.original == *tuple || self.reply == *tuple
+    }
+
     /// Whether it was taken out of the table: only the packet that it ended with still has it (`nf_ct_kill`).
     pub(crate) fn is_killed(&self) -> bool {
         self.status & status::DYING != 0

@@ -57,7 +57,7 @@ fn after(net: &Network, branch: &AttemptBranch, begun: u64) -> Option<World> {
     let made = world.conntrack.clone();
     // A connection that was refused is closed (`nf_conn_closed`); one that got no answer stays in the table.
     let stays = branch.outcome != Outcome::Refused;
-    world.meters.attempt_over(|t| stays && made.0.iter().any(|c| c.confirmed && c.original == *t));
+    world.meters.attempt_over(|t| stays && made.0.iter().any(|c| c.confirmed && c.has(t)));
     world.meters.clock = begun + milliseconds(branch.seconds);
     // The next attempt has a port of its own and meets none of this one's connections.
     world.conntrack.0.retain(|c| c.entry.is_some());
