@@ -144,6 +144,8 @@ fn object(kind: Kind, text: &str) -> Decoded {
         Kind::ServiceCidr => from_str(text).map(Object::ServiceCidr),
         Kind::Namespace => from_str(text).map(Object::Namespace),
         Kind::NetworkPolicy => from_str(text).map(Object::NetworkPolicy),
+        Kind::AdminNetworkPolicy => from_str(text).map(Object::AdminNetworkPolicy),
+        Kind::BaselineAdminNetworkPolicy => from_str(text).map(Object::BaselineAdminNetworkPolicy),
     };
     let bad = |error: String| {
         let NamedMeta { namespace, name, .. } = named(text);

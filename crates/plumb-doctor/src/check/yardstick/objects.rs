@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use plumb_api::endpointslice::{Controller, SteadyNames};
+use plumb_api::policy::PolicyRef;
 use plumb_api::{Change, EndpointSlice, InternalTrafficPolicy, Kind, Object, Pod, Service, ServiceType};
 use plumb_model::Protocol;
 
@@ -25,6 +26,18 @@ impl Yardstick {
             self.services.extend(targets(service, &slices, cluster));
         }
         self.objects.entry(cluster.to_owned()).or_default().extend_from_slice(objects);
+    }
+
+    /// Says which namespaces are nobody's by the API, and asks nobody there: of several nodes' files they were taken for pods.
+    pub fn leave_out(&mut self, nobodys: Vec<String>) {
+        let is_left = |name: &str| nobodys.iter().any(|n| name.strip_prefix("netns:") == Some(n));
+        self.members.retain(|m| self.plain_host || !is_left(&m.name));
+        self.nobodys = nobodys;
+    }
+
+    /// Adds policies of kinds that are not read: what they could change is not known.
+    pub fn add_foreign(&mut self, policies: impl IntoIterator<Item = PolicyRef>, cluster: &str) {
+        self.foreign.entry(cluster.to_owned()).or_default().extend(policies);
     }
 }
 
