@@ -32,6 +32,7 @@ pub mod netns;
 pub mod places;
 pub mod plain;
 pub mod redacted;
+pub mod refusing;
 pub mod scenario;
 pub mod services;
 pub mod shell;

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use plumb_api::{Kind, Object, manifest};
+use plumb_api::policy::PolicyRef;
+use plumb_api::{Kind, NamespacedName, Object, manifest};
 use plumb_doctor::check::{CheckReport, Options, Sharing, Yardstick, check};
+use plumb_doctor::owners;
 use plumb_model::{Action, Change, IpFamily, Protocol, Snapshot};
 use plumb_tests::binary::Plumb;
 use plumb_tests::cluster::cluster;
@@ -34,6 +36,14 @@ fn objects(nodes: u8, pods: u8, policies: &[&str], without: &[&str]) -> Vec<Obje
 }
 
 fn report(s: &Snapshot, objects: &[Object], sharing: Sharing) -> CheckReport {
+    report_with(s, objects, &[], sharing)
+}
+
+/// With policies of kinds that are not read.
+fn report_with(s: &Snapshot, objects: &[Object], foreign: &[PolicyRef], sharing: Sharing) -> CheckReport {
+    let mut s = s.clone();
+    owners::name(&mut s, objects);
+    let s = &s;
     let net = Network::compile(s);
     let mut yardstick = Yardstick::of_snapshot(&net, None);
     // What has stopped is missed all the same.
@@ -41,6 +51,7 @@ fn report(s: &Snapshot, objects: &[Object], sharing: Sharing) -> CheckReport {
         member.serves.extend(member.addresses.iter().map(|a| (*a, Protocol::TCP, 8080)));
     }
     yardstick.add_objects(objects, "");
+    yardstick.add_foreign(foreign.iter().cloned(), "");
     check(s, &yardstick, &Options { sharing, ..Options::default() })
 }
 
@@ -151,6 +162,35 @@ fn objects_of_many_nodes_name_pods_by_their_addresses() {
         (found.as_slice(), forbidden),
         (&["policy-not-enforced NetworkPolicy/default/p0 spec.ingress 3".to_owned()][..], 3)
     );
+}
+
+/// A policy that nobody here reads may forbid what is broken, and allow what leaks: neither is said.
+#[test]
+fn nothing_rests_on_what_a_policy_of_another_kind_could_change() {
+    let whole = cluster(2, 3);
+    let only_web = "{podSelector: {matchLabels: {app: db, p: p0}}, ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: http}]}]}";
+    let known = objects(2, 3, &[only_web], &[]);
+    let of = |namespace: &str| {
+        [PolicyRef::foreign("cilium.io/v2", "CiliumNetworkPolicy", NamespacedName::new(namespace, "x"))]
+    };
+    let mut dead = whole.clone();
+    stop(&mut dead, "cni-2-0");
+    let before = told(&report(&dead, &known, Sharing::Never));
+    assert_eq!((before.0, before.1), (vec!["listener-missing 4".to_owned()], 3));
+    // The namespace of all pods: what fails is not known, the rest connects; its name is said.
+    for (namespace, what) in [("default", "CiliumNetworkPolicy default/x"), ("", "CiliumNetworkPolicy x")] {
+        for (s, open) in [(&whole, 0), (&dead, 7)] {
+            let r = report_with(s, &known, &of(namespace), Sharing::Never);
+            assert_eq!(told(&r), (Vec::new(), 0, open), "{namespace:?}");
+            assert!(r.unknowns.iter().any(|u| u.reason.contains(what)), "{:?}", r.unknowns);
+            let shared = report_with(s, &known, &of(namespace), Sharing::Always);
+            assert_eq!(told(&shared), told(&r));
+        }
+    }
+    // Another namespace's is about nobody here.
+    let elsewhere = report_with(&dead, &known, &of("other"), Sharing::Never);
+    assert_eq!(told(&elsewhere), told(&report(&dead, &known, Sharing::Never)));
+    assert!(!elsewhere.unknowns.iter().any(|u| u.reason.contains("Cilium")));
 }
 
 /// A lab whose policies are written to its API, and held by rules as a network plugin would.
@@ -276,6 +316,92 @@ fn policies_of_a_lab() {
         out["findings"].as_array().unwrap().iter().filter_map(|f| f["id"].as_str()).collect();
     assert_eq!(ids, ["policy-not-enforced", "policy-closes-dns"]);
 }
+
+/// What administrators say goes before NetworkPolicies, and is held or not as theirs are.
+#[test]
+fn administrators_policies_of_a_lab() {
+    let c = Cluster::up();
+    let clients = json!([{"podSelector": {"matchLabels": {"app": "client"}}}]);
+    c.policy("redis", json!({"podSelector": {"matchLabels": {"app": "redis"}}, "ingress": [{"from": clients, "ports": [{"port": "redis"}]}]}));
+    let redis = json!({"pods": {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "redis"}}}});
+    let deny = json!({"apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": "AdminNetworkPolicy", "metadata": {"name": "deny"},
+        "spec": {"priority": 5, "subject": redis, "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}]}});
+    c.api("POST", "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies", &deny);
+    // Nothing holds either. All pods are denied by the one, the other two nodes by the other.
+    let (_, open) = c.check();
+    let mut ids: Vec<String> = findings(&open);
+    ids.sort();
+    assert_eq!(
+        ids,
+        [
+            "P07 AdminNetworkPolicy/deny spec.ingress 18",
+            "P08 AdminNetworkPolicy/deny spec.ingress 66",
+            "P08 NetworkPolicy/default/redis spec.ingress 12"
+        ]
+    );
+    // Held at every pod: that a NetworkPolicy's rule does nothing is what is left to say.
+    for i in 0..3 {
+        c.hold(&format!("redis-{i}"), i + 1, &[9], 6379);
+    }
+    let (_, held) = c.check();
+    assert_eq!(findings(&held), ["P07 AdminNetworkPolicy/deny spec.ingress 18"]);
+    assert_eq!(held["findings"][0]["severity"], "warning");
+}
+
+/// A set that lacks one client, and a client that arrives as its node.
+#[test]
+fn sets_and_translations_of_a_lab() {
+    let c = Cluster::up();
+    let clients = json!([{"podSelector": {"matchLabels": {"app": "client"}}}]);
+    c.policy("redis", json!({"podSelector": {"matchLabels": {"app": "redis"}}, "ingress": [{"from": clients, "ports": [{"port": "redis"}]}]}));
+    for i in 0..3 {
+        c.hold(&format!("redis-{i}"), i + 1, &[1, 2, 3], 6379);
+    }
+    assert_eq!(findings(&c.check().1), NONE);
+    let rules = |clients: &str| {
+        format!(
+            "table inet np {{ set peers {{ type ipv4_addr; elements = {{ {clients} }}; }}; chain in {{ type filter hook input priority 0; \
+             ct state established,related accept; meta nfproto ipv6 icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept; \
+             ip saddr @peers tcp dport 6379 accept; ip6 saddr {{ fd00:10:244:1::2, fd00:10:244:2::2, fd00:10:244:3::2, fd00:10:244:1::1, fd00:172:18::2 }} tcp dport 6379 accept; \
+             ip saddr {{ 10.244.1.1, 172.18.0.2 }} accept; drop; }}; }}"
+        )
+    };
+    let set = |clients: &str| {
+        let variables = [("n".to_owned(), c.lab.pod("redis-0")), ("r".to_owned(), rules(clients))];
+        shell::run(
+            "redis-0",
+            "ip netns exec $n nft delete table inet np\nip netns exec $n nft \"$r\"",
+            &variables,
+        )
+        .unwrap();
+    };
+    set("10.244.1.2, 10.244.2.2, 10.244.3.2");
+    assert_eq!(findings(&c.check().1), NONE);
+    set("10.244.1.2, 10.244.2.2");
+    let (_, stale) = c.check();
+    assert_eq!(findings(&stale), ["P09 NetworkPolicy/default/redis spec.ingress 1"]);
+    let found = &stale["findings"][0];
+    assert_eq!((&found["place"]["set"], &found["place"]["missing"]), (&json!("peers"), &json!("10.244.3.2")));
+    let command = found["remedy"][0]["command"].as_str().unwrap();
+    assert!(command.contains("add element inet np peers '{ 10.244.3.2 }'"), "{command}");
+    assert_eq!(found["remedy"][0]["tried_in_model"], "connects");
+    // A set with somebody whom the policy does not let in is another's: the rule is told as what it does.
+    set("10.244.1.2, 10.244.2.2, 192.0.2.1");
+    assert_eq!(findings(&c.check().1), ["F01 1"]);
+    // Its address is translated on its node: another source than the one that is let in.
+    set("10.244.1.2, 10.244.2.2, 10.244.3.2");
+    let node = [("n".to_owned(), format!("{}-node-3", c.lab.name()))];
+    let nat = "ip netns exec $n nft 'table ip np { chain post { type nat hook postrouting priority 100; ip saddr 10.244.3.2 tcp dport 6379 masquerade; }; }'";
+    shell::run("node-3", nat, &node).unwrap();
+    let (_, translated) = c.check();
+    let p05: Vec<String> = findings(&translated).into_iter().filter(|f| f.starts_with("P05")).collect();
+    assert_eq!(p05, ["P05 NetworkPolicy/default/redis spec.ingress 2"], "{:?}", findings(&translated));
+    assert!(!findings(&translated).iter().any(|f| f.starts_with("F01")), "{:?}", findings(&translated));
+    let unknown = translated["unknowns"].as_array().unwrap();
+    assert!(unknown.iter().any(|u| u["reason"].as_str().unwrap().contains("translation")), "{unknown:?}");
+}
+
+const NONE: [&str; 0] = [];
 
 /// `svc:`, `pod:` and `node:` by the lab's objects.
 #[test]

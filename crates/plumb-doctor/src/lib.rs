@@ -5,6 +5,7 @@ pub mod finding;
 pub mod hops;
 pub mod messages;
 pub mod names;
+pub mod owners;
 pub mod place;
 pub mod render;
 pub mod report;

@@ -22,6 +22,14 @@ pub enum SourceError {
     /// Certificates or credentials that cannot be used.
     #[error("making a client for the API server: {0}")]
     Client(Box<kube::Error>),
+    /// The API server gives no answer, whatever is asked for.
+    #[error("no answer from the API server at {url}: {message}")]
+    NoAnswer {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        message: String,
+    },
     /// A thread or its runtime.
     #[error("starting the thread that reads the API: {0}")]
     Thread(std::io::Error),

@@ -3,6 +3,8 @@
 //! * [`ApiSource`]: an API server, by kubeconfig, in-cluster account or address; lists and watches.
 //! * [`FolderSource`]: a folder of manifests, a file or the standard input; followed as it changes.
 //!
+//! Who needs the objects as they are now, once, lists them with [`list_once`].
+//!
 //! Only what is used is kept: objects go to the receiver in the narrow types of `plumb-api`, and a source remembers names and
 //! versions. Sources run on threads of their own and deliver batches of [`Event`]s; receivers may block.
 //!
@@ -29,7 +31,7 @@ mod folder;
 mod interest;
 mod running;
 
-pub use api::{Access, ApiSource};
+pub use api::{Access, ApiSource, ListOptions, Listed, Undecodable, Unread, WhyUnread, list_once};
 pub use error::SourceError;
 pub use event::{Event, Notice, Problem, Subject, Trouble};
 pub use folder::{FolderSource, read_manifests};

@@ -76,10 +76,19 @@ pub fn add_labs(net: &Network, yardstick: &mut Yardstick) -> Result<()> {
 fn policies_as_they_are(lab: &str, objects: &mut Vec<Object>) -> Result<()> {
     let Ok(Response::Objects(values)) = ask(lab, &Request::Objects) else { return Ok(()) };
     let now = values.into_iter().map(read).collect::<Result<Vec<Object>>>()?;
-    objects.retain(|o| !matches!(o.kind(), Kind::NetworkPolicy | Kind::Namespace));
+    let as_now = |kind| {
+        matches!(
+            kind,
+            Kind::NetworkPolicy
+                | Kind::AdminNetworkPolicy
+                | Kind::BaselineAdminNetworkPolicy
+                | Kind::Namespace
+        )
+    };
+    objects.retain(|o| !as_now(o.kind()));
     for object in now {
         match object {
-            Object::NetworkPolicy(_) | Object::Namespace(_) => objects.push(object),
+            object if as_now(object.kind()) => objects.push(object),
             Object::Pod(pod) => {
                 let name = pod.metadata.full_name();
                 let same =

@@ -1,5 +1,6 @@
 //! Flags and subcommands.
 
+mod api;
 mod check;
 mod endpointslices;
 mod explain;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use api::*;
 pub use check::*;
 pub use endpointslices::*;
 pub use explain::*;
@@ -105,6 +107,7 @@ Examples:
   plumb diagnose host 10.0.2.2 --protocol icmp         an echo from plumb's own namespace
   plumb diagnose pod:default/web-0 pod:default/db-0:5432
   plumb diagnose pod:default/web-0 svc:default/db:sql  through a Service, its port by name
+  plumb diagnose pod:default/web-0 svc:default/db:sql --kubeconfig ~/.kube/config    with the names of a cluster
   plumb diagnose netns:client 10.0.2.2:8080 --bytes 100000:16    does a large payload get through, too?
   plumb diagnose netns:client 10.0.2.2:8080 --probe    and open the real connection
   plumb diagnose netns:client 10.0.2.2:8080 -o json    for a script

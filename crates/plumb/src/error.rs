@@ -127,7 +127,7 @@ pub enum Error {
     /// The API did not tell the objects.
     #[error("{}", problems.join("\n"))]
     #[diagnostic(help(
-        "--kubeconfig FILE or --master URL name an API, --manifests DIR takes the objects from files"
+        "--kubeconfig FILE, --master URL or --in-cluster name an API, --manifests DIR takes the objects from files"
     ))]
     NoObjects {
         /// What it said.
@@ -169,6 +169,7 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::SourceEnded(_)
+            | Self::Source(plumb_kube::SourceError::NoAnswer { .. })
             | Self::Kernel(_)
             | Self::NotEntered(_)
             | Self::NoPath { .. }

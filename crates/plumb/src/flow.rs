@@ -7,6 +7,7 @@ use plumb_doctor::resolve::objects::ObjectPort;
 use plumb_model::{IpFamily, Protocol};
 use plumb_trace::session::Bytes;
 
+use crate::cli::ApiArgs;
 use crate::endpoint::{From, ObjectName, To};
 use crate::error::Error;
 
@@ -114,6 +115,9 @@ pub struct FlowArgs {
     /// folder; may be given several times
     #[arg(long, value_name = "DIR")]
     pub manifests: Vec<PathBuf>,
+    /// The same from a Kubernetes API
+    #[command(flatten)]
+    pub api: ApiArgs,
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: AnswerFormat,

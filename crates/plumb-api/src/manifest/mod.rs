@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use crate::defaults;
 use crate::objects::Object;
+use crate::policy::PolicyRef;
 
 pub use error::ManifestError;
 pub use place::{Located, Place};
@@ -50,6 +51,8 @@ pub struct Manifest {
     pub objects: Vec<Located<Object>>,
     /// What is to be said of them.
     pub warnings: Vec<Warning>,
+    /// Policies of kinds that are not read ([`crate::policy::is_foreign`]); each is among the warnings as well.
+    pub foreign: Vec<PolicyRef>,
 }
 
 /// Reads a file. `name` is what messages call it; where it ends in `.json`, the text is JSON, else YAML, of which nearly all
@@ -89,10 +92,11 @@ fn documents(text: &str, name: &str) -> Result<Vec<tree::Node>, error::Flaw> {
 #[must_use]
 pub fn merge(files: impl IntoIterator<Item = Manifest>) -> Manifest {
     let mut objects: Vec<Option<Located<Object>>> = Vec::new();
-    let mut warnings = Vec::new();
+    let (mut warnings, mut foreign) = (Vec::new(), Vec::new());
     let mut last = HashMap::new();
     for file in files {
         warnings.extend(file.warnings);
+        foreign.extend(file.foreign);
         for object in file.objects {
             let key = object.value.key();
             let earlier = last.insert(key.clone(), objects.len()).and_then(|i| objects.get_mut(i)?.take());
@@ -114,7 +118,7 @@ pub fn merge(files: impl IntoIterator<Item = Manifest>) -> Manifest {
             defaults::families(service, &cluster);
         }
     }
-    Manifest { objects, warnings }
+    Manifest { objects, warnings, foreign }
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use super::warning::{Matter, Warning};
 use super::{Manifest, decode};
 use crate::defaults;
 use crate::field::FieldPath;
-use crate::objects::{Kind, Object};
+use crate::objects::{Kind, NamespacedName, Object};
+use crate::policy::{PolicyRef, is_foreign};
 use crate::validate::{self, Problem, Violation};
 
 /// Adds what is in a document; `implied` is the kind that the list it stands in is of.
@@ -40,8 +41,16 @@ pub(super) fn read(
         return read_list(document, implied, file, into);
     }
     let Some(known) = Kind::of(&api_version, &kind) else {
-        let name = document.get("metadata").and_then(|m| m.get("name")).and_then(Node::text);
-        let name = name.unwrap_or_default().into();
+        let part = |name: &str| document.get("metadata").and_then(|m| m.get(name)).and_then(Node::text);
+        let name: Box<str> = part("name").unwrap_or_default().into();
+        if is_foreign(&api_version, &kind) {
+            // Without a namespace it may be one of `default`, or the whole cluster's: the latter is the more that it can say.
+            let full = NamespacedName {
+                namespace: part("namespace").unwrap_or_default().into(),
+                name: name.clone(),
+            };
+            into.foreign.push(PolicyRef::foreign(&api_version, &kind, full));
+        }
         let matter = Matter::Skipped { api_version: api_version.into(), kind: kind.into(), name };
         into.warnings.push(Warning { place: Place::new(file, document.at), matter });
         return Ok(());
@@ -110,6 +119,10 @@ fn decoded(kind: Kind, document: &Node) -> Result<Object, Flaw> {
         Kind::ServiceCidr => Deserialize::deserialize(document).map(Object::ServiceCidr),
         Kind::Namespace => Deserialize::deserialize(document).map(Object::Namespace),
         Kind::NetworkPolicy => Deserialize::deserialize(document).map(Object::NetworkPolicy),
+        Kind::AdminNetworkPolicy => Deserialize::deserialize(document).map(Object::AdminNetworkPolicy),
+        Kind::BaselineAdminNetworkPolicy => {
+            Deserialize::deserialize(document).map(Object::BaselineAdminNetworkPolicy)
+        }
     };
     object.map_err(|e: decode::DecodeError| {
         let Flaw { at, message } = e.into_flaw();

@@ -1,6 +1,7 @@
 //! The API objects, field by field what Plumb uses (Kubernetes v1.36, `staging/src/k8s.io/api`). Fields that are not here are not
 //! kept; a field with a value that is none of its kind is an error that names it.
 
+mod admin_network_policy;
 mod endpoint_slice;
 mod endpoints;
 mod meta;
@@ -15,6 +16,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use admin_network_policy::{
+    AdminAction, AdminEgressRule, AdminIngressRule, AdminNetworkPolicy, AdminPolicyPeer, AdminPolicyPort,
+    AdminPolicySpec, AdminPolicySubject, AdminRule, BaselineAdminNetworkPolicy, NamespacedPods, PortNumber,
+    PortRange,
+};
 pub use endpoint_slice::{
     AddressType, Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, ForNode, ForZone,
     ObjectReference,
@@ -96,11 +102,13 @@ pub enum Kind {
     ServiceCidr,
     Namespace,
     NetworkPolicy,
+    AdminNetworkPolicy,
+    BaselineAdminNetworkPolicy,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Service,
         Self::EndpointSlice,
         Self::Endpoints,
@@ -109,6 +117,8 @@ impl Kind {
         Self::ServiceCidr,
         Self::Namespace,
         Self::NetworkPolicy,
+        Self::AdminNetworkPolicy,
+        Self::BaselineAdminNetworkPolicy,
     ];
 
     /// `apiVersion`, `kind` and the plural that the API's paths use.
@@ -123,13 +133,28 @@ impl Kind {
             Self::ServiceCidr => ("networking.k8s.io/v1", "ServiceCIDR", "servicecidrs"),
             Self::Namespace => ("v1", "Namespace", "namespaces"),
             Self::NetworkPolicy => ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+            Self::AdminNetworkPolicy => {
+                ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies")
+            }
+            Self::BaselineAdminNetworkPolicy => (
+                "policy.networking.k8s.io/v1alpha1",
+                "BaselineAdminNetworkPolicy",
+                "baselineadminnetworkpolicies",
+            ),
         }
     }
 
     /// Whether objects of this kind live in a namespace.
     #[must_use]
     pub fn is_namespaced(self) -> bool {
-        !matches!(self, Self::Node | Self::ServiceCidr | Self::Namespace)
+        !matches!(
+            self,
+            Self::Node
+                | Self::ServiceCidr
+                | Self::Namespace
+                | Self::AdminNetworkPolicy
+                | Self::BaselineAdminNetworkPolicy
+        )
     }
 
     /// The kind of this `apiVersion` and `kind`.
@@ -160,6 +185,8 @@ pub enum Object {
     ServiceCidr(ServiceCidr),
     Namespace(Namespace),
     NetworkPolicy(NetworkPolicy),
+    AdminNetworkPolicy(AdminNetworkPolicy),
+    BaselineAdminNetworkPolicy(BaselineAdminNetworkPolicy),
 }
 
 /// Why a JSON value is no object of ours.
@@ -196,6 +223,8 @@ macro_rules! for_each_object {
             Object::ServiceCidr($o) => $body,
             Object::Namespace($o) => $body,
             Object::NetworkPolicy($o) => $body,
+            Object::AdminNetworkPolicy($o) => $body,
+            Object::BaselineAdminNetworkPolicy($o) => $body,
         }
     };
 }
@@ -213,6 +242,8 @@ impl Object {
             Self::ServiceCidr(_) => Kind::ServiceCidr,
             Self::Namespace(_) => Kind::Namespace,
             Self::NetworkPolicy(_) => Kind::NetworkPolicy,
+            Self::AdminNetworkPolicy(_) => Kind::AdminNetworkPolicy,
+            Self::BaselineAdminNetworkPolicy(_) => Kind::BaselineAdminNetworkPolicy,
         }
     }
 
@@ -265,6 +296,12 @@ impl Object {
                 Kind::ServiceCidr => Self::ServiceCidr(serde_json::from_value(value)?),
                 Kind::Namespace => Self::Namespace(serde_json::from_value(value)?),
                 Kind::NetworkPolicy => Self::NetworkPolicy(serde_json::from_value(without_nulls(value))?),
+                Kind::AdminNetworkPolicy => {
+                    Self::AdminNetworkPolicy(serde_json::from_value(without_nulls(value))?)
+                }
+                Kind::BaselineAdminNetworkPolicy => {
+                    Self::BaselineAdminNetworkPolicy(serde_json::from_value(without_nulls(value))?)
+                }
             })
         };
         read().map_err(|source| ObjectError::Field { kind, name, source })

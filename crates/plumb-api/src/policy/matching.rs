@@ -46,8 +46,24 @@ impl Policies {
         }))
     }
 
+    /// Whether a rule of the policy that has peers takes a connection, as [`Policies::allows`].
+    pub(super) fn names(
+        &self,
+        policy: &NetworkPolicy,
+        direction: PolicyType,
+        (about, other): (&Party, &Party),
+        at: IpAddr,
+        port: (Protocol, u16),
+    ) -> bool {
+        let served_by = if direction == PolicyType::Ingress { about } else { other };
+        policy.spec.rules(direction).into_iter().any(|(peers, ports)| {
+            takes_port(ports, port, served_by) == Truth::Yes
+                && Truth::any(peers.iter().map(|p| self.takes(policy, p, other, direction, at))) == Truth::Yes
+        })
+    }
+
     /// Whether a peer of a rule takes somebody; in the direction of egress at this address.
-    fn takes(
+    pub(super) fn takes(
         &self,
         policy: &NetworkPolicy,
         peer: &NetworkPolicyPeer,
@@ -95,42 +111,10 @@ impl Policies {
             None => Truth::Open(Doubt::LabelsOfNamespace),
         }))
     }
-
-    /// Everything by which policies can tell somebody from others, as bytes: who has the same is treated alike.
-    #[must_use]
-    pub fn mark(&self, party: &Party) -> Vec<u8> {
-        let byte = |truth: Truth| match truth {
-            Truth::No => 0,
-            Truth::Yes => 1,
-            Truth::Open(doubt) => 2 + doubt as u8,
-        };
-        let mut mark = Vec::new();
-        for policy in &self.policies {
-            mark.push(byte(self.selects(policy, party)));
-            for direction in PolicyType::ALL {
-                for (peers, ports) in policy.spec.rules(direction) {
-                    for peer in peers {
-                        let at = party.addresses.iter();
-                        mark.extend(at.map(|a| byte(self.takes(policy, peer, party, direction, *a))));
-                        mark.push(u8::MAX);
-                    }
-                    for port in ports {
-                        if let Some(IntOrString::String(name)) = &port.port {
-                            let found = named(name, port.protocol.unwrap_or_default(), party);
-                            let numbers = found.into_iter().flatten();
-                            mark.extend(numbers.flat_map(|p| p.container_port.to_be_bytes()));
-                            mark.push(u8::MAX);
-                        }
-                    }
-                }
-            }
-        }
-        mark
-    }
 }
 
 /// Whether a selector takes a Pod with these labels.
-fn pod_labels(selector: &LabelSelector, labels: Option<&Labels>) -> Truth {
+pub(super) fn pod_labels(selector: &LabelSelector, labels: Option<&Labels>) -> Truth {
     match labels {
         _ if selector.is_empty() => Truth::Yes,
         None => Truth::Open(Doubt::LabelsOfPod),
@@ -150,15 +134,19 @@ fn in_block(block: &IpBlock, address: IpAddr) -> Truth {
     if !range.contains(address) {
         return Truth::No;
     }
-    let excepted = Truth::any(block.except.iter().map(|text| match parse_cidr(text) {
-        Some(range) => Truth::of(range.contains(address)),
-        None => Truth::Open(Doubt::Field),
-    }));
-    match excepted {
+    match in_ranges(&block.except, address) {
         Truth::Yes => Truth::No,
         Truth::No => Truth::Yes,
         open @ Truth::Open(_) => open,
     }
+}
+
+/// Whether any of these ranges has the address.
+pub(super) fn in_ranges(ranges: &[Box<str>], address: IpAddr) -> Truth {
+    Truth::any(ranges.iter().map(|text| match parse_cidr(text) {
+        Some(range) => Truth::of(range.contains(address)),
+        None => Truth::Open(Doubt::Field),
+    }))
 }
 
 /// Whether a rule with these ports takes a port of somebody.
@@ -177,7 +165,7 @@ pub fn takes_port(ports: &[NetworkPolicyPort], (protocol, port): (Protocol, u16)
             (None, None) => Truth::Yes,
             (Some(IntOrString::Int(first)), None) => Truth::of(*first == number),
             (Some(IntOrString::Int(first)), Some(last)) => Truth::of((*first..=last).contains(&number)),
-            (Some(IntOrString::String(name)), None) => match named(name, wanted, server) {
+            (Some(IntOrString::String(name)), None) => match named_ports(name, wanted, server) {
                 Some(found) => Truth::of(found.iter().any(|c| c.container_port == port)),
                 None => Truth::Open(Doubt::PortsOfPod),
             },
@@ -187,7 +175,11 @@ pub fn takes_port(ports: &[NetworkPolicyPort], (protocol, port): (Protocol, u16)
 }
 
 /// The ports of this name that somebody has; `None` where they are not known.
-fn named<'a>(name: &str, protocol: Protocol, server: &'a Party) -> Option<Vec<&'a ContainerPort>> {
+pub(super) fn named_ports<'a>(
+    name: &str,
+    protocol: Protocol,
+    server: &'a Party,
+) -> Option<Vec<&'a ContainerPort>> {
     match &server.role {
         Role::Pod { ports, .. } => {
             let is = |p: &&ContainerPort| *p.name == *name && p.protocol == protocol;

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used)]
+mod admin;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -31,13 +33,18 @@ struct Cluster {
     parties: BTreeMap<String, Party>,
 }
 
-/// The cluster with policies, each `NAMESPACE SPEC`.
+/// The cluster with policies, each `NAMESPACE SPEC`; `admin SPEC` and `baseline SPEC` are an administrator's.
 fn with(policies: &[&str]) -> Cluster {
     let mut text = CLUSTER.to_owned();
     for (i, policy) in policies.iter().enumerate() {
         let (namespace, spec) = policy.split_once(' ').unwrap();
+        let (version, kind, place) = match namespace {
+            "admin" => ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", String::new()),
+            "baseline" => ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", String::new()),
+            _ => ("networking.k8s.io/v1", "NetworkPolicy", format!(", namespace: {namespace}")),
+        };
         text.push_str(&format!(
-            "---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p{i}, namespace: {namespace}}}, spec: {spec}}}\n"
+            "---\n{{apiVersion: {version}, kind: {kind}, metadata: {{name: p{i}{place}}}, spec: {spec}}}\n"
         ));
     }
     let objects: Vec<Object> =
@@ -79,7 +86,7 @@ impl Cluster {
                 self.policies.judge(from, to, at, protocol, port.parse().unwrap())
             }
         };
-        let name = |v: &Verdict| format!(" {}:{:?}", v.policy.name, v.direction);
+        let name = |v: &Verdict| format!(" {}:{:?}", v.policy.name.name, v.direction);
         match judged {
             Judgement::Allowed => "yes".to_owned(),
             Judgement::Undefined => "undefined".to_owned(),

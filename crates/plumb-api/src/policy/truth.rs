@@ -28,6 +28,18 @@ pub enum Doubt {
     NodeOfPod,
     /// What is meant by a field that the API server would refuse.
     Field,
+    /// The labels of a node.
+    LabelsOfNode,
+    /// Which addresses a name of the DNS stands for.
+    DomainNames,
+    /// Which of two policies with one priority is asked first.
+    SamePriority,
+    /// Whether an administrator's policy holds between a Pod and its own node.
+    OwnNode,
+    /// What a policy says of a kind that is not read.
+    Foreign,
+    /// Whether policies see an address before or after its translation.
+    Translated,
 }
 
 impl fmt::Display for Doubt {
@@ -39,6 +51,12 @@ impl fmt::Display for Doubt {
             Self::LabelsOfNamespace => "the namespace's labels",
             Self::NodeOfPod => "the Pod's node",
             Self::Field => "what a field means that the API server would refuse",
+            Self::LabelsOfNode => "the node's labels",
+            Self::DomainNames => "which addresses a domain name stands for",
+            Self::SamePriority => "which of two policies with the same priority is asked first",
+            Self::OwnNode => "whether it holds between a Pod and its own node",
+            Self::Foreign => "what it says: Plumb does not read this kind",
+            Self::Translated => "whether policies see the client's address before or after its translation",
         })
     }
 }

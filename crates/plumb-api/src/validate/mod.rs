@@ -5,6 +5,7 @@
 //! Objects are judged as they are written, before [`crate::defaults`]: what the API server would fill in is not missed.
 
 mod address;
+mod admin;
 mod name;
 mod policy;
 mod problem;
@@ -30,6 +31,8 @@ pub fn check(object: &Object) -> Vec<Violation> {
         Object::Node(node) => check_node(node, &mut found),
         Object::ServiceCidr(cidr) => check_service_cidr(cidr, &mut found),
         Object::NetworkPolicy(policy) => policy::check(policy, &mut found),
+        Object::AdminNetworkPolicy(policy) => admin::check(&policy.spec, &mut found),
+        Object::BaselineAdminNetworkPolicy(policy) => admin::check(&policy.spec, &mut found),
         Object::Namespace(_) => {}
     }
     found.0

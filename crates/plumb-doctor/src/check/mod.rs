@@ -110,6 +110,10 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
         assumptions.extend(between.segments.iter().map(|s| messages::segment(lang, s)));
         not_covered.extend(between.notes.iter().map(|n| messages::join_note(lang, n)));
     }
+    if !yardstick.nobodys.is_empty() {
+        not_covered.push(messages::nobodys(lang, &yardstick.nobodys));
+    }
+    not_covered.extend(yardstick.unread.iter().cloned());
     assumptions.extend(reached.assumptions);
     CheckReport {
         version: 1,
@@ -135,7 +139,7 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
         findings,
         unknowns: reached.unknowns,
         assumptions,
-        incomplete: incomplete || reached.expectations_open,
+        incomplete: incomplete || reached.expectations_open || !yardstick.unread.is_empty(),
     }
 }
 

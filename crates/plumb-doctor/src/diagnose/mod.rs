@@ -18,6 +18,7 @@ use plumb_trace::session::{Attempt, AttemptBranch, Exchange, Flow, Outcome, Part
 use plumb_trace::{Network, Walker};
 
 pub(crate) use cure::{Diagnosed, commands, with};
+pub(crate) use failure::Failure;
 pub use probe::{ProbeSeen, with_probe};
 
 use crate::hops::{self, Level, Telling};

@@ -128,6 +128,27 @@ pub fn hidden_processes(lang: Lang, count: u32) -> String {
     }
 }
 
+/// Namespaces that are no Pod's and no node's by the API.
+#[must_use]
+pub fn nobodys(lang: Lang, names: &[String]) -> String {
+    /// Names that are written out.
+    const NAMED: usize = 4;
+    let some = names.iter().take(NAMED).cloned().collect::<Vec<_>>();
+    let more = if names.len() > NAMED { " …" } else { "" };
+    match lang {
+        Lang::En => format!(
+            "{} network namespaces are no Pod's and no node's by the API, and are not asked: {}{more}",
+            names.len(),
+            some.join(", ")
+        ),
+        Lang::Zh => format!(
+            "按 API，有 {} 个网络命名空间不属于任何 Pod 或节点，未作检查：{}{more}",
+            names.len(),
+            some.join("、")
+        ),
+    }
+}
+
 /// The network between nodes that is assumed to deliver.
 #[must_use]
 pub fn segment(lang: Lang, s: &Segment) -> Assumption {
@@ -199,11 +220,11 @@ pub fn policy_open(
     let missing: Vec<String> = doubts.iter().map(|d| doubt(lang, *d)).collect();
     match lang {
         Lang::En => format!(
-            "whether NetworkPolicy {policy} forbids {pairs} pairs ({from} → {to} first) cannot be told; not known: {}",
+            "whether {policy} forbids {pairs} pairs ({from} → {to} first) cannot be told; not known: {}",
             missing.join(", ")
         ),
         Lang::Zh => format!(
-            "无法判断 NetworkPolicy {policy} 是否禁止 {pairs} 对连接（首例：{from} → {to}）；未知：{}",
+            "无法判断 {policy} 是否禁止 {pairs} 对连接（首例：{from} → {to}）；未知：{}",
             missing.join("、")
         ),
     }
@@ -218,6 +239,12 @@ fn doubt(lang: Lang, doubt: Doubt) -> String {
         (Lang::Zh, Doubt::LabelsOfNamespace) => "命名空间的标签".to_owned(),
         (Lang::Zh, Doubt::NodeOfPod) => "Pod 所在的节点".to_owned(),
         (Lang::Zh, Doubt::Field) => "API server 会拒绝的字段的含义".to_owned(),
+        (Lang::Zh, Doubt::LabelsOfNode) => "节点的标签".to_owned(),
+        (Lang::Zh, Doubt::DomainNames) => "域名对应哪些地址".to_owned(),
+        (Lang::Zh, Doubt::SamePriority) => "优先级相同的两个策略先问哪一个".to_owned(),
+        (Lang::Zh, Doubt::OwnNode) => "Pod 与其所在节点之间是否适用".to_owned(),
+        (Lang::Zh, Doubt::Foreign) => "其内容：Plumb 不读取这类对象".to_owned(),
+        (Lang::Zh, Doubt::Translated) => "策略看到的是客户端转换之前还是之后的地址".to_owned(),
     }
 }
 

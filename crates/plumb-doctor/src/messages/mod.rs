@@ -21,8 +21,8 @@ use plumb_model::Advice;
 use plumb_trace::session::Flow;
 
 pub use check::{
-    check_headline, echoes_undefined, hidden_processes, join_note, pairs, policy_open, scope, segment,
-    severity,
+    check_headline, echoes_undefined, hidden_processes, join_note, nobodys, pairs, policy_open, scope,
+    segment, severity,
 };
 pub use effect::{Ending, Traffic};
 pub use ids::{ALL_IDS, FAULTS, fault, id};

@@ -91,6 +91,17 @@ struct RawStatus {
     message: String,
 }
 
+/// A page of a list of a kind that is not read: names alone.
+pub(crate) fn names(text: &str) -> Result<(String, Vec<NamespacedName>), serde_json::Error> {
+    let list: RawList<'_> = serde_json::from_str(text)?;
+    let name = |item: &RawValue| {
+        let NamedMeta { namespace, name, .. } = named(item.get());
+        NamespacedName { namespace, name }
+    };
+    let names = list.items.unwrap_or_default().into_iter().map(name).collect();
+    Ok((list.metadata.continue_token, names))
+}
+
 /// A page of a list from its text.
 pub(crate) fn page(kind: Kind, text: &str) -> Result<Page, serde_json::Error> {
     let list: RawList<'_> = serde_json::from_str(text)?;
@@ -144,6 +155,8 @@ fn object(kind: Kind, text: &str) -> Decoded {
         Kind::ServiceCidr => from_str(text).map(Object::ServiceCidr),
         Kind::Namespace => from_str(text).map(Object::Namespace),
         Kind::NetworkPolicy => from_str(text).map(Object::NetworkPolicy),
+        Kind::AdminNetworkPolicy => from_str(text).map(Object::AdminNetworkPolicy),
+        Kind::BaselineAdminNetworkPolicy => from_str(text).map(Object::BaselineAdminNetworkPolicy),
     };
     let bad = |error: String| {
         let NamedMeta { namespace, name, .. } = named(text);

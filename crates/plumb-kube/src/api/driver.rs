@@ -91,14 +91,14 @@ fn event(machine: &Machine, line: &[u8]) -> Watched {
     decode::watched(machine.kind(), line).unwrap_or_else(|e| Watched::Failed(Failure::Garbled(e.to_string())))
 }
 
-fn get(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
+pub(super) fn get(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
     http::Request::get(path)
         .header(http::header::ACCEPT, "application/json")
         .body(Vec::new())
         .map_err(|e| Failure::Garbled(e.to_string()))
 }
 
-fn failure(error: kube::Error) -> Failure {
+pub(super) fn failure(error: kube::Error) -> Failure {
     match error {
         kube::Error::Api(status) => Failure::answer(status.code, status.message, true),
         other => Failure::Unreachable(reason::of(&other)),

@@ -5,6 +5,7 @@ mod connect;
 mod decode;
 mod driver;
 mod machine;
+mod once;
 mod outlet;
 mod reason;
 mod request;
@@ -17,6 +18,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 pub use connect::Access;
+pub use once::{ListOptions, Listed, Undecodable, Unread, WhyUnread, list_once};
 
 use crate::{Event, Interest, Running, SourceError};
 use outlet::Outlet;

@@ -79,7 +79,7 @@ impl Request {
 }
 
 /// Percent encoding of what RFC 3986 does not call unreserved.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -55,6 +55,9 @@ pub struct CheckArgs {
     /// Services, EndpointSlices, Pods and NetworkPolicies that say what should connect: a file, or a folder; may be given several times
     #[arg(long, value_name = "DIR")]
     pub manifests: Vec<PathBuf>,
+    /// The same from a Kubernetes API
+    #[command(flatten)]
+    pub api: super::ApiArgs,
     /// What should connect and what should not: a YAML or JSON list of {from, to, protocol, outcome}
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
@@ -82,6 +85,8 @@ Examples:
   plumb check --netns 'demo-*'                 one lab
   plumb check node-*.plumb                     the snapshots of several nodes, as one network
   plumb check --manifests cluster/             with the Services, Pods and NetworkPolicies of these files
+  plumb check --kubeconfig ~/.kube/config      with those of a cluster's API, listed once
+  plumb check node-*.plumb --kubeconfig ~/.kube/config --context prod
   plumb check --expect wanted.yaml -o junit > plumb.xml
   plumb check -o html > report.html
   plumb check --watch --interval 30s           what appears and what goes, until interrupted

@@ -22,9 +22,10 @@ use crate::progress::Progress;
 
 pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Error> {
     let asked = args.flow.question()?;
-    let snapshot = flow::snapshot(&args.flow, context)?;
+    let known = flow::known(&args.flow, context)?;
+    let snapshot = flow::snapshot(&args.flow, &known, context)?;
     let net = Network::compile(&snapshot);
-    let question = flow::resolve(&net, &args.flow, &asked, context)?;
+    let question = flow::resolve(&net, &args.flow, &asked, &known, context)?;
     let mut report = match &question {
         Resolved::Flow(question) => {
             let report = diagnose(&snapshot, question);

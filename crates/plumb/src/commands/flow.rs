@@ -4,24 +4,39 @@ use std::net::IpAddr;
 
 use plumb_doctor::diagnose::Question;
 use plumb_doctor::names::{Cluster, NameError, NameQuestion};
+use plumb_doctor::owners;
 use plumb_doctor::resolve::{self, ResolveError, Who};
 use plumb_kernel::Parts;
 use plumb_lab::ClusterNames;
 use plumb_model::Snapshot;
 use plumb_trace::Network;
-use plumb_trace::session::{Flow, Transport};
+use plumb_trace::session::{Flow, Origin, Transport};
 
+use super::known::{self, Known, Need};
 use super::objects::{self, Client, Objects};
 use super::{Context, source};
 use crate::endpoint::From;
 use crate::error::Error;
 use crate::flow::{Destination, FlowArgs, FlowProtocol, Question as Asked};
+use crate::lang;
 
-/// Reads what the question is asked of.
-pub(super) fn snapshot(args: &FlowArgs, context: &Context) -> Result<Snapshot, Error> {
+/// What is known of the cluster that the question is about. What it needs must be readable.
+pub(super) fn known(args: &FlowArgs, context: &Context) -> Result<Known, Error> {
+    let known = known::read(&args.manifests, &args.api, Need::Flow, context)?;
+    if known.unread.is_empty() {
+        return Ok(known);
+    }
+    let problems = known.unread.iter().map(|u| lang::notice::unread(context.lang(), u)).collect();
+    Err(Error::NoObjects { problems })
+}
+
+/// Reads what the question is asked of, with the names that the objects give.
+pub(super) fn snapshot(args: &FlowArgs, known: &Known, context: &Context) -> Result<Snapshot, Error> {
     // What is counted decides nothing, nor how a server fares.
     let parts = Parts { statistics: false, processes: false, ..Parts::default() };
-    source::read(context, args.snapshot.as_deref(), parts)
+    let mut snapshot = source::read(context, args.snapshot.as_deref(), parts)?;
+    known.name_owners(&mut snapshot, context);
+    Ok(snapshot)
 }
 
 /// What is asked of a snapshot.
@@ -37,11 +52,11 @@ pub(super) fn resolve(
     net: &Network,
     args: &FlowArgs,
     asked: &Asked,
+    known: &Known,
     context: &Context,
 ) -> Result<Resolved, Error> {
-    let origin = resolve::origin(net, &who(&asked.from)).map_err(usage)?;
-    let given = objects::given(&args.manifests, context)?;
-    let known = Objects { given: &given, live: args.snapshot.is_none() };
+    let origin = origin(net, &asked.from, known)?;
+    let known = Objects { given: &known.objects, live: args.snapshot.is_none() && !known.is_whole };
     let client = Client { net, origin, from: &asked.from, protocol: api_protocol(asked.protocol) };
     let (dst, port) = match &asked.to {
         Destination::Address { address, port } => (*address, *port),
@@ -80,6 +95,24 @@ pub(super) fn resolve(
         }
         _ => Resolved::Flow(Question { flow, from, lang }),
     })
+}
+
+/// Where a flow from someone begins. A Pod of its node's network is there where its node is.
+fn origin(net: &Network, from: &From, known: &Known) -> Result<Origin, Error> {
+    let who = who(from);
+    match resolve::origin(net, &who) {
+        Err(error @ ResolveError::Nobody { .. }) => {
+            let node = match &who {
+                Who::Pod { namespace, name } => owners::host_network_node(&known.objects, namespace, name),
+                _ => None,
+            };
+            match node {
+                Some(node) => resolve::origin(net, &Who::Node(node)).map_err(usage),
+                None => Err(usage(error)),
+            }
+        }
+        found => found.map_err(usage),
+    }
 }
 
 /// As the objects of the API have it; `None` for an echo.

@@ -7,6 +7,7 @@ mod dns;
 mod endpointslices;
 mod explain;
 mod flow;
+mod known;
 mod lab;
 mod ns;
 mod objects;

@@ -1,7 +1,6 @@
 //! Where `svc:`, `pod:` and `node:` lead: by the snapshot where it knows them, else by the objects of a lab or of manifests.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 
 use plumb_api::{Object, Protocol};
 use plumb_doctor::check::yardstick::global_addresses;
@@ -11,28 +10,17 @@ use plumb_model::IpFamily;
 use plumb_trace::Network;
 use plumb_trace::session::Origin;
 
-use super::{Context, flow};
+use super::flow;
 use crate::endpoint::{From, ObjectName};
 use crate::error::Error;
-use crate::manifests;
 
 /// What is known of a cluster.
 #[derive(Clone, Copy)]
 pub(super) struct Objects<'a> {
-    /// From manifests.
+    /// From manifests or an API.
     pub(super) given: &'a [Object],
     /// The labs of this machine are asked as well.
     pub(super) live: bool,
-}
-
-/// What manifests hold.
-pub(super) fn given(paths: &[PathBuf], context: &Context) -> Result<Vec<Object>, Error> {
-    if paths.is_empty() {
-        return Ok(Vec::new());
-    }
-    let manifest = manifests::read(paths)?;
-    manifests::tell(&manifest, context.lang());
-    Ok(manifest.objects.into_iter().map(|o| o.value).collect())
 }
 
 /// Who dials.
@@ -139,7 +127,7 @@ pub(super) fn owner(
 fn usage(error: ObjectError) -> Error {
     let help = match &error {
         ObjectError::NoObjects { .. } => {
-            "give the objects with --manifests, or ask from a pod or node of a lab"
+            "give the objects with --manifests or --kubeconfig, or ask from a pod or node of a lab"
         }
         ObjectError::NoPort { .. } | ObjectError::NodePort { .. } => {
             "write one of its ports, by number or name"

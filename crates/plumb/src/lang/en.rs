@@ -31,12 +31,22 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Reading => "reading",
         Say::Probing => "opening the connection",
         Say::Walking => "walking pairs",
+        Say::Listing => "listing the API's objects",
+        Say::NobodyKnown => {
+            "no network namespace here is a Pod's or a node's of this API, by addresses or UIDs: see whether it is this cluster's, \
+             and whether the snapshot is redacted"
+        }
         Say::NothingYet => "nothing wrong so far; watching",
         Say::Redacted => "names and addresses are replaced",
         Say::Complete => "everything could be read",
         Say::NotComplete => "not read",
         Say::Created => "new",
         Say::Updated => "changed",
+        Say::SeveralOwners { namespace, pods } => {
+            return format!(
+                "namespace {namespace} has addresses of several Pods ({pods}), so it is called none of them"
+            );
+        }
         Say::More { count } => return format!("… {count} more"),
         Say::Unread { what, why } => return format!("{what}: not permitted, {why} is missing"),
         Say::Absent { what, feature } => return format!("{what}: the kernel has none ({feature})"),

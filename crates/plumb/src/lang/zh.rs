@@ -31,12 +31,19 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Reading => "读取中",
         Say::Probing => "正在建立连接",
         Say::Walking => "推演连接对",
+        Say::Listing => "读取 API 对象",
+        Say::NobodyKnown => {
+            "按地址和 UID，这里没有任何网络命名空间属于该 API 的 Pod 或节点：请确认是否为同一集群，以及快照是否经过脱敏"
+        }
         Say::NothingYet => "目前没有发现问题；持续观察中",
         Say::Redacted => "名称和地址已替换",
         Say::Complete => "全部内容均已读取",
         Say::NotComplete => "未能读取",
         Say::Created => "新建",
         Say::Updated => "更新",
+        Say::SeveralOwners { namespace, pods } => {
+            return format!("命名空间 {namespace} 具有多个 Pod（{pods}）的地址，因此不归于其中任何一个");
+        }
         Say::More { count } => return format!("…… 另有 {count} 项"),
         Say::Unread { what, why } => return format!("{what}：没有权限，缺少 {why}"),
         Say::Absent { what, feature } => return format!("{what}：内核中没有（{feature}）"),

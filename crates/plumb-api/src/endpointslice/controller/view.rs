@@ -46,7 +46,9 @@ impl View {
             Object::EndpointSlice(_)
             | Object::ServiceCidr(_)
             | Object::Namespace(_)
-            | Object::NetworkPolicy(_) => BTreeSet::new(),
+            | Object::NetworkPolicy(_)
+            | Object::AdminNetworkPolicy(_)
+            | Object::BaselineAdminNetworkPolicy(_) => BTreeSet::new(),
         }
     }
 
@@ -67,9 +69,12 @@ impl View {
             }
             Kind::Node => self.on_node(&name.name),
             Kind::Endpoints => self.endpoints.remove(name).map(|_| name.clone()).into_iter().collect(),
-            Kind::EndpointSlice | Kind::ServiceCidr | Kind::Namespace | Kind::NetworkPolicy => {
-                BTreeSet::new()
-            }
+            Kind::EndpointSlice
+            | Kind::ServiceCidr
+            | Kind::Namespace
+            | Kind::NetworkPolicy
+            | Kind::AdminNetworkPolicy
+            | Kind::BaselineAdminNetworkPolicy => BTreeSet::new(),
         }
     }
 

@@ -94,8 +94,11 @@ impl Judges {
     /// From the objects of a yardstick.
     pub(crate) fn of(yardstick: &Yardstick) -> Self {
         let mut clusters = BTreeMap::new();
-        for (cluster, objects) in &yardstick.objects {
-            let policies = Policies::new(objects);
+        let names: BTreeSet<&String> = yardstick.objects.keys().chain(yardstick.foreign.keys()).collect();
+        for cluster in names {
+            let objects = yardstick.objects.get(cluster).map_or(&[][..], Vec::as_slice);
+            let foreign = yardstick.foreign.get(cluster).into_iter().flatten();
+            let policies = Policies::new(objects).with_foreign(foreign);
             if !policies.is_empty() {
                 clusters.insert(cluster.clone(), Judge::new(policies, objects, yardstick, cluster));
             }
@@ -159,13 +162,43 @@ impl Judge {
 
     /// What should come of a member's connection to an address and port, or of its echo.
     pub(crate) fn of(&self, from: usize, at: IpAddr, transport: Transport, port: u16) -> Expected {
+        self.of_seen(from, None, at, transport, port)
+    }
+
+    /// The same where it arrives from another address than its own: then that is what those see who let it in.
+    pub(crate) fn of_seen(
+        &self,
+        from: usize,
+        seen: Option<IpAddr>,
+        at: IpAddr,
+        transport: Transport,
+        port: u16,
+    ) -> Expected {
         let Some(from) = self.members.get(&from) else { return Expected::Connects };
         let to = self.owner(at);
-        match transport {
-            Transport::Icmp => self.policies.judge_echo(from, to, at).into(),
-            Transport::Tcp => self.policies.judge(from, to, at, Protocol::Tcp, port).into(),
-            Transport::Udp => self.policies.judge(from, to, at, Protocol::Udp, port).into(),
+        let protocol = match transport {
+            Transport::Icmp => return self.policies.judge_echo(from, to, at).into(),
+            Transport::Tcp => Protocol::Tcp,
+            Transport::Udp => Protocol::Udp,
+        };
+        match seen {
+            None => self.policies.judge(from, to, at, protocol, port).into(),
+            Some(address) => {
+                let seen = Party { addresses: vec![address], ..self.owner(address).clone() };
+                self.policies.judge_seen((from, &seen), to, at, protocol, port).into()
+            }
         }
+    }
+
+    /// NetworkPolicies that let a member's connection in or out by name: by a rule with peers that takes it.
+    pub(crate) fn granted(&self, from: usize, at: IpAddr, transport: Transport, port: u16) -> Vec<Verdict> {
+        let protocol = match transport {
+            Transport::Icmp => return Vec::new(),
+            Transport::Tcp => Protocol::Tcp,
+            Transport::Udp => Protocol::Udp,
+        };
+        let Some(from) = self.members.get(&from) else { return Vec::new() };
+        self.policies.granted(from, self.owner(at), at, (protocol, port))
     }
 
     /// What should come of a member's flow to somebody whom only its address tells, a name server: at whom it is led to, where it
@@ -189,9 +222,20 @@ impl Judge {
         transport: Transport,
         endpoints: impl IntoIterator<Item = &'a (IpAddr, u16)>,
     ) -> Expected {
+        self.of_service_seen(from, None, transport, endpoints)
+    }
+
+    /// The same where it arrives from another address than its own.
+    pub(crate) fn of_service_seen<'a>(
+        &self,
+        from: usize,
+        seen: Option<IpAddr>,
+        transport: Transport,
+        endpoints: impl IntoIterator<Item = &'a (IpAddr, u16)>,
+    ) -> Expected {
         let all: BTreeMap<(IpAddr, u16), Expected> = endpoints
             .into_iter()
-            .map(|&(address, port)| ((address, port), self.of(from, address, transport, port)))
+            .map(|&(address, port)| ((address, port), self.of_seen(from, seen, address, transport, port)))
             .collect();
         let mut different: Vec<&Expected> = all.values().collect();
         different.dedup();

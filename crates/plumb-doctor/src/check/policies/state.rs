@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use plumb_api::policy::{Role, Truth, takes_port};
-use plumb_api::{LabelSelector, NetworkPolicy, NetworkPolicyPeer, PolicyType, Protocol as ApiProtocol};
+use plumb_api::policy::{PolicyRef, Role, Truth, takes_port};
+use plumb_api::{Kind, LabelSelector, NetworkPolicy, NetworkPolicyPeer, PolicyType, Protocol as ApiProtocol};
 use plumb_model::Protocol;
 use plumb_trace::session::{Flow, Origin, Transport};
 
 use super::{Expected, Judge, Judges};
-use crate::check::reach::object;
+use crate::check::reach;
 use crate::check::report::Severity;
 use crate::check::state::Look;
 use crate::check::told::{Observation, Seen, at_name};
@@ -41,6 +41,10 @@ fn closes(judge: &Judge, service: &ServiceTarget) -> Option<Observation> {
     let mut mistaken = None;
     for (address, port) in &service.endpoints {
         let party = judge.owner(*address);
+        // What is let in all the same: by an administrator, or by a policy that is not read.
+        if judge.policies.is_overridden(party, PolicyType::Ingress) {
+            return None;
+        }
         let about = |p: &&NetworkPolicy| {
             p.spec.is_about(PolicyType::Ingress) && judge.policies.selects(p, party) == Truth::Yes
         };
@@ -174,8 +178,10 @@ pub(crate) fn leaves_out_dns(look: &Look<'_>) -> Vec<Observation> {
             let Some(verdict) = verdicts.find(|v| v.direction == PolicyType::Egress).cloned() else {
                 continue;
             };
-            let Some(policy) = judge.policies.all().iter().find(|p| p.metadata.full_name() == verdict.policy)
-            else {
+            let is = |p: &&NetworkPolicy| {
+                verdict.policy.is_network_policy() && p.metadata.full_name() == verdict.policy.name
+            };
+            let Some(policy) = judge.policies.all().iter().find(is) else {
                 continue;
             };
             let about = |p: &&NetworkPolicy| {
@@ -187,7 +193,7 @@ pub(crate) fn leaves_out_dns(look: &Look<'_>) -> Vec<Observation> {
             let server = servers.first().map(ToString::to_string).unwrap_or_default();
             let found = || {
                 let mut place = place::namespace(look.net, member.ns);
-                place::set(&mut place, "object", object(&policy.metadata.full_name(), "egress"));
+                place::set(&mut place, "object", object(policy, "egress"));
                 Observation::new("policy-closes-dns", place)
                     .severity(severity)
                     .with("policy", policy.metadata.full_name().to_string())
@@ -195,8 +201,9 @@ pub(crate) fn leaves_out_dns(look: &Look<'_>) -> Vec<Observation> {
                     .with("server", server)
                     .seen(Seen::new("dns-allowed", 0, servers.len(), read(policy)))
             };
-            let entry =
-                by_policy.entry(verdict.policy.to_string()).or_insert_with(|| (found(), BTreeSet::new()));
+            let entry = by_policy
+                .entry(verdict.policy.name.to_string())
+                .or_insert_with(|| (found(), BTreeSet::new()));
             entry.0.severity = entry.0.severity.max(severity);
             entry.1.insert(member.name.clone());
         }
@@ -251,8 +258,13 @@ fn holds<'a>(selector: &LabelSelector, label: impl Fn(&str) -> Option<&'a str>) 
 /// An object is nobody's network namespace: the API's stands in its place.
 fn of_policy(policy: &NetworkPolicy, field: &str) -> crate::report::Place {
     let mut place = at_name(&policy.metadata.namespace);
-    place::set(&mut place, "object", object(&policy.metadata.full_name(), field));
+    place::set(&mut place, "object", object(policy, field));
     place
+}
+
+/// As `kind/namespace/name` and the field.
+fn object(policy: &NetworkPolicy, field: &str) -> String {
+    reach::object(&PolicyRef::of(Kind::NetworkPolicy, policy.metadata.full_name()), field)
 }
 
 fn read(policy: &NetworkPolicy) -> String {

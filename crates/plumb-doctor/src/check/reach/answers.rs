@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use plumb_trace::event::Stop;
 use plumb_trace::session::{Attempt, AttemptBranch, Outcome, attempt};
 use plumb_trace::{Network, Walker};
 
 use super::pairs::Asked;
 use crate::check::policies::Expected;
-use crate::diagnose::{FailureKey, failure_key, failure_key_among, is_open};
+use crate::diagnose::{Failure, FailureKey, failure_key, failure_key_among, is_open};
 use crate::finding::Packet;
 
 /// How a pair ends.
@@ -28,6 +29,10 @@ pub(crate) struct Answer {
     pub(crate) leaks: bool,
     /// The address that the server sees, where the request arrived from another than the client's own.
     pub(crate) seen_as: Option<IpAddr>,
+    /// The address that the request bore where it ended, however it did, where that is another than the client's own.
+    pub(crate) bears: Option<IpAddr>,
+    /// A rule of netfilter ends all that fails.
+    pub(crate) by_rule: bool,
 }
 
 impl Answer {
@@ -107,7 +112,26 @@ fn answer(net: &Network, asked: &Asked, i: usize) -> Answer {
         open,
         leaks,
         seen_as: if a.outcome == Outcome::Connects { own() } else { None },
+        bears: bears(&a),
+        by_rule: by_rule(&a),
     }
+}
+
+/// The source address of the request where it ended, where nothing else than translation can have made it so.
+fn bears(a: &Attempt) -> Option<IpAddr> {
+    a.branches.iter().find_map(|b| {
+        let own = b.packets.first()?.world.source?;
+        let last = b.packets.last()?.request.state.packet.src;
+        (last != own).then_some(last)
+    })
+}
+
+fn by_rule(a: &Attempt) -> bool {
+    let mut failing = a.branches.iter().filter(|b| b.outcome != Outcome::Connects).peekable();
+    let stops = |b: &AttemptBranch| {
+        Failure::of_branch(b).is_some_and(|f| matches!(f.stop, Stop::Dropped { .. } | Stop::Rejected { .. }))
+    };
+    failing.peek().is_some() && failing.all(stops)
 }
 
 /// An attempt held against what should come of it.

@@ -13,8 +13,8 @@ use super::consequences::{
 };
 use super::pairs::Asked;
 use super::whole_service::{self, Told};
-use super::{dns, fault};
-use crate::check::policies::Expected;
+use super::{dns, fault, stale};
+use crate::check::policies::{Expected, Judges};
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
 use crate::check::told::{self, Observation};
 use crate::check::yardstick::Yardstick;
@@ -42,7 +42,7 @@ pub(super) struct Found {
 pub(super) fn causes(
     snapshot: &Snapshot,
     net: &Network,
-    yardstick: &Yardstick,
+    (yardstick, judges): (&Yardstick, &Judges),
     asked: &Asked,
     answers: &[Answer],
     lang: Lang,
@@ -83,8 +83,11 @@ pub(super) fn causes(
         })
         .collect();
     let told = whole_service::as_one(snapshot, yardstick, asked, told, lang).into_iter();
-    let mut findings: Vec<CheckFinding> =
-        told.map(|t| dns::server_down(net, asked, &t.pairs, t.finding, lang)).collect();
+    let refined = |t: Told| {
+        let finding = dns::server_down(net, asked, &t.pairs, t.finding, lang);
+        stale::in_place_of(snapshot, net, judges, asked, &t.pairs, finding, lang)
+    };
+    let mut findings: Vec<CheckFinding> = told.map(refined).collect();
     findings.extend(unexplained.iter().map(|&i| unexplained_pair(asked, answers, i, of, lang)));
     findings
 }

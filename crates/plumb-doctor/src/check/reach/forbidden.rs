@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plumb_api::NamespacedName;
 use plumb_api::PolicyType;
-use plumb_api::policy::{Doubt, Verdict};
+use plumb_api::policy::{Doubt, PolicyRef, Verdict};
 use plumb_trace::Network;
 use plumb_trace::session::Outcome;
 
@@ -38,12 +37,11 @@ pub(super) fn not_enforced(
         let (from, to) = (&asked.sources[ask.source], &asked.targets[ask.target]);
         let broken: u64 = pairs.iter().map(|&i| asked.asks[i].count).sum();
         let policy = &verdict.policy;
-        let read_with = format!("kubectl -n {} get networkpolicy {} -o yaml", policy.namespace, policy.name);
         let observation = Observation::new("policy-not-enforced", at(net, asked, ask, &verdict))
             .with("policy", policy.to_string())
             .with("from", &from.0)
             .with("to", &to.name)
-            .seen(Seen::new("forbidden-pairs", broken, 0, read_with).unit("pairs"));
+            .seen(Seen::new("forbidden-pairs", broken, 0, policy.read_with()).unit("pairs"));
         let mut finding = told::finding(lang, observation, FoundBy::Reach);
         finding.affects = affected(asked, &pairs);
         let outcome = Outcome::Connects.name().to_owned();
@@ -54,7 +52,7 @@ pub(super) fn not_enforced(
 }
 
 /// The namespace where the policy should hold, and the policy's list.
-fn at(net: &Network, asked: &Asked, ask: &Ask, verdict: &Verdict) -> Place {
+pub(super) fn at(net: &Network, asked: &Asked, ask: &Ask, verdict: &Verdict) -> Place {
     let target = asked.targets[ask.target].member.map(|m| asked.sources[m].1);
     let ns = match verdict.direction {
         PolicyType::Ingress => target.unwrap_or(asked.sources[ask.source].1),
@@ -66,8 +64,8 @@ fn at(net: &Network, asked: &Asked, ask: &Ask, verdict: &Verdict) -> Place {
 }
 
 /// As `kind/namespace/name` and the field.
-pub(in crate::check) fn object(policy: &NamespacedName, field: &str) -> String {
-    format!("NetworkPolicy/{policy} spec.{field}")
+pub(in crate::check) fn object(policy: &PolicyRef, field: &str) -> String {
+    format!("{}/{} spec.{field}", policy.kind, policy.name)
 }
 
 /// What is not known of pairs by policies: which of them hang on what, and echoes that no policy defines.
@@ -76,7 +74,7 @@ pub(super) fn left_open(
     answers: &[Answer],
     lang: Lang,
 ) -> (Vec<UnknownReport>, Vec<Assumption>) {
-    let mut open: BTreeMap<&NamespacedName, Open> = BTreeMap::new();
+    let mut open: BTreeMap<&PolicyRef, Open> = BTreeMap::new();
     let mut undefined = 0;
     for (i, ask) in asked.asks.iter().enumerate().take(answers.len()) {
         if *asked.expected(i) == Expected::Undefined {

@@ -6,6 +6,7 @@
 //!    until nothing fails or nothing helps. A cause counts the pairs whose failure its cure changed.
 
 mod answers;
+mod arrived;
 mod causes;
 mod classes;
 mod consequences;
@@ -14,7 +15,9 @@ mod expect;
 mod fault;
 mod forbidden;
 mod mentions;
+mod overridden;
 mod pairs;
+mod stale;
 mod translated;
 mod unknowns;
 mod whole_service;
@@ -58,8 +61,9 @@ pub(crate) fn reach(
     sharing: Sharing,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Reached {
-    let asked = pairs::pairs(net, yardstick, judges, sharing);
-    let answers = answers::answers(net, &asked, progress);
+    let mut asked = pairs::pairs(net, yardstick, judges, sharing);
+    let mut answers = answers::answers(net, &asked, progress);
+    let translated = arrived::revise(net, (yardstick, judges), &mut asked, &mut answers, lang);
     let sum = |counts: &dyn Fn(&Answer) -> bool| {
         asked.asks.iter().zip(&answers).filter(|(_, a)| counts(a)).map(|(ask, _)| ask.count).sum()
     };
@@ -73,12 +77,14 @@ pub(crate) fn reach(
         walks: asked.asks.len() as u64,
         ..Reached::default()
     };
-    reached.findings = causes::causes(snapshot, net, yardstick, &asked, &answers, lang);
+    reached.findings = causes::causes(snapshot, net, (yardstick, judges), &asked, &answers, lang);
     // On a plain host a translation between two namespaces may be meant.
     if !yardstick.plain_host {
         reached.findings.extend(translated::translated(net, &asked, &answers, lang));
     }
     reached.findings.extend(forbidden::not_enforced(net, &asked, &answers, lang));
+    reached.findings.extend(translated);
+    reached.findings.extend(overridden::overridden(judges, &asked, &answers, lang));
     let (unmet, open) = expect::expectations(snapshot, net, yardstick, lang);
     reached.findings.extend(unmet);
     reached.expectations_open = open;

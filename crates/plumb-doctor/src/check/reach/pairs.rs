@@ -62,6 +62,8 @@ pub(crate) struct Asked {
     pub(crate) expected: Vec<Expected>,
     /// Names of the members, and their namespaces.
     pub(crate) sources: Vec<(String, usize)>,
+    /// Their addresses.
+    pub(crate) addresses: Vec<Vec<IpAddr>>,
     /// Whether a large payload is asked about: links have different MTUs.
     pub(crate) payload: bool,
 }
@@ -100,10 +102,21 @@ pub(crate) fn pairs(net: &Network, yardstick: &Yardstick, judges: &Judges, shari
 
 /// What policies say of a question.
 fn expected(net: &Network, yardstick: &Yardstick, judges: &Judges, asked: &Asked, ask: &Ask) -> Expected {
+    expected_as(net, (yardstick, judges), asked, ask, None)
+}
+
+/// The same where the request arrives from another address than its client's own.
+pub(super) fn expected_as(
+    net: &Network,
+    (yardstick, judges): (&Yardstick, &Judges),
+    asked: &Asked,
+    ask: &Ask,
+    seen: Option<IpAddr>,
+) -> Expected {
     let target = &asked.targets[ask.target];
     let Some(judge) = judges.cluster(&target.cluster) else { return Expected::Connects };
     if target.member.is_some() {
-        return judge.of(ask.source, target.address, target.transport, target.port);
+        return judge.of_seen(ask.source, seen, target.address, target.transport, target.port);
     }
     if target.only_from.is_some() {
         return judge.of_server(net, ask.source, &asked.flow(ask));
@@ -115,13 +128,14 @@ fn expected(net: &Network, yardstick: &Yardstick, judges: &Judges, asked: &Asked
         _ => true,
     };
     let endpoints = target.endpoints.iter().filter(|(address, _)| is_near(*address));
-    judge.of_service(ask.source, target.transport, endpoints)
+    judge.of_service_seen(ask.source, seen, target.transport, endpoints)
 }
 
 /// Every pair, with the class of each member: one question for all pairs of two classes.
 pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]) -> Asked {
     let mut asked = Asked {
         sources: yardstick.members.iter().map(|m| (m.name.clone(), m.ns)).collect(),
+        addresses: yardstick.members.iter().map(|m| m.addresses.clone()).collect(),
         targets: targets(net, yardstick),
         asks: Vec::new(),
         expected: Vec::new(),

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use plumb_api::Object;
+use plumb_api::policy::PolicyRef;
 use plumb_model::{IpFamily, Namespace, Owner, Protocol, Socket};
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Outcome, Transport};
@@ -77,6 +78,12 @@ pub struct Yardstick {
     pub services: Vec<ServiceTarget>,
     /// Objects of the API, by the cluster that they are of: what NetworkPolicies say, and whom.
     pub objects: BTreeMap<String, Vec<Object>>,
+    /// Policies of kinds that are not read, by the cluster that they are of.
+    pub foreign: BTreeMap<String, Vec<PolicyRef>>,
+    /// What of the API was needed and could not be read, in sentences.
+    pub unread: Vec<String>,
+    /// Namespaces that are nobody's by the API, and are not asked.
+    pub nobodys: Vec<String>,
     /// Questions of `--expect`.
     pub expectations: Vec<Expectation>,
     /// Namespaces that are looked at, by index; all where `None`.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use plumb_api::endpointslice::{Controller, SteadyNames};
-use plumb_api::{Change, EndpointSlice, InternalTrafficPolicy, Kind, Object, Pod, Service, ServiceType};
+use plumb_api::policy::PolicyRef;
+use plumb_api::{Change, EndpointSlice, InternalTrafficPolicy, Kind, Object, Service, ServiceType};
 use plumb_model::Protocol;
 
-use super::{Member, ServiceTarget, Yardstick};
+use super::{ServiceTarget, Yardstick};
 
 /// Label of a slice that names its Service (KEP-752).
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -16,9 +17,6 @@ impl Yardstick {
     /// Adds what Services should do. Services without slices of their own get those that the EndpointSlice controller
     /// would write for the Pods that are given.
     pub fn add_objects(&mut self, objects: &[Object], cluster: &str) {
-        for pod in objects.iter().filter_map(|o| if let Object::Pod(p) = o { Some(p) } else { None }) {
-            self.name_pod(pod);
-        }
         let slices = slices(objects);
         for service in objects.iter().filter_map(|o| if let Object::Service(s) = o { Some(s) } else { None })
         {
@@ -26,19 +24,17 @@ impl Yardstick {
         }
         self.objects.entry(cluster.to_owned()).or_default().extend_from_slice(objects);
     }
-}
 
-impl Yardstick {
-    /// Gives the namespace that has a Pod's address the Pod's name.
-    fn name_pod(&mut self, pod: &Pod) {
-        let addresses: Vec<IpAddr> = pod.status.pod_ips.iter().filter_map(|ip| ip.ip.parse().ok()).collect();
-        // A Pod of its node's network has the node's addresses and no namespace of its own.
-        let unnamed = |m: &&mut Member| {
-            m.name.starts_with("netns:") && m.addresses.iter().any(|a| addresses.contains(a))
-        };
-        if let Some(member) = self.members.iter_mut().find(unnamed) {
-            member.name = format!("pod:{}/{}", namespace(&pod.metadata.namespace), pod.metadata.name);
-        }
+    /// Says which namespaces are nobody's by the API, and asks nobody there: of several nodes' files they were taken for pods.
+    pub fn leave_out(&mut self, nobodys: Vec<String>) {
+        let is_left = |name: &str| nobodys.iter().any(|n| name.strip_prefix("netns:") == Some(n));
+        self.members.retain(|m| self.plain_host || !is_left(&m.name));
+        self.nobodys = nobodys;
+    }
+
+    /// Adds policies of kinds that are not read: what they could change is not known.
+    pub fn add_foreign(&mut self, policies: impl IntoIterator<Item = PolicyRef>, cluster: &str) {
+        self.foreign.entry(cluster.to_owned()).or_default().extend(policies);
     }
 }
 

@@ -85,6 +85,8 @@ fn short_names(kind: Kind) -> &'static [&'static str] {
         Kind::Node => &["no"],
         Kind::Namespace => &["ns"],
         Kind::NetworkPolicy => &["netpol"],
+        Kind::AdminNetworkPolicy => &["anp"],
+        Kind::BaselineAdminNetworkPolicy => &["banp"],
         Kind::EndpointSlice | Kind::ServiceCidr => &[],
     }
 }
@@ -95,7 +97,14 @@ mod tests {
 
     #[test]
     fn groups_and_their_kinds() {
-        assert_eq!(groups(), [("discovery.k8s.io", "v1"), ("networking.k8s.io", "v1")]);
+        assert_eq!(
+            groups(),
+            [
+                ("discovery.k8s.io", "v1"),
+                ("networking.k8s.io", "v1"),
+                ("policy.networking.k8s.io", "v1alpha1")
+            ]
+        );
         let core = discover("/api/v1").expect("kinds");
         let names: Vec<_> =
             core["resources"].as_array().into_iter().flatten().map(|r| r["name"].clone()).collect();

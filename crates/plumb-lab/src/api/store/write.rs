@@ -230,7 +230,7 @@ impl Store {
                 .map_err(|causes| Status::invalid(kind, &name.name, causes))?;
             hold = Some((old.map_or_else(Held::default, |o| service::held(&o.json)), new));
         }
-        if kind == Kind::NetworkPolicy {
+        if matches!(kind, Kind::NetworkPolicy | Kind::AdminNetworkPolicy | Kind::BaselineAdminNetworkPolicy) {
             valid(kind, name, &fields)?;
         }
         let mut object = Value::Object(fields);

@@ -13,23 +13,24 @@ use plumb_kernel::Parts;
 use plumb_model::{Between, Snapshot, join};
 use plumb_trace::Network;
 
-use super::objects::{self, Objects};
+use super::known::{self, Known, Need};
+use super::objects::Objects;
 use super::{Context, lab, source};
 use crate::cli::{CheckArgs, CheckFormat};
 use crate::error::{Error, Status};
 use crate::lang::Say;
 use crate::progress::Progress;
-use crate::{file, glob, output};
+use crate::{file, glob, lang, output};
 
 pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Status, Error> {
     let expected = args.expect.as_deref().map(expect::read).transpose()?.unwrap_or_default();
-    let objects = objects::given(&args.manifests, context)?;
-    let asked = Asked { args, expected, objects };
     if args.watch {
-        return watch::run(&asked, context);
+        return watch::run(args, &expected, context);
     }
+    let known = known::read(&args.manifests, &args.api, Need::Check, context)?;
+    let asked = Asked { args, expected: &expected, known: &known };
     let looked = readings(args, context)?;
-    let report = asked.check(&looked.now, looked.before.as_ref(), looked.between.as_ref(), context)?;
+    let report = asked.check(looked.now, looked.before.as_ref(), looked.between.as_ref(), context)?.0;
     print(&report, args, context)?;
     Ok(status(&report, args.severity.into()))
 }
@@ -37,32 +38,41 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Status, Error> 
 /// What is asked, besides the snapshot that it is asked of.
 struct Asked<'a> {
     args: &'a CheckArgs,
-    expected: Vec<expect::Line>,
-    objects: Vec<plumb_api::Object>,
+    expected: &'a [expect::Line],
+    known: &'a Known,
 }
 
 impl Asked<'_> {
+    /// The report, and the snapshot with the names that the objects give.
     fn check(
         &self,
-        now: &Snapshot,
+        mut now: Snapshot,
         before: Option<&Snapshot>,
         between: Option<&Between>,
         context: &Context,
-    ) -> Result<CheckReport, Error> {
-        let net = Network::compile(now);
-        let yardstick = self.yardstick(&net, context)?;
+    ) -> Result<(CheckReport, Snapshot), Error> {
+        let owners = self.known.name_owners(&mut now, context);
+        let net = Network::compile(&now);
+        let mut yardstick = self.yardstick(&net, context)?;
+        yardstick.unread =
+            self.known.unread.iter().map(|u| lang::notice::unread(context.lang(), u)).collect();
+        if self.known.is_whole && yardstick.plain_host {
+            yardstick.unread.push(context.say(&Say::NobodyKnown));
+        } else {
+            yardstick.leave_out(owners.nobodys);
+        }
         let progress = Progress::new(&context.say(&Say::Walking));
         let tell = |done: usize, total: usize| progress.at(done, total, "");
         let sharing = if self.args.every_pair { Sharing::Never } else { Sharing::Auto };
         let mut report = check(
-            now,
+            &now,
             &yardstick,
             &Options { lang: context.lang(), before, between, sharing, progress: &tell },
         );
         if self.args.snapshots.is_empty() {
             lab::remedy::of_findings(&mut report);
         }
-        Ok(report)
+        Ok((report, now))
     }
 
     fn yardstick(&self, net: &Network, context: &Context) -> Result<Yardstick, Error> {
@@ -74,17 +84,19 @@ impl Asked<'_> {
             Some(ids)
         };
         let mut yardstick = Yardstick::of_snapshot(net, only);
-        if self.args.snapshots.is_empty() && !yardstick.plain_host {
+        // An API tells all that there is: what a lab's topology would say is said by it.
+        let is_labs = self.args.snapshots.is_empty() && !self.known.is_whole;
+        if is_labs && !yardstick.plain_host {
             plumb_lab::add_labs(net, &mut yardstick)?;
         }
-        if !self.objects.is_empty() {
-            yardstick.add_objects(&self.objects, "");
+        if !self.known.is_empty() {
+            yardstick.add_objects(&self.known.objects, "");
+            yardstick.add_foreign(self.known.foreign.iter().cloned(), "");
             yardstick.known_from.insert(0, "objects".to_owned());
         }
         if !self.expected.is_empty() {
-            let live = self.args.snapshots.is_empty();
-            let known = Objects { given: &self.objects, live };
-            yardstick.expectations = expect::resolve(&self.expected, net, &known)?;
+            let known = Objects { given: &self.known.objects, live: is_labs };
+            yardstick.expectations = expect::resolve(self.expected, net, &known)?;
             yardstick.known_from.insert(0, "expect".to_owned());
         }
         Ok(yardstick)

@@ -1,18 +1,12 @@
 //! The objects that an explanation is made from: all Services and slices, and the node.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use plumb_api::{Change, Kind, Object, ObjectKey};
-use plumb_kube::{Access, ApiSource, Event, Interest};
+use plumb_api::{Kind, Object};
+use plumb_kube::{Access, Interest};
 
 use crate::cli::ServiceArgs;
-use crate::commands::Context;
+use crate::commands::{Context, known};
 use crate::error::Error;
-use crate::{lang, manifests, output};
-
-/// An API that does not answer for so long is an error.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{lang, manifests};
 
 pub(super) fn read(args: &ServiceArgs, node: &str, context: &Context) -> Result<Vec<Object>, Error> {
     if args.manifests.is_empty() {
@@ -25,36 +19,16 @@ pub(super) fn read(args: &ServiceArgs, node: &str, context: &Context) -> Result<
 
 /// Lists once. Unlike a proxy it asks for all Services: also those that no proxy serves can be explained.
 fn from_api(args: &ServiceArgs, node: &str, context: &Context) -> Result<Vec<Object>, Error> {
-    let kinds = [Kind::Service, Kind::EndpointSlice, Kind::Node];
-    let interests = kinds.map(|kind| match kind {
+    let interests = [Kind::Service, Kind::EndpointSlice, Kind::Node].map(|kind| match kind {
         Kind::Node => Interest { name: Some(node.into()), ..Interest::all(kind) },
         _ => Interest::all(kind),
     });
     let access =
         Access { kubeconfig: args.kubeconfig.clone(), master: args.master.clone(), ..Access::default() };
-    let (events, running) = ApiSource::new(access, interests.to_vec()).channel()?;
-    let mut objects: BTreeMap<ObjectKey, Object> = BTreeMap::new();
-    let mut open = kinds.to_vec();
-    let mut problems = Vec::new();
-    while !open.is_empty() {
-        let Ok(batch) = events.recv_timeout(PATIENCE) else { break };
-        for event in batch {
-            match event {
-                Event::Change(Change::Applied(object)) => drop(objects.insert(object.key(), *object)),
-                Event::Change(Change::Deleted(key)) => drop(objects.remove(&key)),
-                Event::Change(Change::Listed(kind)) => open.retain(|k| *k != kind),
-                Event::Problem(problem) => problems.push(problem.to_string()),
-                Event::Recovered(_) => problems.clear(),
-                Event::Notice(notice) => output::warn(&lang::notice::notice(context.lang(), &notice)),
-            }
-        }
+    let listed = known::list(&access, &interests, false, context)?;
+    if listed.unread.is_empty() {
+        return Ok(listed.objects);
     }
-    drop(running);
-    if open.is_empty() {
-        return Ok(objects.into_values().collect());
-    }
-    if problems.is_empty() {
-        problems.push("the API listed no Services and EndpointSlices within a minute".to_owned());
-    }
+    let problems = listed.unread.iter().map(|u| lang::notice::unread(context.lang(), u)).collect();
     Err(Error::NoObjects { problems })
 }

@@ -5,7 +5,7 @@ mod zh;
 
 use plumb_api::manifest::Warning;
 use plumb_doctor::messages::Lang;
-use plumb_kube::Notice;
+use plumb_kube::{Notice, Undecodable, Unread};
 
 /// What a source tells, and nothing to mend.
 #[must_use]
@@ -13,6 +13,24 @@ pub fn notice(lang: Lang, notice: &Notice) -> String {
     match lang {
         Lang::En => notice.to_string(),
         Lang::Zh => zh::notice(notice),
+    }
+}
+
+/// An object that makes no sense.
+#[must_use]
+pub fn undecodable(lang: Lang, object: &Undecodable) -> String {
+    match lang {
+        Lang::En => object.to_string(),
+        Lang::Zh => format!("{} 已略过：{}", object.object, object.error),
+    }
+}
+
+/// A kind that could not be read.
+#[must_use]
+pub fn unread(lang: Lang, unread: &Unread) -> String {
+    match lang {
+        Lang::En => unread.to_string(),
+        Lang::Zh => zh::unread(unread),
     }
 }
 

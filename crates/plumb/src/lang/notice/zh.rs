@@ -1,7 +1,7 @@
 //! 中文。
 
 use plumb_api::manifest::{Matter, Warning};
-use plumb_kube::Notice;
+use plumb_kube::{Notice, Unread, WhyUnread};
 
 use super::problem::problem;
 
@@ -17,6 +17,26 @@ pub(super) fn notice(notice: &Notice) -> String {
             path.display()
         ),
     }
+}
+
+pub(super) fn unread(unread: &Unread) -> String {
+    let why = match &unread.why {
+        WhyUnread::Refused { code, message } => {
+            let help = match code {
+                401 => "请检查 kubeconfig 的账号".to_owned(),
+                _ => format!("请授予该账号对 {} 的 list 权限", unread.resource),
+            };
+            format!("API server 拒绝列出（HTTP {code}：{message}）；{help}")
+        }
+        WhyUnread::Absent => "API server 不认识这类对象".to_owned(),
+        WhyUnread::Unavailable { code, message } => {
+            format!("API server 暂时不能服务（HTTP {code}：{message}）")
+        }
+        WhyUnread::NoAnswer(error) => format!("没有应答（{error}）"),
+        WhyUnread::Changing => "每次还没读到最后一页，列表就已过期".to_owned(),
+        WhyUnread::Garbled(error) => format!("应答无法理解（{error}）"),
+    };
+    format!("{}（{}）：{why}", unread.kind, unread.url)
 }
 
 pub(super) fn warning(warning: &Warning) -> String {

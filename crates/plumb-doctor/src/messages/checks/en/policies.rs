@@ -6,9 +6,33 @@ pub(in crate::messages::checks) const TEXTS: &[(&str, Texts)] = &[
     (
         "policy-not-enforced",
         Texts {
-            summary: "NetworkPolicy {policy} forbids {from} → {to}, and it connects: nothing in the kernel holds the policy",
+            summary: "{policy} forbids {from} → {to}, and it connects: nothing in the kernel holds the policy",
             effect: "what the policy should keep away gets in (or out)",
-            advice: "use a network plugin that enforces NetworkPolicies, or see why its agent wrote no rules on this node",
+            advice: "use a network plugin that enforces such policies, or see why its agent wrote no rules on this node",
+        },
+    ),
+    (
+        "policy-sees-translated",
+        Texts {
+            summary: "{from} may reach {to} by its own address, but arrives there as {seen}, which no rule of {policy} (or of another that is about it) takes; a rule of the kernel stops it",
+            effect: "those clients time out or are refused, although a policy names them",
+            advice: "keep the clients' addresses (externalTrafficPolicy: Local, no masquerading towards Pods), or let in the nodes' addresses as well",
+        },
+    ),
+    (
+        "policy-overridden",
+        Texts {
+            summary: "{policy} lets {from} → {to} through, and {admin}, which goes before it, denies it",
+            effect: "the rule of the NetworkPolicy does nothing for these connections",
+            advice: "put an Allow or Pass rule before it in the administrator's policy, or take the NetworkPolicy's rule away",
+        },
+    ),
+    (
+        "policy-set-stale",
+        Texts {
+            summary: "{policy} lets {from} → {to} through, and set {set}, by which the kernel holds it, lacks {address}",
+            effect: "a Pod that policies let in is kept away, as a rule because it is newer than the set",
+            advice: "wait some seconds; where it stays, see how the agent of the network plugin fares on this node",
         },
     ),
     (

@@ -6,9 +6,33 @@ pub(in crate::messages::checks) const TEXTS: &[(&str, Texts)] = &[
     (
         "policy-not-enforced",
         Texts {
-            summary: "NetworkPolicy {policy} 禁止 {from} → {to}，但实际能连通：内核中没有执行该策略的规则",
+            summary: "{policy} 禁止 {from} → {to}，但实际能连通：内核中没有执行该策略的规则",
             effect: "策略本应拦住的流量可以进（或出）",
-            advice: "使用能执行 NetworkPolicy 的网络插件，或查明其代理为何没有在此节点写入规则",
+            advice: "使用能执行这类策略的网络插件，或查明其代理为何没有在此节点写入规则",
+        },
+    ),
+    (
+        "policy-sees-translated",
+        Texts {
+            summary: "{from} 按自己的地址可以访问 {to}，但到达时地址变成了 {seen}，{policy}（及其他相关策略）没有规则放行该地址；被内核的规则拦下",
+            effect: "这些客户端超时或被拒绝，尽管策略写明放行它们",
+            advice: "保留客户端的地址（externalTrafficPolicy: Local，不对发往 Pod 的流量做地址伪装），或同时放行节点的地址",
+        },
+    ),
+    (
+        "policy-overridden",
+        Texts {
+            summary: "{policy} 放行 {from} → {to}，但优先于它的 {admin} 拒绝",
+            effect: "该 NetworkPolicy 的规则对这些连接不起作用",
+            advice: "在管理员策略中于其前加入 Allow 或 Pass 规则，或去掉 NetworkPolicy 的该规则",
+        },
+    ),
+    (
+        "policy-set-stale",
+        Texts {
+            summary: "{policy} 放行 {from} → {to}，但内核用来执行它的集合 {set} 缺少 {address}",
+            effect: "策略放行的 Pod 被拦住，通常是因为它比集合的内容新",
+            advice: "等几秒；若仍如此，查看该节点上网络插件代理的状态",
         },
     ),
     (
