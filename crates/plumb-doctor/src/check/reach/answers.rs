@@ -7,6 +7,7 @@ use std::thread;
 use plumb_trace::session::{Attempt, AttemptBranch, Outcome, attempt};
 use plumb_trace::{Network, Walker};
 
+use super::frontends;
 use super::pairs::Asked;
 use crate::check::policies::Expected;
 use crate::diagnose::{FailureKey, failure_key, failure_key_among, is_open};
@@ -89,10 +90,20 @@ pub(crate) fn some(
 }
 
 fn answer(net: &Network, asked: &Asked, i: usize) -> Answer {
-    let walker = Walker::new(net, false);
+    let led = asked.asks[i].led.is_some_and(|led| !led.served);
+    let walker = Walker::new(net, led);
     let flow = asked.flow(&asked.asks[i]);
     let a = attempt(&walker, &flow);
-    let Held { key, open, leaks } = held(&a, asked.expected(i));
+    let Held { mut key, open, leaks } = held(&a, asked.expected(i));
+    // A cure may be that nothing leads it elsewhere any more: then nobody has a reason to ask for it.
+    if led && !frontends::is_led(&a) {
+        key = None;
+    }
+    if asked.plain && key.is_some() {
+        let told = || attempt(&Walker::new(net, true), &flow);
+        let home = frontends::leads_home(net, flow.origin.ns(), &if led { a.clone() } else { told() });
+        key = key.filter(|_| !home);
+    }
     let own = || {
         let source = a.branches.iter().find_map(|b| b.packets.first()?.world.source)?;
         let seen = server_sees(&a)?;
