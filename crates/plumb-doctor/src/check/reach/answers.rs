@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) key: Option<String>,
     /// Which packet that is.
     pub(crate) packet: Option<Packet>,
+    /// A rule stopped the request.
+    pub(crate) barred: bool,
     /// Something unknown let it through, or it is not known whether it should connect.
     pub(crate) open: bool,
     /// It connects, and a policy forbids it; some of it, where it leads to several endpoints.
@@ -109,12 +111,14 @@ fn answer(net: &Network, asked: &Asked, i: usize) -> Answer {
         let seen = server_sees(&a)?;
         (seen != source).then_some(seen)
     };
-    let (packet, key) = key.unzip();
+    let packet = key.as_ref().map(|k| k.packet);
+    let barred = key.as_ref().is_some_and(|k| k.barred);
     Answer {
         outcome: a.outcome,
         success: a.success.as_f64(),
-        key,
+        key: key.map(|k| k.key),
         packet,
+        barred,
         open,
         leaks,
         seen_as: if a.outcome == Outcome::Connects { own() } else { None },

@@ -190,25 +190,28 @@ fn look(
         // What fails as before although all was done that can be done is left alone.
         open.retain(|(i, a)| !(group.contains(i) && a.key == first.key));
     }
-    // More causes than are looked for: one of the pairs that are left stands for them, so that they are not kept quiet.
-    unexplained.extend(open.first().map(|(i, _)| *i).filter(|_| found.len() >= MOST_CAUSES));
+    // More causes than are looked for: one of the pairs that are left stands for them, so that they are not kept quiet. A
+    // plain host's rules may be meant to stop what they stop.
+    let left = open.iter().find(|(_, a)| !(yardstick.plain_host && a.barred));
+    unexplained.extend(left.map(|(i, _)| *i).filter(|_| found.len() >= MOST_CAUSES));
     Looked { found, unexplained, supposed }
 }
 
-/// The open pairs that fail alike and are most, direct ones first.
+/// The open pairs that fail alike and are most, direct ones first; on a plain host behind all others those whose request a
+/// rule stops.
 fn largest(asked: &Asked, open: &[(usize, Answer)]) -> Option<Vec<usize>> {
     // What breaks an endpoint breaks its Services, too, and shows more plainly without them.
     let is_direct = |i: usize| asked.targets[asked.asks[i].target].member.is_some();
-    let mut groups: BTreeMap<&str, (bool, u64, Vec<usize>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(bool, &str), (bool, u64, Vec<usize>)> = BTreeMap::new();
     for (i, a) in open {
-        let group = groups.entry(a.key.as_deref()?).or_default();
+        let group = groups.entry((!(asked.plain && a.barred), a.key.as_deref()?)).or_default();
         group.0 |= is_direct(*i);
         group.1 += asked.asks[*i].count;
         group.2.push(*i);
     }
-    let (_, _, mut all) = groups
-        .into_values()
-        .max_by_key(|(direct, count, all)| (*direct, *count, std::cmp::Reverse(all[0])))?;
+    let (_, (_, _, mut all)) = groups.into_iter().max_by_key(|((first, _), (direct, count, all))| {
+        (*first, *direct, *count, std::cmp::Reverse(all[0]))
+    })?;
     all.sort_by_key(|&i| !is_direct(i));
     Some(all)
 }

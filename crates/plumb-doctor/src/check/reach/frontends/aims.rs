@@ -5,12 +5,15 @@
 //! is left out. Whether a packet is translated in the end is for the walk to say.
 
 use plumb_model::IpFamily;
-use plumb_nft::{BitwiseOp, ChainRef, ChainType, CmpOp, Data, Expr, Family, Hook, MetaKey, PayloadBase};
-use plumb_nft::{Register, Rule, Set, Table, Verdict};
+use plumb_nft::{
+    ChainRef, ChainType, CmpOp, Data, Expr, Family, Hook, MetaKey, Register, Rule, Set, Table, Verdict,
+};
 use plumb_xtables::matches::PortSide;
 use plumb_xtables::{Match, XtFamily};
 
+use super::elements::elements;
 use super::ranges::Ranges;
+use super::registers::{FILE, Field, Loaded, Piece, bitwise, forget, load, pieces, store};
 
 /// Packets by where they go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,27 +25,12 @@ pub(super) struct Aim {
     pub(super) rule: (u32, u32),
 }
 
-/// Something of a packet that a register can hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    Address,
-    Protocol,
-    Port,
-    /// `meta nfproto`
-    Family,
-}
-
-/// Bytes of the register file.
-const FILE: usize = 80;
 /// Chains that jump into each other deeper than the kernel lets them (`NFT_JUMP_STACK_SIZE`).
 const DEPTH: usize = 16;
 
 /// What `meta nfproto` is (include/uapi/linux/netfilter.h).
 const NFPROTO_IPV4: u128 = 2;
 const NFPROTO_IPV6: u128 = 10;
-
-/// A byte of a field in a register, with the bits of it that are kept.
-type Loaded = Option<(Field, usize, u8)>;
 
 /// Collects the aims of a table's translations, for packets of one family.
 pub(super) struct Collector<'t> {
@@ -67,9 +55,9 @@ pub(super) fn aims(table: &Table, family: IpFamily, budget: &mut u32) -> Vec<Aim
     }
     let mut collector = Collector { table, family, budget, aims: Vec::new() };
     let all = Aim {
-        address: Ranges::span(0, collector.max(Field::Address)),
-        protocol: Ranges::span(0, collector.max(Field::Protocol)),
-        port: Ranges::span(0, collector.max(Field::Port)),
+        address: Ranges::span(0, Field::Address.max(family)),
+        protocol: Ranges::span(0, Field::Protocol.max(family)),
+        port: Ranges::span(0, Field::Port.max(family)),
         rule: (0, 0),
     };
     for (i, chain) in table.chains.iter().enumerate() {
@@ -87,19 +75,6 @@ pub(super) fn aims(table: &Table, family: IpFamily, budget: &mut u32) -> Vec<Aim
 }
 
 impl Collector<'_> {
-    fn len(&self, field: Field) -> usize {
-        match (field, self.family) {
-            (Field::Address, IpFamily::V4) => 4,
-            (Field::Address, IpFamily::V6) => 16,
-            (Field::Port, _) => 2,
-            (Field::Protocol | Field::Family, _) => 1,
-        }
-    }
-
-    fn max(&self, field: Field) -> u128 {
-        u128::MAX >> (128 - 8 * self.len(field))
-    }
-
     fn chain(&mut self, chain: usize, aim: &Aim, depth: usize) {
         let table = self.table;
         for (at, rule) in (0..).zip(&table.chains[chain].rules) {
@@ -128,7 +103,7 @@ impl Collector<'_> {
             }
             match expr {
                 Expr::Payload { dreg, base, offset, len } => {
-                    self.load(&mut file, *dreg, *base, *offset, *len)
+                    load(self.family, &mut file, (*dreg, *len), *base, *offset)
                 }
                 Expr::Meta { key, dreg } => {
                     let field = match key {
@@ -184,26 +159,6 @@ impl Collector<'_> {
         }
     }
 
-    /// Which bytes of the packet a register gets.
-    fn load(&self, file: &mut [Loaded; FILE], dreg: Register, base: PayloadBase, offset: u32, len: u32) {
-        forget(file, dreg, len as usize);
-        // Where fields begin in the headers.
-        let fields: &[(Field, u32)] = match (base, self.family) {
-            (PayloadBase::Network, IpFamily::V4) => &[(Field::Protocol, 9), (Field::Address, 16)],
-            (PayloadBase::Network, IpFamily::V6) => &[(Field::Protocol, 6), (Field::Address, 24)],
-            (PayloadBase::Transport, _) => &[(Field::Port, 2)],
-            _ => return,
-        };
-        for (field, start) in fields {
-            for byte in 0..self.len(*field) {
-                let at = start + byte as u32;
-                if (offset..offset.saturating_add(len)).contains(&at) {
-                    store(file, dreg, (at - offset) as usize, Some((*field, byte, 0xff)));
-                }
-            }
-        }
-    }
-
     /// Holds the fields that a register begins with against a value.
     fn compared(
         &self,
@@ -226,7 +181,7 @@ impl Collector<'_> {
 
     fn compare(&self, piece: &Piece, op: CmpOp, value: &[u8]) -> Option<Ranges> {
         let equal = self.prefix(piece, value)?;
-        let max = self.max(piece.field);
+        let max = piece.field.max(self.family);
         let (first, last) = equal.iter().next()?;
         Some(match op {
             CmpOp::Eq => equal,
@@ -241,7 +196,7 @@ impl Collector<'_> {
 
     /// The numbers whose first bits are those of a value.
     fn prefix(&self, piece: &Piece, value: &[u8]) -> Option<Ranges> {
-        let len = self.len(piece.field);
+        let len = piece.field.len(self.family);
         let (mut number, mut free) = (0_u128, 0_u128);
         for i in 0..len {
             let (byte, kept) = match (value.get(i), piece.masks.get(i)) {
@@ -275,7 +230,7 @@ impl Collector<'_> {
             return aims;
         };
         let inside = Ranges::span(first, last);
-        let ranges = if op == CmpOp::Neq { inside.but(self.max(piece.field)) } else { inside };
+        let ranges = if op == CmpOp::Neq { inside.but(piece.field.max(self.family)) } else { inside };
         self.limited(aims, piece.field, &ranges)
     }
 
@@ -294,9 +249,9 @@ impl Collector<'_> {
             let [piece] = &pieces[..] else { return aims };
             let inside = all.iter().filter_map(|(from, to, _)| self.between(piece, from, to));
             let inside = Ranges::of(inside.flat_map(|r| r.iter().collect::<Vec<_>>()).collect());
-            let whole = piece.len == set.key_len as usize && piece.len == self.len(piece.field);
+            let whole = piece.len == set.key_len as usize && piece.len == piece.field.len(self.family);
             return if whole {
-                self.limited(aims, piece.field, &inside.but(self.max(piece.field)))
+                self.limited(aims, piece.field, &inside.but(piece.field.max(self.family)))
             } else {
                 aims
             };
@@ -359,7 +314,7 @@ impl Collector<'_> {
     fn matched(&self, known: &Match, aim: &mut Aim) {
         let ports = |invert: bool, ranges: Vec<(u16, u16)>| {
             let inside = Ranges::of(ranges.into_iter().map(|(a, b)| (a.into(), b.into())).collect());
-            if invert { inside.but(self.max(Field::Port)) } else { inside }
+            if invert { inside.but(Field::Port.max(self.family)) } else { inside }
         };
         match known {
             Match::Tcp(m) if !m.as_pair => {
@@ -376,7 +331,7 @@ impl Collector<'_> {
                 let Some(dest) = &m.dest else { return };
                 let (first, last) = (super::number(dest.value.0), super::number(dest.value.1));
                 let inside = Ranges::span(first, last);
-                let left = if dest.invert { inside.but(self.max(Field::Address)) } else { inside };
+                let left = if dest.invert { inside.but(Field::Address.max(self.family)) } else { inside };
                 aim.address = aim.address.and(&left);
             }
             _ => {}
@@ -388,100 +343,4 @@ impl Aim {
     fn is_empty(&self) -> bool {
         self.address.is_empty() || self.protocol.is_empty() || self.port.is_empty()
     }
-}
-
-/// A field in a register, from its first byte on.
-struct Piece {
-    field: Field,
-    /// Offset behind the register's beginning.
-    at: usize,
-    len: usize,
-    /// Bits that are kept, byte by byte.
-    masks: Vec<u8>,
-}
-
-/// The fields that so many bytes from a register on hold.
-fn pieces(file: &[Loaded; FILE], sreg: Register, len: usize) -> Vec<Piece> {
-    let Some(start) = sreg.word().map(|w| w * 4) else { return Vec::new() };
-    let mut out: Vec<Piece> = Vec::new();
-    for at in 0..len {
-        let Some(Some((field, byte, mask))) = file.get(start + at) else { continue };
-        match out.last_mut() {
-            Some(p) if p.field == *field && p.at + p.len == at && p.len == *byte => {
-                p.len += 1;
-                p.masks.push(*mask);
-            }
-            _ if *byte == 0 => out.push(Piece { field: *field, at, len: 1, masks: vec![*mask] }),
-            _ => {}
-        }
-    }
-    out
-}
-
-fn store(file: &mut [Loaded; FILE], register: Register, offset: usize, loaded: Loaded) {
-    if let Some(slot) = register.word().and_then(|w| file.get_mut(w * 4 + offset)) {
-        *slot = loaded;
-    }
-}
-
-fn forget(file: &mut [Loaded; FILE], register: Register, len: usize) {
-    // A last word that is not full is filled with zeros.
-    (0..len.next_multiple_of(4)).for_each(|offset| store(file, register, offset, None));
-}
-
-fn bitwise(file: &mut [Loaded; FILE], sreg: Register, dreg: Register, len: u32, op: &BitwiseOp) {
-    let loaded: Vec<Loaded> = (0..len as usize)
-        .map(|offset| sreg.word().and_then(|w| file.get(w * 4 + offset).copied().flatten()))
-        .collect();
-    forget(file, dreg, len as usize);
-    let BitwiseOp::Bool { mask, xor } = op else { return };
-    if xor.iter().any(|b| *b != 0) {
-        return;
-    }
-    for (offset, loaded) in loaded.into_iter().enumerate() {
-        let kept = mask.get(offset).copied().unwrap_or(0);
-        store(file, dreg, offset, loaded.map(|(field, byte, m)| (field, byte, m & kept)));
-    }
-}
-
-/// First and last key of each element, with what it holds. The catch-all takes any key.
-fn elements(set: &Set) -> Vec<(Vec<u8>, Vec<u8>, Option<&Data>)> {
-    let len = set.key_len as usize;
-    let sized = |key: &[u8]| {
-        let mut key = key.to_vec();
-        key.resize(len, 0);
-        key
-    };
-    let mut all: Vec<&plumb_nft::Element> = set.elements.iter().filter(|e| !e.is_catchall()).collect();
-    let mut out: Vec<(Vec<u8>, Vec<u8>, Option<&Data>)> = Vec::with_capacity(all.len());
-    let intervals = set.has(Set::INTERVAL) && set.field_lens.len() < 2;
-    if intervals {
-        // Of an end and a start with the same key the end comes first: what begins there is another range.
-        all.sort_by(|a, b| a.key.cmp(&b.key).then(b.is_interval_end().cmp(&a.is_interval_end())));
-    }
-    for (i, e) in all.iter().enumerate().filter(|(_, e)| !e.is_interval_end()) {
-        let from = sized(&e.key);
-        let to = match (&e.key_end, intervals) {
-            (Some(end), _) => sized(end),
-            (None, true) => all.get(i + 1).map_or_else(|| vec![0xff; len], |next| before(&sized(&next.key))),
-            (None, false) => from.clone(),
-        };
-        out.push((from, to, e.data.as_ref()));
-    }
-    let catchall = set.elements.iter().filter(|e| e.is_catchall());
-    out.extend(catchall.map(|e| (vec![0; len], vec![0xff; len], e.data.as_ref())));
-    out
-}
-
-/// The key before a key.
-fn before(key: &[u8]) -> Vec<u8> {
-    let mut out = key.to_vec();
-    for byte in out.iter_mut().rev() {
-        let (less, borrow) = byte.overflowing_sub(1);
-        *byte = less;
-        if !borrow {
-            break;
-        }
-    }
-    out
 }

@@ -9,8 +9,10 @@
 
 mod aims;
 mod asks;
+mod elements;
 mod outside;
 mod ranges;
+mod registers;
 #[cfg(test)]
 mod tests;
 
