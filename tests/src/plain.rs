@@ -16,9 +16,14 @@ const FOUND: &[(&str, &str)] = &[
     ("bridge-flood-off", "L07"),
     ("connmark-not-restored", "R13"),
     ("dnat-to-nobody", "nat-to-nobody"),
+    ("forwarded-port-hairpin", "S09"),
     ("neighbour-wrong-lladdr", "N02"),
+    ("published-port-moved", "T01"),
+    ("published-port-not-forwarded", "R10"),
     ("redirect-to-dead-port", "F16"),
     ("reply-dropped-stateless", "F01"),
+    ("route-localnet-martian", "R08"),
+    ("rp-filter-behind-dnat", "R07"),
 ];
 
 /// A network, as it stands or broken, and the fault that a check must tell of it; `None`: nothing.

@@ -105,6 +105,8 @@ pub fn check(snapshot: &Snapshot, yardstick: &Yardstick, options: &Options<'_>) 
     let mut findings = merge::merge(reached.findings, state, moved.findings);
     findings.iter_mut().for_each(|f| tried_in_lab::mark(&f.id, &mut f.remedy));
     let (mut not_covered, incomplete) = not_covered(snapshot, yardstick, lang);
+    not_covered
+        .extend(reached.cut.iter().map(|ns| messages::translations_cut(lang, &net.namespace(*ns).name)));
     let mut assumptions = Vec::new();
     if let Some(between) = options.between {
         assumptions.extend(between.segments.iter().map(|s| messages::segment(lang, s)));

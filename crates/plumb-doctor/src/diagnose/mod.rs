@@ -82,15 +82,25 @@ pub(crate) fn failure_key(a: &Attempt) -> Option<FailureKey> {
     failure_key_among(a, |_| true)
 }
 
-/// Which packet fails, and what tells the failure from others.
-pub(crate) type FailureKey = (crate::finding::Packet, String);
+/// What tells a failure from others.
+pub(crate) struct FailureKey {
+    /// Which packet fails.
+    pub(crate) packet: crate::finding::Packet,
+    /// Who stopped which packet, as text.
+    pub(crate) key: String,
+    /// A rule stopped the request.
+    pub(crate) barred: bool,
+}
 
 /// The same, of some of its branches.
 pub(crate) fn failure_key_among(a: &Attempt, counts: impl Fn(&AttemptBranch) -> bool) -> Option<FailureKey> {
     let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
     let failing = failing.filter(|b| counts(b));
     let failure = failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?;
-    Some((failure.packet, failure.key()))
+    use plumb_trace::event::Stop;
+    let by_rule = matches!(failure.stop, Stop::Dropped { .. } | Stop::Rejected { .. });
+    let barred = by_rule && failure.packet == crate::finding::Packet::Request;
+    Some(FailureKey { packet: failure.packet, key: failure.key(), barred })
 }
 
 /// Whether something unknown let the attempt through where it does not end in silence: then it cannot be told how it ends.

@@ -149,6 +149,17 @@ pub fn nobodys(lang: Lang, names: &[String]) -> String {
     }
 }
 
+/// Rules that lead more addresses and ports elsewhere than a check asks for.
+#[must_use]
+pub fn translations_cut(lang: Lang, namespace: &str) -> String {
+    match lang {
+        Lang::En => format!(
+            "{namespace}: some of the addresses and ports that its rules lead elsewhere were not asked for; there are too many"
+        ),
+        Lang::Zh => format!("{namespace}：其规则转换的地址和端口太多，有一部分没有检查"),
+    }
+}
+
 /// The network between nodes that is assumed to deliver.
 #[must_use]
 pub fn segment(lang: Lang, s: &Segment) -> Assumption {

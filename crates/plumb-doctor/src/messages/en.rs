@@ -133,7 +133,7 @@ pub(super) fn summary(finding: &Finding) -> String {
             packet(*p)
         ),
         F::LoopbackFromOutside { namespace, sysctl, device } => {
-            format!("{namespace} drops what comes in by {device} for a loopback address: {sysctl} is 0")
+            format!("{namespace} lets no packet with a loopback address pass by {device}: {sysctl} is 0")
         }
         F::OwnSource { namespace, sysctl, device, source } => {
             format!(

@@ -22,7 +22,7 @@ use plumb_trace::session::Flow;
 
 pub use check::{
     check_headline, echoes_undefined, hidden_processes, join_note, nobodys, pairs, policy_open, scope,
-    segment, severity,
+    segment, severity, translations_cut,
 };
 pub use effect::{Ending, Traffic};
 pub use ids::{ALL_IDS, FAULTS, fault, id};

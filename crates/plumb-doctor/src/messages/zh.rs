@@ -112,7 +112,7 @@ pub(super) fn summary(finding: &Finding) -> String {
             packet(*p)
         ),
         F::LoopbackFromOutside { namespace, sysctl, device } => {
-            format!("{namespace} 丢弃了从 {device} 进入、目的为环回地址的报文：{sysctl} 为 0")
+            format!("{namespace} 不让带有环回地址的报文经过 {device}：{sysctl} 为 0")
         }
         F::OwnSource { namespace, sysctl, device, source } => {
             format!("{namespace} 丢弃了从 {device} 进入、源地址为本机地址 {source} 的报文：{sysctl} 为 0")

@@ -79,9 +79,8 @@ impl Run<'_> {
         // What was dropped on its way, or closed, is taken off the list (`find_or_evict`). A packet that is not tracked
         // counts by its own addresses; those of a reply find the connection, too.
         let made = &b.state.world.conntrack.0;
-        let alive = |t: &Tuple| {
-            made.iter().any(|c| c.ns == self.env.ns && c.confirmed && !c.is_killed() && c.has(t))
-        };
+        let alive =
+            |t: &Tuple| made.iter().any(|c| c.ns == self.env.ns && c.confirmed && !c.is_killed() && c.has(t));
         known.1.retain(|t| *t == tuple || alive(t));
         if !known.1.contains(&tuple) {
             known.1.push(tuple);

@@ -4,7 +4,7 @@ use plumb_model::{Icmp, IpFamily, Protocol, Tuple};
 
 use super::answer::{Reply, blank, client_ns, error_for, length, server_reply, with_payload};
 use super::{Errno, Flow, Origin, Transport};
-use crate::event::{Decider, Stop};
+use crate::event::{Decider, NoAnswer, Stop};
 use crate::network::inverse;
 use crate::packet::{Packet, PacketSocket, PacketType, SocketOwner, tcp_flags};
 use crate::share::Share;
@@ -290,8 +290,17 @@ pub(super) fn request(walker: &Walker, flow: &Flow, sport: u16) -> Packet {
 pub(super) fn is_open(stop: &Stop) -> bool {
     match stop {
         Stop::Unmodelled { .. } | Stop::LeavesSnapshot { .. } => true,
-        Stop::NeighbourFailed { why: crate::event::NoAnswer::Lost { stop, .. }, .. } => is_open(stop),
+        Stop::NeighbourFailed { why: NoAnswer::Lost { stop, .. }, .. } => is_open(stop),
         _ => false,
+    }
+}
+
+/// The namespace from which a packet, or the question for its neighbour, left the snapshot.
+fn leaves(stop: &Stop) -> Option<NsIndex> {
+    match stop {
+        Stop::LeavesSnapshot { ns, .. } => Some(*ns),
+        Stop::NeighbourFailed { why: NoAnswer::Lost { answer: false, stop }, .. } => leaves(stop),
+        _ => None,
     }
 }
 
@@ -349,8 +358,8 @@ fn reaction(flow: &Flow, kind: ResponseKind, end: &End) -> Reaction {
     let outside = matches!(flow.origin, Origin::Outside { .. });
     let there = match &end.stop {
         Stop::Delivered { .. } => true,
-        // To somebody outside: it left the machine towards them.
-        Stop::LeavesSnapshot { ns, .. } => outside && *ns == flow.origin.ns(),
+        // To somebody outside: it left the machine towards them, or the question for whoever takes it there did.
+        stop if outside && leaves(stop) == Some(flow.origin.ns()) => true,
         stop if is_open(stop) => return Reaction::Unknown,
         _ => false,
     };

@@ -8,6 +8,7 @@ use plumb_trace::event::Stop;
 use plumb_trace::session::{Attempt, AttemptBranch, Outcome, attempt};
 use plumb_trace::{Network, Walker};
 
+use super::frontends;
 use super::pairs::Asked;
 use crate::check::policies::Expected;
 use crate::diagnose::{Failure, FailureKey, failure_key, failure_key_among, is_open};
@@ -23,6 +24,8 @@ pub(crate) struct Answer {
     pub(crate) key: Option<String>,
     /// Which packet that is.
     pub(crate) packet: Option<Packet>,
+    /// A rule stopped the request.
+    pub(crate) barred: bool,
     /// Something unknown let it through, or it is not known whether it should connect.
     pub(crate) open: bool,
     /// It connects, and a policy forbids it; some of it, where it leads to several endpoints.
@@ -94,21 +97,33 @@ pub(crate) fn some(
 }
 
 fn answer(net: &Network, asked: &Asked, i: usize) -> Answer {
-    let walker = Walker::new(net, false);
+    let led = asked.asks[i].led.is_some_and(|led| !led.served);
+    let walker = Walker::new(net, led);
     let flow = asked.flow(&asked.asks[i]);
     let a = attempt(&walker, &flow);
-    let Held { key, open, leaks } = held(&a, asked.expected(i));
+    let Held { mut key, open, leaks } = held(&a, asked.expected(i));
+    // A cure may be that nothing leads it elsewhere any more: then nobody has a reason to ask for it.
+    if led && !frontends::is_led(&a) {
+        key = None;
+    }
+    if asked.plain && key.is_some() {
+        let told = || attempt(&Walker::new(net, true), &flow);
+        let home = frontends::leads_home(net, flow.origin.ns(), &if led { a.clone() } else { told() });
+        key = key.filter(|_| !home);
+    }
     let own = || {
         let source = a.branches.iter().find_map(|b| b.packets.first()?.world.source)?;
         let seen = server_sees(&a)?;
         (seen != source).then_some(seen)
     };
-    let (packet, key) = key.unzip();
+    let packet = key.as_ref().map(|k| k.packet);
+    let barred = key.as_ref().is_some_and(|k| k.barred);
     Answer {
         outcome: a.outcome,
         success: a.success.as_f64(),
-        key,
+        key: key.map(|k| k.key),
         packet,
+        barred,
         open,
         leaks,
         seen_as: if a.outcome == Outcome::Connects { own() } else { None },

@@ -13,13 +13,12 @@ use super::consequences::{
 };
 use super::pairs::Asked;
 use super::whole_service::{self, Told};
-use super::{dns, fault, stale};
+use super::{dns, fault, meant, stale};
 use crate::check::policies::{Expected, Judges};
 use crate::check::report::{CheckFinding, FoundBy, Pairs, Severity};
 use crate::check::told::{self, Observation};
 use crate::check::yardstick::Yardstick;
 use crate::diagnose::{self, Diagnosed, Question};
-use crate::finding::Packet;
 use crate::hops::Level;
 use crate::messages::{self, Lang};
 use crate::report::PathReport;
@@ -55,20 +54,25 @@ pub(super) fn causes(
     let broken = broken(snapshot, asked, &failing, &found);
     let of = asked.asks.iter().map(|a| a.count).sum();
     // What fails by itself because of something that nobody can have meant, not only behind what somebody may have.
+    let unintended = |f: &Found, pairs: &BTreeSet<usize>| {
+        pairs.iter().any(|p| meant::unintended(snapshot, asked, *p, &f.diagnosed))
+    };
     let behind: BTreeSet<usize> = found
         .iter()
         .zip(&broken)
-        .filter(|(f, _)| !unintended(&f.diagnosed))
+        .filter(|(f, pairs)| !unintended(f, pairs))
         .flat_map(|(_, pairs)| pairs.iter().copied())
         .chain(supposed)
         .collect();
     let may_be_meant = |f: &Found, pairs: &BTreeSet<usize>| {
         // What nobody can have meant for replies is another thing for requests that it stops as well.
         let proves = |p: &usize| {
+            let d = &f.diagnosed;
             !behind.contains(p)
-                && (!meant_for_requests(&f.diagnosed) || answers[*p].packet.is_some_and(comes_back))
+                && (!meant::for_requests(snapshot, asked, *p, d)
+                    || answers[*p].packet.is_some_and(meant::comes_back))
         };
-        !unintended(&f.diagnosed) || !pairs.iter().any(proves)
+        !unintended(f, pairs) || !pairs.iter().any(proves)
     };
     let told = found
         .iter()
@@ -132,12 +136,17 @@ fn look(
             lang,
         };
         let causes = needed(&model, asked, (ask, first), diagnose::causes(&model, &question));
-        let may_be_meant = causes.iter().any(|d| !unintended(d));
+        let may_be_meant = causes.iter().any(|d| !meant::unintended(snapshot, asked, ask, d));
         if causes.is_empty() {
             unexplained.push(ask);
         }
         let mut cured = false;
         for mut diagnosed in causes {
+            // What is behind a translation that is mended away is nobody's concern.
+            let again = || walked_again(&model, asked, &[(ask, first.clone())], Answer::needs_cause);
+            if cured && asked.asks[ask].led.is_some_and(|led| !led.served) && again().is_empty() {
+                break;
+            }
             diagnosed.cure.extend(whole_listener(&model, &diagnosed.cure));
             let back = given_back(&model, yardstick, &diagnosed);
             if !back.is_empty() {
@@ -184,25 +193,28 @@ fn look(
         // What fails as before although all was done that can be done is left alone.
         open.retain(|(i, a)| !(group.contains(i) && a.key == first.key));
     }
-    // More causes than are looked for: one of the pairs that are left stands for them, so that they are not kept quiet.
-    unexplained.extend(open.first().map(|(i, _)| *i).filter(|_| found.len() >= MOST_CAUSES));
+    // More causes than are looked for: one of the pairs that are left stands for them, so that they are not kept quiet. A
+    // plain host's rules may be meant to stop what they stop.
+    let left = open.iter().find(|(_, a)| !(yardstick.plain_host && a.barred));
+    unexplained.extend(left.map(|(i, _)| *i).filter(|_| found.len() >= MOST_CAUSES));
     Looked { found, unexplained, supposed }
 }
 
-/// The open pairs that fail alike and are most, direct ones first.
+/// The open pairs that fail alike and are most, direct ones first; on a plain host behind all others those whose request a
+/// rule stops.
 fn largest(asked: &Asked, open: &[(usize, Answer)]) -> Option<Vec<usize>> {
     // What breaks an endpoint breaks its Services, too, and shows more plainly without them.
     let is_direct = |i: usize| asked.targets[asked.asks[i].target].member.is_some();
-    let mut groups: BTreeMap<&str, (bool, u64, Vec<usize>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(bool, &str), (bool, u64, Vec<usize>)> = BTreeMap::new();
     for (i, a) in open {
-        let group = groups.entry(a.key.as_deref()?).or_default();
+        let group = groups.entry((!(asked.plain && a.barred), a.key.as_deref()?)).or_default();
         group.0 |= is_direct(*i);
         group.1 += asked.asks[*i].count;
         group.2.push(*i);
     }
-    let (_, _, mut all) = groups
-        .into_values()
-        .max_by_key(|(direct, count, all)| (*direct, *count, std::cmp::Reverse(all[0])))?;
+    let (_, (_, _, mut all)) = groups.into_iter().max_by_key(|((first, _), (direct, count, all))| {
+        (*first, *direct, *count, std::cmp::Reverse(all[0]))
+    })?;
     all.sort_by_key(|&i| !is_direct(i));
     Some(all)
 }
@@ -353,38 +365,6 @@ pub(super) fn affected(asked: &Asked, pairs: &BTreeSet<usize>) -> Vec<String> {
     } else {
         sources.into_iter().take(MOST_NAMES).map(|s| asked.sources[s].0.clone()).collect()
     }
-}
-
-/// What no one can have meant, where nobody's intention is known: the reply that is lost, NAT to nobody, loops, martians,
-/// neighbours that do not exist, limits. Rules that stop requests, and routes that are not there, may well be meant.
-fn unintended(d: &Diagnosed) -> bool {
-    !meant_for_requests(d) || comes_back(d.packet)
-}
-
-/// What a client waits for that has been let through: an answer, what follows it, an error that it needs.
-fn comes_back(packet: Packet) -> bool {
-    matches!(packet, Packet::Reply | Packet::PayloadBack | Packet::TooBig)
-}
-
-/// Whether somebody may well mean it where it stops requests.
-fn meant_for_requests(d: &Diagnosed) -> bool {
-    matches!(
-        d.cause.id.as_str(),
-        "netfilter-drop"
-            | "netfilter-policy"
-            | "netfilter-reject"
-            | "route-missing"
-            | "return-route-missing"
-            | "route-discards"
-            | "policy-rule-discards"
-            | "forwarding-off"
-            | "link-down"
-            | "ipv6-disabled"
-            | "echo-ignored"
-            | "listener-missing"
-            | "listener-elsewhere"
-            | "listener-other-family"
-    )
 }
 
 /// A server on UDP that is bound to no address may itself choose the one that it answers from (`IP_PKTINFO`): that the

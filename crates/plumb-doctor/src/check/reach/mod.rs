@@ -1,6 +1,7 @@
 //! Reach: every pair that should connect is walked, and what fails is grouped by cause and place.
 //!
-//! 1. [`pairs`] lists what is asked: sources, targets, and how many pairs one walk answers for.
+//! 1. [`pairs`] lists what is asked: sources, targets, and how many pairs one walk answers for; on a plain host
+//!    [`frontends`] adds what rules lead elsewhere.
 //! 2. [`answers`] walks them.
 //! 3. [`causes`] takes the largest group of failures, names its cause, mends that in the model and walks what failed again,
 //!    until nothing fails or nothing helps. A cause counts the pairs whose failure its cure changed.
@@ -14,6 +15,8 @@ mod dns;
 mod expect;
 mod fault;
 mod forbidden;
+mod frontends;
+mod meant;
 mod mentions;
 mod overridden;
 mod pairs;
@@ -49,6 +52,8 @@ pub(crate) struct Reached {
     pub(crate) walks: u64,
     /// What was asked for with `--expect` cannot be told of some flow.
     pub(crate) expectations_open: bool,
+    /// Namespaces whose rules lead more elsewhere than was asked for.
+    pub(crate) cut: Vec<usize>,
 }
 
 /// Asks for every pair of the yardstick. `progress` is told how many of how many walks are done.
@@ -70,6 +75,7 @@ pub(crate) fn reach(
     let forbidden = asked.asks.iter().enumerate().filter(|(i, _)| asked.expected(*i).is_forbidden());
     let forbidden = forbidden.map(|(_, ask)| ask.count).sum();
     let mut reached = Reached {
+        cut: asked.cut.clone(),
         pairs: sum(&|_| true),
         pairs_broken: sum(&Answer::needs_cause),
         pairs_unknown: sum(&Answer::is_unknown),

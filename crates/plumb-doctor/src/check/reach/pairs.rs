@@ -7,6 +7,7 @@ use plumb_trace::Network;
 use plumb_trace::session::{Bytes, Flow, Origin, Transport};
 
 use super::classes::classes;
+use super::frontends::{self, Led};
 use crate::check::Sharing;
 use crate::check::policies::{Expected, Judges};
 use crate::check::yardstick::{Yardstick, transport};
@@ -34,6 +35,21 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// An address and port that nobody has and everybody may ask for, without a name.
+    pub(super) fn plain(address: IpAddr, transport: Transport, port: u16) -> Self {
+        Self {
+            member: None,
+            name: String::new(),
+            address,
+            transport,
+            port,
+            cluster: String::new(),
+            endpoints: BTreeSet::new(),
+            only_from_nodes: None,
+            only_from: None,
+        }
+    }
+
     fn is_for(&self, member: usize, node: Option<&str>) -> bool {
         if self.only_from.as_ref().is_some_and(|members| !members.contains(&member)) {
             return false;
@@ -45,12 +61,14 @@ impl Target {
 /// One walk, and the pairs that it answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ask {
-    /// Index of the asking member.
+    /// Index of the asking member, or behind those of somebody outside.
     pub(crate) source: usize,
     /// Index of the target.
     pub(crate) target: usize,
     /// Pairs that no rule, route or set can tell from this one, itself included.
     pub(crate) count: u64,
+    /// On a plain host: rules of whoever has the address lead it elsewhere.
+    pub(crate) led: Option<Led>,
 }
 
 /// Everything that is asked.
@@ -60,12 +78,18 @@ pub(crate) struct Asked {
     pub(crate) asks: Vec<Ask>,
     /// What should come of each; all connect where it is empty.
     pub(crate) expected: Vec<Expected>,
-    /// Names of the members, and their namespaces.
+    /// Names of the members, and their namespaces; behind them those outside who ask on a plain host.
     pub(crate) sources: Vec<(String, usize)>,
     /// Their addresses.
     pub(crate) addresses: Vec<Vec<IpAddr>>,
+    /// Where the packets of each begin.
+    pub(crate) origins: Vec<Origin>,
     /// Whether a large payload is asked about: links have different MTUs.
     pub(crate) payload: bool,
+    /// Nobody's intention is known.
+    pub(crate) plain: bool,
+    /// Namespaces whose rules lead more elsewhere than was asked for.
+    pub(crate) cut: Vec<usize>,
 }
 
 impl Asked {
@@ -76,9 +100,13 @@ impl Asked {
 
     /// The flow of a question, by a process of root.
     pub(crate) fn flow(&self, ask: &Ask) -> Flow {
-        let t = &self.targets[ask.target];
+        self.flow_to(ask.source, &self.targets[ask.target])
+    }
+
+    /// The same, by its ends.
+    pub(super) fn flow_to(&self, source: usize, t: &Target) -> Flow {
         Flow {
-            origin: Origin::Process { ns: self.sources[ask.source].1, source: None },
+            origin: self.origins[source],
             transport: t.transport,
             dst: t.address,
             port: t.port,
@@ -93,7 +121,11 @@ impl Asked {
 
 /// Every pair of the yardstick, pairs of like members asked once.
 pub(crate) fn pairs(net: &Network, yardstick: &Yardstick, judges: &Judges, sharing: Sharing) -> Asked {
-    let mut asked = of_classes(net, yardstick, &classes(net.snapshot, yardstick, judges, sharing));
+    let classes = classes(net.snapshot, yardstick, judges, sharing);
+    let mut asked = of_classes(net, yardstick, &classes);
+    if yardstick.plain_host {
+        asked.cut = frontends::add(net, yardstick, &classes, &mut asked);
+    }
     if !judges.is_empty() {
         asked.expected = asked.asks.iter().map(|ask| expected(net, yardstick, judges, &asked, ask)).collect();
     }
@@ -136,10 +168,13 @@ pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]
     let mut asked = Asked {
         sources: yardstick.members.iter().map(|m| (m.name.clone(), m.ns)).collect(),
         addresses: yardstick.members.iter().map(|m| m.addresses.clone()).collect(),
+        origins: yardstick.members.iter().map(|m| Origin::Process { ns: m.ns, source: None }).collect(),
         targets: targets(net, yardstick),
         asks: Vec::new(),
         expected: Vec::new(),
         payload: mtus_differ(net),
+        plain: yardstick.plain_host,
+        cut: Vec::new(),
     };
     let mut size: HashMap<usize, u64> = HashMap::new();
     let mut second: HashMap<usize, usize> = HashMap::new();
@@ -183,7 +218,7 @@ pub(super) fn of_classes(net: &Network, yardstick: &Yardstick, classes: &[usize]
             if yardstick.plain_host && !can_mean(net, from.ns, target.address) {
                 continue;
             }
-            asked.asks.push(Ask { source: asker, target: t, count });
+            asked.asks.push(Ask { source: asker, target: t, count, led: None });
         }
     }
     asked
@@ -203,7 +238,7 @@ fn mtus_differ(net: &Network) -> bool {
 
 /// Whether a namespace of a plain host can mean this machine's owner of an address: it has a route there. Namespaces
 /// without one have nothing to do with each other.
-fn can_mean(net: &Network, ns: usize, address: IpAddr) -> bool {
+pub(super) fn can_mean(net: &Network, ns: usize, address: IpAddr) -> bool {
     net.device_towards(ns, address).is_some()
 }
 
@@ -212,13 +247,8 @@ fn targets(net: &Network, yardstick: &Yardstick) -> Vec<Target> {
     let pod = |m: usize, cluster: &str, name, address, transport, port| Target {
         member: Some(m),
         name,
-        address,
-        transport,
-        port,
         cluster: cluster.to_owned(),
-        endpoints: BTreeSet::new(),
-        only_from_nodes: None,
-        only_from: None,
+        ..Target::plain(address, transport, port)
     };
     for (m, member) in yardstick.members.iter().enumerate().filter(|(_, m)| m.is_target) {
         for &address in &member.addresses {
@@ -241,15 +271,11 @@ fn targets(net: &Network, yardstick: &Yardstick) -> Vec<Target> {
         let Some(transport) = transport(s.protocol) else { continue };
         let name = name(&s.name, s.address, Some(s.port), true);
         all.push(Target {
-            member: None,
             name,
-            address: s.address,
-            transport,
-            port: s.port,
             cluster: s.cluster.clone(),
             endpoints: s.endpoints.clone(),
             only_from_nodes: s.only_from_nodes.clone(),
-            only_from: None,
+            ..Target::plain(s.address, transport, s.port)
         });
     }
     let servers = name_servers(net, yardstick, &all);
@@ -282,15 +308,10 @@ fn name_servers(net: &Network, yardstick: &Yardstick, known: &[Target]) -> Vec<T
                 continue;
             }
             all.push(Target {
-                member: None,
                 name: format!("nameserver {}", place::endpoint(address, DNS)),
-                address,
-                transport,
-                port: DNS,
                 cluster: cluster.to_owned(),
-                endpoints: BTreeSet::new(),
-                only_from_nodes: None,
                 only_from: Some(members.clone()),
+                ..Target::plain(address, transport, DNS)
             });
         }
     }
@@ -298,7 +319,7 @@ fn name_servers(net: &Network, yardstick: &Yardstick, known: &[Target]) -> Vec<T
 }
 
 /// `pod:default/web-0:8080`; with the address where the name alone would not tell it: `pod:default/web-0 [fd00::2]:8080`.
-fn name(owner: &str, address: IpAddr, port: Option<u16>, with_address: bool) -> String {
+pub(super) fn name(owner: &str, address: IpAddr, port: Option<u16>, with_address: bool) -> String {
     match port {
         Some(port) if address.is_ipv4() && !with_address => format!("{owner}:{port}"),
         port => format!("{owner} {}", place::endpoint(address, port.unwrap_or(0))),

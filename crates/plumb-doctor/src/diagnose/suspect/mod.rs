@@ -237,12 +237,13 @@ fn sysctl(
 ) -> Option<Suspect> {
     let namespace = case.name(ns);
     let sysctl = name.to_owned();
-    let device = case
-        .last(|e| match e {
-            Event::Enters { ns: n, device } if *n == ns => Some(case.net.device_name(ns, *device)),
-            _ => None,
-        })
-        .unwrap_or_default();
+    let entered = case.last(|e| match e {
+        Event::Enters { ns: n, device } if *n == ns => Some(case.net.device_name(ns, *device)),
+        _ => None,
+    });
+    // What goes out is judged by the same sysctl: `net.ipv4.conf.DEVICE.NAME`.
+    let of_sysctl = || Some(name.strip_prefix("net.ipv4.conf.")?.rsplit_once('.')?.0.to_owned());
+    let device = entered.or_else(of_sysctl).unwrap_or_default();
     let source = match because {
         Discard::OwnSource => martians::own_source(case, ns),
         _ => case.failure.state.packet.src,

@@ -53,6 +53,7 @@ pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: 
     if lost {
         return out;
     }
+    out.extend(unproxied(case, ns, device, addr));
     let finding = Finding::NeighbourMissing {
         namespace: case.name(ns),
         device: case.net.device_name(ns, device),
@@ -61,6 +62,31 @@ pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: 
     let entry = place::neighbour(case.net, ns, device, addr, None);
     out.push(Suspect::new(finding, entry, Layer::Neighbour, Vec::new()));
     out
+}
+
+/// A link-local gateway that nobody has: the other end of the link is to answer for it (`arp_process`), and has `proxy_arp`
+/// off.
+fn unproxied(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Option<Suspect> {
+    let is_gateway = matches!(addr, IpAddr::V4(a) if a.is_link_local()) && !case.is_owned(addr);
+    let peer = case.net.namespace(ns).link(device).filter(|_| is_gateway)?.peer?;
+    let host = case.net.index_of(peer.namespace)?;
+    let n = case.net.namespace(host);
+    let end = n.link(peer.index).filter(|l| l.is_up() && l.master.is_none())?;
+    let key = |device: &str| format!("net.ipv4.conf.{device}.proxy_arp");
+    if [end.name.as_str(), "all"].iter().any(|d| n.sysctls.number(&key(d)) != Some(0)) {
+        return None;
+    }
+    let sysctl = key(&end.name);
+    let finding = Finding::NoNeighbourAnswer {
+        namespace: case.name(host),
+        sysctl: sysctl.clone(),
+        value: "0".to_owned(),
+        address: addr.to_string(),
+    };
+    let shown = Shown::new(ShownWhat::Sysctl, "0", "1", case.command(host, &format!("sysctl {sysctl}")));
+    let place = place::sysctl(case.net, host, &sysctl, "0");
+    let cure = vec![case.set_sysctl(host, &sysctl, "1")];
+    Some(Suspect::new(finding, place, Layer::Sysctl, vec![cure]).show([shown]))
 }
 
 fn astray_translation(case: &Case, addr: IpAddr) -> Option<Suspect> {

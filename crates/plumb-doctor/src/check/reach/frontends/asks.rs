@@ -1,0 +1,161 @@
+//! The questions for frontends: who asks for which, kept where the walk sees rules translate.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use plumb_nft::Expr;
+use plumb_trace::event::{Event, NatKind};
+use plumb_trace::session::{Attempt, Flow, Origin, Transport, attempt};
+use plumb_trace::state::{NsIndex, RuleRef};
+use plumb_trace::{Network, Walker};
+
+use super::{Frontend, Led, frontends, outside};
+use crate::check::reach::pairs::{Ask, Asked, Target, can_mean, name};
+use crate::check::yardstick::Yardstick;
+
+/// Questions that are asked already, since somebody listens: who asks, for which address, how, for which port; and which.
+type Known = HashMap<(usize, IpAddr, Transport, u16), usize>;
+
+/// More questions than these are not tried: of what is left nothing is known.
+const MOST: usize = 200_000;
+
+/// Adds what rules lead elsewhere to what is asked on a plain host. `classes` are those of members that nothing tells
+/// apart: one of each asks. Namespaces whose rules were too many to ask for all of them are named.
+pub(in crate::check::reach) fn add(
+    net: &Network,
+    yardstick: &Yardstick,
+    classes: &[usize],
+    asked: &mut Asked,
+) -> Vec<NsIndex> {
+    let (all, mut cut) = frontends(net, yardstick);
+    let known: Known = asked
+        .asks
+        .iter()
+        .enumerate()
+        .map(|(i, a)| (i, a.source, &asked.targets[a.target]))
+        .map(|(i, source, t)| ((source, t.address, t.transport, t.port), i))
+        .collect();
+    let mut tried = 0;
+    for (frontend, naming) in &all {
+        if tried >= MOST {
+            cut.push(frontend.ns);
+            continue;
+        }
+        tried += of_one(net, yardstick, classes, (frontend, naming, &known), asked);
+    }
+    cut.sort_unstable();
+    cut.dedup();
+    cut
+}
+
+/// The questions for one frontend; how many were tried.
+fn of_one(
+    net: &Network,
+    yardstick: &Yardstick,
+    classes: &[usize],
+    (f, naming, known): (&Frontend, &BTreeSet<RuleRef>, &Known),
+    asked: &mut Asked,
+) -> usize {
+    let mut askers: Vec<(usize, u64)> = Vec::new();
+    for (m, member) in yardstick.members.iter().enumerate().filter(|(m, _)| classes[*m] == *m) {
+        let own = member.ns == f.ns;
+        let has_family = member.addresses.iter().any(|a| a.is_ipv4() == f.address.is_ipv4());
+        // Its own address leads elsewhere where the rules' namespace is another.
+        let elsewhere = !own && member.addresses.contains(&f.address);
+        if !member.is_source || elsewhere || !own && (!has_family || !can_mean(net, member.ns, f.address)) {
+            continue;
+        }
+        let like = classes.iter().filter(|c| **c == m).count() as u64;
+        askers.push((m, like));
+    }
+    for (from, origin) in outside::dialling(net, f.ns, f.address) {
+        askers.push((source(asked, from, origin), 1));
+    }
+    let tried = askers.len();
+    let target = target(yardstick, net, f);
+    let mut index = None;
+    for (source, count) in askers {
+        let Some((rule, to)) = translated(net, f, &asked.flow_to(source, &target)) else { continue };
+        let served = known.get(&(source, f.address, f.transport(), f.port));
+        let named = naming.contains(&rule) || to != f.port;
+        let led = Some(Led { named, used: used(net, rule), served: served.is_some() });
+        if let Some(&ask) = served {
+            asked.asks[ask].led = led;
+            continue;
+        }
+        let target = *index.get_or_insert_with(|| {
+            asked.targets.push(target.clone());
+            asked.targets.len() - 1
+        });
+        asked.asks.push(Ask { source, target, count, led });
+    }
+    tried
+}
+
+/// The index of somebody outside among those who ask.
+fn source(asked: &mut Asked, name: String, origin: Origin) -> usize {
+    asked.origins.iter().position(|o| *o == origin).unwrap_or_else(|| {
+        asked.sources.push((name, origin.ns()));
+        asked.origins.push(origin);
+        asked.origins.len() - 1
+    })
+}
+
+fn target(yardstick: &Yardstick, net: &Network, f: &Frontend) -> Target {
+    let owner = yardstick.member(f.ns).map_or(net.namespace(f.ns).name.as_str(), |m| m.name.as_str());
+    let name = name(owner, f.address, Some(f.port), true);
+    Target { name, ..Target::plain(f.address, f.transport(), f.port) }
+}
+
+/// The rule of the frontend's namespace that translates what is asked, and the port that it leads to, where one does and
+/// somebody can mean it.
+fn translated(net: &Network, f: &Frontend, flow: &Flow) -> Option<(RuleRef, u16)> {
+    let walker = Walker::new(net, true);
+    let a = attempt(&walker, flow);
+    let first = first_translation(&a, f)?;
+    (!leads_home(net, flow.origin.ns(), &a)).then_some(first)
+}
+
+/// Whether another machine leads what a client asks for back to the client itself. Nobody has a use for that, unless a rule
+/// makes it work on purpose: then it comes home from another address.
+pub(in crate::check::reach) fn leads_home(net: &Network, asker: NsIndex, a: &Attempt) -> bool {
+    let home = |e: &Event| match e {
+        Event::Nat { ns, kind: NatKind::Destination, from, to, .. } => {
+            *ns != asker && from != to && !to.dst.is_loopback() && net.owners_of(to.dst).contains(&asker)
+        }
+        _ => false,
+    };
+    events(a).any(home) && !has_other_source(a)
+}
+
+fn events(a: &Attempt) -> impl Iterator<Item = &Event> {
+    a.branches.iter().flat_map(|b| &b.packets).flat_map(|e| e.request.state.history.events())
+}
+
+fn first_translation(a: &Attempt, f: &Frontend) -> Option<(RuleRef, u16)> {
+    events(a).find_map(|e| match e {
+        Event::Nat { ns, rule: Some(rule), kind: NatKind::Destination, from, to }
+            if *ns == f.ns && from != to && (from.dst, from.dport) == (f.address, f.port) =>
+        {
+            Some((*rule, to.dport))
+        }
+        _ => None,
+    })
+}
+
+fn has_other_source(a: &Attempt) -> bool {
+    events(a).any(|e| matches!(e, Event::Nat { kind: NatKind::Source, from, to, .. } if from.src != to.src))
+}
+
+/// Whether rules lead an attempt elsewhere.
+pub(in crate::check::reach) fn is_led(a: &Attempt) -> bool {
+    events(a).any(|e| matches!(e, Event::Nat { kind: NatKind::Destination, from, to, .. } if from != to))
+}
+
+/// Whether a rule counts packets and has met some.
+fn used(net: &Network, at: RuleRef) -> bool {
+    let table = net.namespace(at.ns).rule_table(at.table);
+    let chain = table.and_then(|t| t.chains.get(at.chain as usize));
+    let rule = chain.and_then(|c| c.rules.get(at.rule as usize));
+    rule.is_some_and(|r| r.exprs.iter().any(|e| matches!(e, Expr::Counter { packets, .. } if *packets > 0)))
+}
