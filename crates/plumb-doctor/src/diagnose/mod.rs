@@ -77,19 +77,23 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
 
 /// What tells the failure (or delay) of an attempt from others: who stopped which packet of its largest failing branch.
 /// With it, which packet that is. `None` where it connects at once.
-pub(crate) fn failure_key(a: &Attempt) -> Option<FailureKey> {
-    failure_key_among(a, |_| true)
+pub(crate) fn failure_key(net: &Network, a: &Attempt) -> Option<FailureKey> {
+    failure_key_among(net, a, |_| true)
 }
 
 /// Which packet fails, and what tells the failure from others.
 pub(crate) type FailureKey = (crate::finding::Packet, String);
 
 /// The same, of some of its branches.
-pub(crate) fn failure_key_among(a: &Attempt, counts: impl Fn(&AttemptBranch) -> bool) -> Option<FailureKey> {
+pub(crate) fn failure_key_among(
+    net: &Network,
+    a: &Attempt,
+    counts: impl Fn(&AttemptBranch) -> bool,
+) -> Option<FailureKey> {
     let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
     let failing = failing.filter(|b| counts(b));
     let failure = failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?;
-    Some((failure.packet, failure.key()))
+    Some((failure.packet, failure.key(net)))
 }
 
 /// Whether something unknown let the attempt through where it does not end in silence: then it cannot be told how it ends.
