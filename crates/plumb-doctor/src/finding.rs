@@ -46,6 +46,10 @@ pub enum Finding {
     MarkNotSaved { namespace: String, rule: String },
     /// A rule that gives a mark which a policy rule waits for misses the packet by one condition.
     MarkMissed { namespace: String, rule: String, condition: String },
+    /// A rule takes a mark away from the packet which a policy rule waits for.
+    MarkOverwritten { namespace: String, rule: String, mark: u32 },
+    /// A rule or setting (`by`) gives packets so short a life (TTL, hop limit) that they do not arrive.
+    HopLimitTooLow { namespace: String, by: String, packet: Packet },
     /// A rule keeps the packet from being tracked, so that it is not translated back.
     Untracked { namespace: String, rule: String },
     /// A rule puts one direction into another conntrack zone.

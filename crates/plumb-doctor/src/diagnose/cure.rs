@@ -41,8 +41,13 @@ pub(crate) struct Diagnosed {
 pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &Walked) -> Vec<Diagnosed> {
     let mut found = Vec::new();
     let mut model = snapshot.clone();
+    // What fails is followed until it connects, late or not; what connects is asked what makes it late.
+    let fails = walked.attempt.outcome != Outcome::Connects;
     while found.len() < MOST_CAUSES {
-        let Some(next) = next_cause(&model, q) else { break };
+        if fails && !found.is_empty() && outcome_with(&model, q, &[]) == Some(Outcome::Connects) {
+            break;
+        }
+        let Some(next) = next_cause(&model, q, Ahead::Follow) else { break };
         let cure = next.cure.clone();
         found.push(next);
         match cure.and_then(|c| with(&model, &c)) {
@@ -86,8 +91,34 @@ fn end_at_a_guess(snapshot: &Snapshot, q: &Question, found: &mut Vec<Found>) {
     found[guess].cure = None;
 }
 
+/// Ways to go on that are followed to their end for one failure; more would only cost.
+const MOST_FOLLOWED: usize = 8;
+
+/// How far a way to go on is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    /// What a suspect's cure leads to counts too.
+    Follow,
+    /// Only what the cure itself does.
+    Stay,
+}
+
+/// How many further causes are found until the flow connects; `None` where it never does.
+fn until_it_connects(model: &Snapshot, q: &Question) -> Option<usize> {
+    let mut model = model.clone();
+    for found in 0..MOST_CAUSES / 2 {
+        let net = Network::compile(&model);
+        let a = walk(&net, &q.flow).attempt;
+        if a.outcome == Outcome::Connects {
+            return Some(found);
+        }
+        model = with(&model, &next_cause(&model, q, Ahead::Stay)?.cure?)?;
+    }
+    None
+}
+
 /// The first cause of the first failing branch of a model.
-fn next_cause(model: &Snapshot, q: &Question) -> Option<Found> {
+fn next_cause(model: &Snapshot, q: &Question, ahead: Ahead) -> Option<Found> {
     let net = Network::compile(model);
     let walked = walk(&net, &q.flow);
     let a = &walked.attempt;
@@ -98,20 +129,35 @@ fn next_cause(model: &Snapshot, q: &Question) -> Option<Found> {
     let branch = failing.into_iter().filter(|b| b.outcome != Outcome::Unknown).max_by_key(|b| b.share)?;
     let failure = Failure::of_branch(branch)?;
     let mut first = None;
+    let mut followed = 0;
+    // What the other suspects come to, once it is asked for.
+    let mut otherwise: Option<Option<usize>> = None;
     for suspect in suspects(&net, &q.flow, &failure) {
         // What lets the flow connect comes before what only lets it get further.
         for must_connect in [true, false] {
             for changes in &suspect.alternatives {
                 let Some(mended) = with(model, changes) else { continue };
-                if (must_connect || !suspect.must_connect)
-                    && helps(&q.flow, a, &failure, &mended, must_connect)
-                {
-                    let cure = Some(changes.clone());
-                    return Some(Found { suspect, packet: failure.packet, cure });
+                if !helps(&q.flow, (&net, a), &failure, &mended, must_connect) {
+                    continue;
                 }
+                if !must_connect && suspect.must_connect {
+                    // It gets the flow further, but that is not enough: it is to blame where it takes no more causes
+                    // to let the flow connect than without it.
+                    if ahead == Ahead::Stay || followed == MOST_FOLLOWED {
+                        continue;
+                    }
+                    followed += 1;
+                    let Some(more) = until_it_connects(&mended, q) else { continue };
+                    let others = *otherwise.get_or_insert_with(|| until_it_connects(model, q));
+                    if others.is_some_and(|others| more + 1 > others) {
+                        continue;
+                    }
+                }
+                let cure = Some(changes.clone());
+                return Some(Found { suspect, packet: failure.packet, cure });
             }
         }
-        if !suspect.must_connect && first.is_none() {
+        if (!suspect.must_connect || suspect.even_uncured) && first.is_none() {
             first = Some(suspect);
         }
     }
@@ -137,7 +183,13 @@ pub(crate) fn with(model: &Snapshot, changes: &[Change]) -> Option<Snapshot> {
 
 /// Whether a change cures this failure: more attempts connect, or the failure is gone and what fails instead lies
 /// further on the way.
-fn helps(flow: &Flow, before: &Attempt, failure: &Failure, mended: &Snapshot, must_connect: bool) -> bool {
+fn helps(
+    flow: &Flow,
+    (old, before): (&Network, &Attempt),
+    failure: &Failure,
+    mended: &Snapshot,
+    must_connect: bool,
+) -> bool {
     let net = Network::compile(mended);
     let after = walk(&net, flow).attempt;
     if connecting(&after) > connecting(before) || late(&after) < late(before) {
@@ -146,17 +198,18 @@ fn helps(flow: &Flow, before: &Attempt, failure: &Failure, mended: &Snapshot, mu
     if must_connect {
         return false;
     }
-    let key = failure.key();
+    let key = failure.key(old);
     let failures: Vec<Failure> = after
         .branches
         .iter()
         .filter(|b| b.outcome != Outcome::Connects)
         .filter_map(Failure::of_branch)
         .collect();
-    let known: Vec<String> = before.branches.iter().filter_map(Failure::of_branch).map(|f| f.key()).collect();
+    let known: Vec<String> =
+        before.branches.iter().filter_map(Failure::of_branch).map(|f| f.key(old)).collect();
     !failures.is_empty()
-        && failures.iter().all(|f| f.key() != key)
-        && failures.iter().filter(|f| !known.contains(&f.key())).all(|f| f.progress() > failure.progress())
+        && failures.iter().all(|f| f.key(&net) != key)
+        && failures.iter().filter(|f| !known.contains(&f.key(&net))).all(|f| f.is_behind(failure))
         && connecting(&after) >= connecting(before)
 }
 
@@ -191,24 +244,31 @@ fn ending(
     found: &[Found],
     but: Option<usize>,
 ) -> Option<(Share, Share, Vec<String>)> {
-    let a = attempt_with(snapshot, q, found, but)?;
+    let mended = mended_but(snapshot, found, but)?;
+    let net = Network::compile(&mended);
+    let a = walk(&net, &q.flow).attempt;
     let failing = a.branches.iter().filter(|b| b.outcome != Outcome::Connects);
-    let mut left: Vec<String> = failing.filter_map(Failure::of_branch).map(|f| f.key()).collect();
+    let mut left: Vec<String> = failing.filter_map(Failure::of_branch).map(|f| f.key(&net)).collect();
     left.sort();
     left.dedup();
     Some((connecting(&a), late(&a), left))
 }
 
 fn attempt_with(snapshot: &Snapshot, q: &Question, found: &[Found], but: Option<usize>) -> Option<Attempt> {
+    let mended = mended_but(snapshot, found, but)?;
+    let net = Network::compile(&mended);
+    Some(walk(&net, &q.flow).attempt)
+}
+
+/// The model with causes cured, but for the one left out.
+fn mended_but(snapshot: &Snapshot, found: &[Found], but: Option<usize>) -> Option<Snapshot> {
     let changes: Vec<Change> = found
         .iter()
         .enumerate()
         .filter(|(i, _)| Some(*i) != but)
         .flat_map(|(_, f)| f.cure.iter().flatten().cloned())
         .collect();
-    let mended = with(snapshot, &changes)?;
-    let net = Network::compile(&mended);
-    Some(walk(&net, &q.flow).attempt)
+    with(snapshot, &changes)
 }
 
 /// What each cause alone breaks, every other mended: its share, and for one that only delays, by how much.

@@ -1,6 +1,7 @@
 //! A failing branch, taken apart: which packet ended where, and everything that happened to it on the way.
 
-use plumb_trace::event::{Event, Stop};
+use plumb_trace::Network;
+use plumb_trace::event::{Decider, Event, Stop};
 use plumb_trace::session::{AttemptBranch, Exchange, Outcome, Part, Reaction, Response, ResponseKind};
 use plumb_trace::state::State;
 
@@ -115,9 +116,35 @@ impl<'a> Failure<'a> {
         Some(Self::of_exchange(e))
     }
 
-    /// What tells this failure from another: who stopped which packet.
-    pub(crate) fn key(&self) -> String {
-        format!("{:?} {:?}", self.packet, self.stop)
+    /// What tells this failure from another: who stopped which packet. A rule by its handle: its number changes when
+    /// one before it goes.
+    pub(crate) fn key(&self, net: &Network) -> String {
+        let (Stop::Dropped { by: Decider::Rule(r), .. } | Stop::Rejected { by: Decider::Rule(r), .. }) =
+            self.stop
+        else {
+            return format!("{:?} {:?}", self.packet, self.stop);
+        };
+        let chain = net.namespace(r.ns).rule_table(r.table).and_then(|t| t.chains.get(r.chain as usize));
+        let handle = chain.and_then(|c| c.rules.get(r.rule as usize)).map(|rule| rule.handle);
+        format!("{:?} rule {} {} {} {handle:?}", self.packet, r.ns, r.table, r.chain)
+    }
+
+    /// Whether this failure lies further on the way than one that was mended: behind more steps, or at a later rule of
+    /// the same chain (or its policy).
+    pub(crate) fn is_behind(&self, before: &Failure) -> bool {
+        let (own, theirs) = (self.progress(), before.progress());
+        let chain_and_rule = |f: &Failure| match f.stop {
+            Stop::Dropped { by, .. } | Stop::Rejected { by, .. } => Some(match by {
+                Decider::Rule(r) => ((r.ns, r.table, r.chain), r.rule),
+                Decider::Policy(c) => ((c.ns, c.table, c.chain), u32::MAX),
+            }),
+            _ => None,
+        };
+        let later = || match (chain_and_rule(self), chain_and_rule(before)) {
+            (Some((chain, rule)), Some((other, mended))) => chain == other && rule >= mended,
+            _ => false,
+        };
+        own > theirs || own == theirs && later()
     }
 
     /// How far the flow got: replies further than requests, then by steps over links and hooks.

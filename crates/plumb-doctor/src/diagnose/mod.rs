@@ -78,8 +78,8 @@ pub fn diagnose(snapshot: &Snapshot, q: &Question) -> Report {
 
 /// What tells the failure (or delay) of an attempt from others: who stopped which packet of its largest failing branch.
 /// With it, which packet that is. `None` where it connects at once.
-pub(crate) fn failure_key(a: &Attempt) -> Option<FailureKey> {
-    failure_key_among(a, |_| true)
+pub(crate) fn failure_key(net: &Network, a: &Attempt) -> Option<FailureKey> {
+    failure_key_among(net, a, |_| true)
 }
 
 /// What tells a failure from others.
@@ -93,14 +93,18 @@ pub(crate) struct FailureKey {
 }
 
 /// The same, of some of its branches.
-pub(crate) fn failure_key_among(a: &Attempt, counts: impl Fn(&AttemptBranch) -> bool) -> Option<FailureKey> {
+pub(crate) fn failure_key_among(
+    net: &Network,
+    a: &Attempt,
+    counts: impl Fn(&AttemptBranch) -> bool,
+) -> Option<FailureKey> {
     let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
     let failing = failing.filter(|b| counts(b));
     let failure = failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?;
     use plumb_trace::event::Stop;
     let by_rule = matches!(failure.stop, Stop::Dropped { .. } | Stop::Rejected { .. });
     let barred = by_rule && failure.packet == crate::finding::Packet::Request;
-    Some(FailureKey { packet: failure.packet, key: failure.key(), barred })
+    Some(FailureKey { packet: failure.packet, key: failure.key(net), barred })
 }
 
 /// Whether something unknown let the attempt through where it does not end in silence: then it cannot be told how it ends.

@@ -78,6 +78,8 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::MarkNotRestored { .. }
         | F::MarkNotSaved { .. }
         | F::MarkMissed { .. }
+        | F::MarkOverwritten { .. }
+        | F::HopLimitTooLow { packet: Packet::Request, .. }
         | F::RouteDiscards { packet: Packet::Request, .. }
         | F::LinkDown { .. }
         | F::NotInBridge { .. } => Ending::Fails,
@@ -95,7 +97,9 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::NoCarrier { .. }
         | F::PortIsolated { .. }
         | F::PortState { .. } => neighbour,
-        F::NotForwarding { packet, .. } | F::ReversePath { packet, .. } => by_packet(*packet),
+        F::NotForwarding { packet, .. }
+        | F::ReversePath { packet, .. }
+        | F::HopLimitTooLow { packet, .. } => by_packet(*packet),
         F::BridgeNotFiltered { .. } | F::AnswerFromElsewhere { .. } => Ending::StrangeAnswer,
         F::NoSource { .. } | F::PortsUsedUp { .. } => Ending::FailsLocally,
         F::Untracked { .. } | F::ZoneDiffers { .. } => Ending::Fails,
@@ -138,6 +142,8 @@ impl Finding {
             | F::MarkNotRestored { namespace, .. }
             | F::MarkNotSaved { namespace, .. }
             | F::MarkMissed { namespace, .. }
+            | F::MarkOverwritten { namespace, .. }
+            | F::HopLimitTooLow { namespace, .. }
             | F::Untracked { namespace, .. }
             | F::ZoneDiffers { namespace, .. }
             | F::StaleEntry { namespace, .. }

@@ -86,6 +86,13 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::MarkMissed { namespace, rule, condition } => format!(
             "in {namespace}, the rule `{rule}`, which gives a mark that a policy rule routes by, misses the packet by one condition; `{condition}` would mark it"
         ),
+        F::MarkOverwritten { namespace, rule, mark } => format!(
+            "in {namespace}, the rule `{rule}` takes away the mark {mark:#x}, by which a policy rule would route the packet"
+        ),
+        F::HopLimitTooLow { namespace, by, packet: p } => format!(
+            "in {namespace}, `{by}` lets {} pass too few routers (TTL, hop limit) to arrive",
+            packet(*p)
+        ),
         F::Untracked { namespace, rule } => {
             format!(
                 "in {namespace}, the rule `{rule}` keeps the packet from being tracked, so that it is not translated"

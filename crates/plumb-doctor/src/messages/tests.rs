@@ -54,6 +54,8 @@ fn all() -> Vec<Finding> {
         F::MarkNotRestored { namespace: ns(), rule: rule(), mark: 1 },
         F::MarkNotSaved { namespace: ns(), rule: rule() },
         F::MarkMissed { namespace: ns(), rule: rule(), condition: s("meta mark set 0x00000001") },
+        F::MarkOverwritten { namespace: ns(), rule: rule(), mark: 1 },
+        F::HopLimitTooLow { namespace: ns(), by: rule(), packet },
         F::Untracked { namespace: ns(), rule: rule() },
         F::ZoneDiffers { namespace: ns(), rule: rule(), zone: 5 },
         F::StaleEntry { namespace: ns(), entry: s("src=10.0.0.1 dst=10.0.0.2") },

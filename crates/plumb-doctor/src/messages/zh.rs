@@ -75,6 +75,12 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::MarkMissed { namespace, rule, condition } => format!(
             "{namespace} 中规则 `{rule}` 应打上策略路由所需的标记，但因一个条件而没有匹配该报文；改为 `{condition}` 即可打上标记"
         ),
+        F::MarkOverwritten { namespace, rule, mark } => {
+            format!("{namespace} 中规则 `{rule}` 去掉了报文的标记 {mark:#x}，而策略路由规则要按它选路")
+        }
+        F::HopLimitTooLow { namespace, by, packet: p } => {
+            format!("{namespace} 中 `{by}` 使{}的 TTL（跳数限制）过小，到不了目的地", packet(*p))
+        }
         F::Untracked { namespace, rule } => {
             format!("{namespace} 中规则 `{rule}` 使报文不被连接跟踪，因此不做地址转换")
         }

@@ -350,13 +350,25 @@ fn free_port(walker: &Walker, flow: &Flow, number: usize) -> Result<u16, (String
         })
         .map(|s| s.sport)
         .collect();
+    // `inet_is_local_reserved_port`
+    let reserved = reserved_ports(n.sysctls.text("net.ipv4.ip_local_reserved_ports").unwrap_or_default());
+    let is_reserved = |port: u16| reserved.iter().any(|ports| ports.contains(&port));
     // Somewhere in the middle, so that nothing hangs on the edges of the range.
     let start = first.saturating_add((last.saturating_sub(first)) / 2);
     (start..=last)
         .chain(first..start)
-        .filter(|p| !taken.contains(p))
+        .filter(|p| !taken.contains(p) && !is_reserved(*p))
         .nth(number)
         .ok_or_else(|| (format!("{first} {last}"), taken.len()))
+}
+
+/// Ports that the kernel gives to nobody who does not ask for them: `8080,30000-32767`.
+fn reserved_ports(text: &str) -> Vec<std::ops::RangeInclusive<u16>> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
+    };
+    text.split(',').filter_map(range).collect()
 }
 
 /// An attempt for which there is no port.

@@ -101,7 +101,7 @@ fn answer(net: &Network, asked: &Asked, i: usize) -> Answer {
     let walker = Walker::new(net, led);
     let flow = asked.flow(&asked.asks[i]);
     let a = attempt(&walker, &flow);
-    let Held { mut key, open, leaks } = held(&a, asked.expected(i));
+    let Held { mut key, open, leaks } = held(net, &a, asked.expected(i));
     // A cure may be that nothing leads it elsewhere any more: then nobody has a reason to ask for it.
     if led && !frontends::is_led(&a) {
         key = None;
@@ -156,11 +156,11 @@ struct Held {
     leaks: bool,
 }
 
-fn held(a: &Attempt, expected: &Expected) -> Held {
+fn held(net: &Network, a: &Attempt, expected: &Expected) -> Held {
     let open = is_open(a);
     let connects = |b: &AttemptBranch| b.outcome == Outcome::Connects;
     match expected {
-        Expected::Connects => Held { key: failure_key(a), open, leaks: false },
+        Expected::Connects => Held { key: failure_key(net, a), open, leaks: false },
         Expected::Forbidden(_) => Held { key: None, open, leaks: !open && a.branches.iter().any(connects) },
         Expected::Undefined => Held { key: None, open, leaks: false },
         // What connects is as it should be, or not enforced: the policy is told as not known in any case.
@@ -174,7 +174,7 @@ fn held(a: &Attempt, expected: &Expected) -> Held {
                 each.get(&(packet.dst, packet.dport))
             };
             let should = |b: &AttemptBranch| matches!(of(b), None | Some(Expected::Connects));
-            let key = failure_key_among(a, should);
+            let key = failure_key_among(net, a, should);
             let may = |b: &AttemptBranch| matches!(of(b), Some(Expected::Unknown(_)));
             let doubtful = key.is_none() && a.branches.iter().any(|b| may(b) && !connects(b));
             let forbidden = |b: &AttemptBranch| matches!(of(b), Some(Expected::Forbidden(_)));

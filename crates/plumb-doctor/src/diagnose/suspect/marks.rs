@@ -134,6 +134,7 @@ pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
             if case.failure.packet == Packet::Reply {
                 out.extend(not_copied(case, &at, wanted));
             }
+            out.extend(overwritten(case, &at, wanted));
             out.extend(missed(case, at.ns, wanted));
         }
     }
@@ -164,6 +165,24 @@ fn not_copied(case: &Case, at: &LookUp, wanted: (u32, u32)) -> Vec<Suspect> {
         Some(by) if packet_mark.is_some_and(|m| fits(wanted, m)) => not_saved(case, by),
         _ => Vec::new(),
     }
+}
+
+/// Rules that took the mark away which the packet had before.
+fn overwritten(case: &Case, at: &LookUp, wanted: (u32, u32)) -> Vec<Suspect> {
+    let takes = |e: &&Event| match e {
+        Event::Mark { rule, from, to } if rule.ns == at.ns && fits(wanted, *from) && !fits(wanted, *to) => {
+            Some(*rule)
+        }
+        _ => None,
+    };
+    let suspect = |rule: RuleRef| {
+        let place = place::rule(case.net, rule, &[]);
+        let finding =
+            Finding::MarkOverwritten { namespace: case.name(at.ns), rule: rule_text(&place), mark: wanted.0 };
+        let cure = super::nat::delete(case, rule)?;
+        Some(Suspect::new(finding, place, Layer::Netfilter, vec![vec![cure]]).must_connect())
+    };
+    case.failure.events.iter().filter_map(takes).filter_map(suspect).collect()
 }
 
 fn rule_at(case: &Case, at: RuleRef) -> Option<Marking> {

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use plumb_model::Prefix;
 use plumb_nft::{Expr, Hook};
 use plumb_trace::event::Event;
 use plumb_trace::state::{NsIndex, RuleRef};
@@ -13,8 +14,17 @@ use crate::finding::Finding;
 use crate::place;
 use crate::report::{Layer, Place};
 
+/// Whether a rule has packets to translate besides those of the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// None that can be seen: what it asks for exists nowhere.
+    None,
+    /// It serves a network, or an uplink, and misses the flow since that is none of its business.
+    Other,
+}
+
 /// Source translations on the request's way that miss it by one condition.
-pub(super) fn missed(case: &Case) -> Vec<Suspect> {
+pub(super) fn missed(case: &Case, work: Work) -> Vec<Suspect> {
     let mut out = Vec::new();
     let mut seen: Vec<NsIndex> = Vec::new();
     for e in &case.failure.request_events {
@@ -35,7 +45,7 @@ pub(super) fn missed(case: &Case) -> Vec<Suspect> {
         for (t, table) in case.net.namespace(ns).rule_tables().enumerate() {
             for (c, chain) in table.chains.iter().enumerate() {
                 for (r, rule) in chain.rules.iter().enumerate() {
-                    if !translates_source(&rule.exprs) {
+                    if !translates_source(&rule.exprs) || work_of(case, ns, &rule.exprs) != work {
                         continue;
                     }
                     let place = RuleRef { ns, table: t as u32, chain: c as u32, rule: r as u32 };
@@ -47,6 +57,69 @@ pub(super) fn missed(case: &Case) -> Vec<Suspect> {
         }
     }
     out
+}
+
+/// A rule that names a source has work where that network is behind another device than the one it names; one that
+/// names only a device that packets leave by, where that is an uplink.
+fn work_of(case: &Case, ns: NsIndex, exprs: &[Expr]) -> Work {
+    use plumb_nft::{MetaKey, PayloadBase};
+    let n = case.net.namespace(ns);
+    let (mut source, mut device, mut bits) = (None, None, None);
+    let mut loaded = None;
+    for e in exprs {
+        match e {
+            Expr::Payload { .. } | Expr::Meta { .. } => (loaded, bits) = (Some(e), None),
+            Expr::Bitwise { op: plumb_nft::BitwiseOp::Bool { mask, .. }, .. } => {
+                bits = Some(mask.iter().map(|b| b.count_ones() as u8).sum::<u8>());
+            }
+            Expr::Cmp { op: plumb_nft::CmpOp::Eq, data, .. } => match loaded {
+                Some(Expr::Payload { base: PayloadBase::Network, offset: 12, .. })
+                    if case.failure.request.packet.dst.is_ipv4() =>
+                {
+                    let mut octets = [0; 4];
+                    octets.iter_mut().zip(data.iter()).for_each(|(o, d)| *o = *d);
+                    source = Some(Prefix::new(octets.into(), bits.unwrap_or(data.len() as u8 * 8)));
+                }
+                Some(Expr::Payload { base: PayloadBase::Network, offset: 8, .. })
+                    if case.failure.request.packet.dst.is_ipv6() =>
+                {
+                    let mut octets = [0; 16];
+                    octets.iter_mut().zip(data.iter()).for_each(|(o, d)| *o = *d);
+                    source = Some(Prefix::new(octets.into(), bits.unwrap_or(data.len() as u8 * 8)));
+                }
+                Some(Expr::Meta { key: MetaKey::Oifname, .. }) => {
+                    let name: Vec<u8> = data.iter().copied().take_while(|b| *b != 0).collect();
+                    device =
+                        Some(n.links.items().iter().find(|l| l.name.as_bytes() == name).map(|l| l.index));
+                }
+                Some(Expr::Meta { key: MetaKey::Oif, .. }) => {
+                    let index = data.get(..4).and_then(|b| Some(u32::from_ne_bytes(b.try_into().ok()?)));
+                    device = Some(index.filter(|i| n.link(*i).is_some()));
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    let by_other = |index: Option<u32>| index.is_some() && device.flatten() != index;
+    let serves = match (source, device) {
+        // It names a device that is not there.
+        (_, Some(None)) => false,
+        (Some(net), _) => {
+            let lives_at = |a: &plumb_model::Address| {
+                by_other(Some(a.index)) && (net.contains(a.prefix.addr) || a.prefix.contains(net.addr))
+            };
+            n.addresses.items().iter().any(lives_at)
+        }
+        (None, Some(Some(uplink))) => {
+            let leads_on = |r: &plumb_model::Route| {
+                r.next_hops.iter().any(|h| h.oif == Some(uplink) && h.gateway.is_some())
+            };
+            n.routes.items().iter().any(leads_on)
+        }
+        (None, None) => false,
+    };
+    if serves { Work::Other } else { Work::None }
 }
 
 fn translates_source(exprs: &[Expr]) -> bool {

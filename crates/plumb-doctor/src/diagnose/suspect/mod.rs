@@ -5,6 +5,7 @@
 
 mod bridges;
 mod handed;
+mod hops;
 mod links;
 mod listeners;
 mod marks;
@@ -15,6 +16,7 @@ mod neighbours;
 mod routes;
 mod rules;
 mod sizes;
+mod zones;
 
 use std::net::IpAddr;
 
@@ -39,6 +41,8 @@ pub(crate) struct Suspect {
     /// Whether it is to blame only if its cure lets (more of) the flow connect; else it is enough that the flow gets
     /// further.
     pub(crate) must_connect: bool,
+    /// Whether it is to blame even where nothing in the model cures it, though a cure would have to let the flow connect.
+    pub(crate) even_uncured: bool,
     /// Rule or policy whose counter supports it.
     pub(crate) decided_by: Option<Decider>,
     /// What else supports it.
@@ -47,11 +51,25 @@ pub(crate) struct Suspect {
 
 impl Suspect {
     fn new(finding: Finding, place: Place, layer: Layer, alternatives: Vec<Vec<Change>>) -> Self {
-        Self { finding, place, layer, alternatives, must_connect: false, decided_by: None, shown: Vec::new() }
+        Self {
+            finding,
+            place,
+            layer,
+            alternatives,
+            must_connect: false,
+            even_uncured: false,
+            decided_by: None,
+            shown: Vec::new(),
+        }
     }
 
     fn must_connect(mut self) -> Self {
         self.must_connect = true;
+        self
+    }
+
+    fn even_uncured(mut self) -> Self {
+        self.even_uncured = true;
         self
     }
 
@@ -141,11 +159,13 @@ pub(crate) fn suspects(net: &Network, flow: &Flow, failure: &Failure) -> Vec<Sus
     }
     // Rule 2: what translated wrongly, or kept the tracker from seeing both directions.
     out.extend(nat::suspects(&case));
-    if failure.packet == Packet::Reply {
+    if failure.packet == Packet::Reply && nat::is_astray(failure.stop) {
         out.extend(routes::preferred_source(&case));
     }
     out.extend(marks::suspects(&case));
     out.extend(stopped(&case, failure.stop, failure.packet));
+    // Rules with other work to do, which could be made to do this as well.
+    out.extend(nat::missed(&case, missed::Work::Other));
     out
 }
 
@@ -156,9 +176,20 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
         Stop::NoRoute { ns, table, addr, .. } => routes::missing(case, *ns, *table, *addr, packet),
         Stop::RouteDiscards { route, .. } => routes::discards(case, route, packet),
         Stop::PolicyRule { ns, rule, .. } => routes::policy_rule(case, *ns, *rule, packet),
-        Stop::TtlExceeded { .. } => routes::looping(case),
+        Stop::TtlExceeded { .. } => {
+            let looping = routes::looping(case);
+            if looping.is_empty() { hops::too_few(case) } else { looping }
+        }
         Stop::Sysctl { ns, name, value, right, because } => {
             let mut out = Vec::new();
+            if matches!(because, Discard::OwnSource | Discard::ReversePath)
+                && routes::has_come_back(case, *ns)
+            {
+                // Where the sysctl alone lets the packet arrive, it was no loop.
+                let alone = sysctl(case, *ns, name, value, right, *because, packet);
+                out.extend(alone.map(Suspect::must_connect));
+                out.extend(routes::came_back(case, *ns));
+            }
             if *because == Discard::OwnSource {
                 out.extend(martians::twice(case, *ns, name));
             }

@@ -8,9 +8,9 @@ use plumb_nft::Expr;
 use plumb_trace::event::{Discard, Event, NatKind, NoAnswer, Stop};
 use plumb_trace::state::{NsIndex, RuleRef};
 
-use super::missed::{missed, without_dead_loads};
+use super::missed::{self, without_dead_loads};
 use super::rules::{table_of, via};
-use super::{Case, Suspect};
+use super::{Case, Suspect, zones};
 use crate::finding::{Finding, Packet};
 use crate::place;
 use crate::report::Layer;
@@ -80,10 +80,23 @@ pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
             out.push(if to_nobody { suspect } else { suspect.must_connect() });
         }
     }
-    if is_lost(case.failure.stop) && case.failure.packet == Packet::Reply {
-        out.extend(missed(case));
-    }
+    out.extend(missed(case, missed::Work::None));
     out
+}
+
+/// Source translations that miss the request, where its reply was lost for want of a way.
+pub(super) fn missed(case: &Case, work: missed::Work) -> Vec<Suspect> {
+    if is_lost(case.failure.stop) && case.failure.packet == Packet::Reply {
+        return missed::missed(case, work);
+    }
+    Vec::new()
+}
+
+/// Whether a packet was lost since nothing leads to its address, or to another machine than its owner.
+pub(super) fn is_astray(stop: &Stop) -> bool {
+    is_lost(stop) && !matches!(stop, Stop::RouteDiscards { .. })
+        || matches!(stop, Stop::TtlExceeded { .. } | Stop::OtherHost { .. } | Stop::LeavesSnapshot { .. })
+        || matches!(stop, Stop::Sysctl { because: Discard::OwnSource | Discard::NotForwarding, .. })
 }
 
 /// The rule with `masquerade` in place of an address of its own, before it.
@@ -215,7 +228,9 @@ pub(super) fn to_nobody(case: &Case, addr: IpAddr) -> Option<Suspect> {
         NatKind::Source => Finding::NatSourceLost { namespace, rule: text, source: to.src.to_string() },
     };
     let cure = delete(case, rule).map(|c| vec![c]);
-    Some(Suspect::new(finding, place, Layer::ServiceNat, cure.into_iter().collect()))
+    // Taking it away cures nothing where the address asked for leads nowhere either: it is to blame all the same.
+    let suspect = Suspect::new(finding, place, Layer::ServiceNat, cure.into_iter().collect());
+    Some(suspect.must_connect().even_uncured())
 }
 
 /// Live entries of the tracker by which the request is still translated as it was once decided.
@@ -246,37 +261,19 @@ pub(super) fn kept_from_tracking(case: &Case) -> Vec<Suspect> {
         else {
             continue;
         };
-        let Some(kind) = untracks(&r.exprs) else { continue };
+        let Some(kind) = zones::untracks(&r.exprs) else { continue };
         let Some(cure) = delete(case, *rule) else { continue };
         let place = place::rule(case.net, *rule, &[]);
         let (namespace, text) = (case.name(rule.ns), rule_text(&place));
+        let mut cures = vec![vec![cure.clone()]];
+        cures.extend(zones::joined(case, *rule, r, kind).into_iter().map(|add| vec![add, cure.clone()]));
         let finding = match kind {
             None => Finding::Untracked { namespace, rule: text },
             Some(zone) => Finding::ZoneDiffers { namespace, rule: text, zone },
         };
-        out.push(Suspect::new(finding, place, Layer::Conntrack, vec![vec![cure]]).must_connect());
+        out.push(Suspect::new(finding, place, Layer::Conntrack, cures).must_connect());
     }
     out
-}
-
-/// `Some(None)`: not tracked; `Some(Some(zone))`: into a zone.
-fn untracks(exprs: &[Expr]) -> Option<Option<u16>> {
-    use plumb_nft::CtKey;
-    exprs.iter().find_map(|e| match e {
-        Expr::Notrack => Some(None),
-        Expr::CtSet { key: CtKey::Zone, .. } => Some(Some(0)),
-        Expr::Target { name, revision, info } if name == "CT" || name == "NOTRACK" => {
-            let family = plumb_xtables::XtFamily::Ip;
-            match plumb_xtables::Target::decode(name, *revision, family, info) {
-                plumb_xtables::Target::Ct(ct) if !ct.notrack => ct.zone.map(|(zone, _)| match zone {
-                    plumb_xtables::targets::CtZone::Number(n) => Some(n),
-                    plumb_xtables::targets::CtZone::FromMark => Some(0),
-                }),
-                _ => Some(None),
-            }
-        }
-        _ => None,
-    })
 }
 
 /// The answer arrived, but not as the client waits for it: it was not translated back, or comes from elsewhere.

@@ -54,6 +54,7 @@ pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: 
         return out;
     }
     out.extend(unproxied(case, ns, device, addr));
+    out.extend(unanswered_for(case, ns, device, addr));
     let finding = Finding::NeighbourMissing {
         namespace: case.name(ns),
         device: case.net.device_name(ns, device),
@@ -87,6 +88,33 @@ fn unproxied(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Option<Susp
     let place = place::sysctl(case.net, host, &sysctl, "0");
     let cure = vec![case.set_sysctl(host, &sysctl, "1")];
     Some(Suspect::new(finding, place, Layer::Sysctl, vec![cure]).show([shown]))
+}
+
+/// Routers on the link that would answer in the owner's place, were it not for a sysctl (`arp_fwd_proxy`,
+/// `pndisc_is_router`).
+fn unanswered_for(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect> {
+    let (family, key) = if addr.is_ipv4() { ("ipv4", "proxy_arp") } else { ("ipv6", "proxy_ndp") };
+    let mut out = Vec::new();
+    for (i, n) in case.net.snapshot.namespaces.iter().enumerate().filter(|(i, _)| *i != ns) {
+        for link in n.links.items().iter().filter(|l| !l.is_loopback()) {
+            let name = format!("net.{family}.conf.{}.{key}", link.name);
+            if n.sysctls.number(&name) != Some(0) || !case.on_one_link((ns, device), (i, link.index)) {
+                continue;
+            }
+            let finding = Finding::NoNeighbourAnswer {
+                namespace: case.name(i),
+                sysctl: name.clone(),
+                value: "0".to_owned(),
+                address: addr.to_string(),
+            };
+            let cure = vec![case.set_sysctl(i, &name, "1")];
+            let shown = Shown::new(ShownWhat::Sysctl, "0", "1", case.command(i, &format!("sysctl {name}")));
+            let place = place::sysctl(case.net, i, &name, "0");
+            let suspect = Suspect::new(finding, place, Layer::Sysctl, vec![cure]);
+            out.push(suspect.show([shown]).must_connect());
+        }
+    }
+    out
 }
 
 fn astray_translation(case: &Case, addr: IpAddr) -> Option<Suspect> {

@@ -181,19 +181,56 @@ pub(super) fn looping(case: &Case) -> Vec<Suspect> {
             None => seen.push((*found, 1)),
         }
     }
-    seen.into_iter()
-        .filter(|(_, times)| *times > 1)
-        .filter_map(|(route, _)| {
-            let r = case.net.namespace(route.ns).routes.items().get(route.route)?;
-            let finding = Finding::RoutingLoop {
-                namespace: case.name(route.ns),
-                route: place::route_text(case.net, &route),
-                table: Route::table_name(r.table),
-            };
-            let cure = vec![case.change(route.ns, Action::DeleteRoute(r.clone()))];
-            Some(Suspect::new(finding, place::route(case.net, route), Layer::Routing, vec![cure]))
-        })
-        .collect()
+    round(case, seen.into_iter().filter(|(_, times)| *times > 1).map(|(route, _)| route).collect())
+}
+
+/// Whether the failing packet had already been in a namespace and left it before.
+pub(super) fn has_come_back(case: &Case, ns: NsIndex) -> bool {
+    let events = &case.failure.events;
+    let left = events.iter().position(|e| matches!(e, Event::Leaves { ns: n, .. } if *n == ns));
+    left.is_some_and(|at| events[at..].iter().any(|e| matches!(e, Event::Enters { ns: n, .. } if *n == ns)))
+}
+
+/// A loop that ends before the packet's life does, since a machine discards what it sent itself: the routes by which it
+/// left and came back.
+pub(super) fn came_back(case: &Case, ns: NsIndex) -> Vec<Suspect> {
+    let events = &case.failure.events;
+    let Some(left) = events.iter().position(|e| matches!(e, Event::Leaves { ns: n, .. } if *n == ns)) else {
+        return Vec::new();
+    };
+    let route = |e: &&Event| match e {
+        Event::Route { purpose: RouteUse::Input | RouteUse::Output, found } => Some(*found),
+        _ => None,
+    };
+    let away = events[..left].iter().rev().find_map(route).filter(|found| found.ns == ns);
+    let back = events[left..].iter().filter_map(route).filter(|found| found.ns != ns);
+    round(case, away.into_iter().chain(back).collect()).into_iter().map(Suspect::must_connect).collect()
+}
+
+/// The routes of a circle: first each taken away, then, the narrowest first, another in its place.
+fn round(case: &Case, routes: Vec<RouteRef>) -> Vec<Suspect> {
+    let suspect = |at: &RouteRef, replace: bool| {
+        let r = case.net.namespace(at.ns).routes.items().get(at.route)?;
+        let finding = Finding::RoutingLoop {
+            namespace: case.name(at.ns),
+            route: place::route_text(case.net, at),
+            table: Route::table_name(r.table),
+        };
+        let delete = case.change(at.ns, Action::DeleteRoute(r.clone()));
+        let cures = if replace {
+            let others = added_routes(case, at.ns, r.table, case.failure.state.packet.dst, None);
+            others.iter().map(|add| in_place_of(&delete, r, add)).collect()
+        } else {
+            vec![vec![delete]]
+        };
+        Some(Suspect::new(finding, place::route(case.net, *at), Layer::Routing, cures))
+    };
+    let length = |at: &RouteRef| case.net.namespace(at.ns).routes.items().get(at.route).map(|r| r.dst.len);
+    let mut out: Vec<Suspect> = routes.iter().filter_map(|at| suspect(at, false)).collect();
+    let mut narrowest = routes;
+    narrowest.sort_by_key(|at| std::cmp::Reverse(length(at)));
+    out.extend(narrowest.iter().filter_map(|at| suspect(at, true)).map(Suspect::must_connect));
+    out
 }
 
 /// The request's source is one that its route prefers and that answers do not find back to.

@@ -39,6 +39,12 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::MarkMissed { namespace, rule, condition } => {
             format!("replace `{rule}` in {namespace} by `{condition}`")
         }
+        F::MarkOverwritten { namespace, rule, .. } => {
+            format!("delete or narrow `{rule}` in {namespace}, or let it keep the mark's other bits")
+        }
+        F::HopLimitTooLow { namespace, by, .. } => {
+            format!("give packets a longer life than `{by}` does in {namespace}")
+        }
         F::Untracked { namespace, rule } => format!("delete or narrow `{rule}` in {namespace}"),
         F::ZoneDiffers { namespace, zone, .. } => {
             format!("put both directions into the same conntrack zone in {namespace} (one is in zone {zone})")

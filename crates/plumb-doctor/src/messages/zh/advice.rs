@@ -33,6 +33,10 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::MarkMissed { namespace, rule, condition } => {
             format!("把 {namespace} 中的 `{rule}` 改为 `{condition}`")
         }
+        F::MarkOverwritten { namespace, rule, .. } => {
+            format!("删除或收窄 {namespace} 中的 `{rule}`，或让它保留标记的其余位")
+        }
+        F::HopLimitTooLow { namespace, by, .. } => format!("调大 {namespace} 中 `{by}` 给报文的 TTL"),
         F::Untracked { namespace, rule } => format!("删除或收窄 {namespace} 中的 `{rule}`"),
         F::ZoneDiffers { namespace, zone, .. } => {
             format!("在 {namespace} 中让两个方向使用同一个 conntrack zone（其中一个方向在 zone {zone}）")
