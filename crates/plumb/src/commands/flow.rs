@@ -20,7 +20,7 @@ use crate::flow::{Destination, FlowArgs, FlowProtocol, Question as Asked};
 /// Reads what the question is asked of.
 pub(super) fn snapshot(args: &FlowArgs, context: &Context) -> Result<Snapshot, Error> {
     // What is counted decides nothing, nor how a server fares.
-    let parts = Parts { statistics: false, processes: false, ..Parts::default() };
+    let parts = Parts { statistics: false, ..Parts::default() };
     source::read(context, args.snapshot.as_deref(), parts)
 }
 
