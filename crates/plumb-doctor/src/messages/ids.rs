@@ -54,6 +54,9 @@ pub const ALL_IDS: &[&str] = &[
     "listener-elsewhere",
     "listener-other-family",
     "accept-queue-full",
+    "address-dad-failed",
+    "duplicate-mac",
+    "server-stopped",
     "prefix-too-wide",
     "ports-used-up",
 ];
