@@ -12,6 +12,8 @@ pub const TOLD_AS: &[(&str, &[&str])] = &[
     // Only the object that the rule was made for tells these from any other drop.
     ("S06", &["F01"]),
     ("P04", &["F01", "F01"]),
+    // The place is what keeps the error from its sender, a rule, and such rules are F13; the narrow link is evidence.
+    ("M01", &["F13"]),
 ];
 
 /// Faults that a check does not find, and why.

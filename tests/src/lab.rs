@@ -17,6 +17,8 @@ pub struct Made {
     pub outcome: String,
     /// Whether it connects only late.
     pub late: bool,
+    /// Options of a probe or a question without which the client sees none of it.
+    pub options: Vec<String>,
     /// What was changed, in words.
     pub effect: String,
 }
@@ -139,16 +141,18 @@ impl Lab {
             from: text(&flow["from"]),
             to: text(&flow["to"]),
             outcome: text(&flow["outcome"]),
-            late: flow["outcome"] == "connects" && !look_alike,
+            late: flow["late"] == true,
+            options: options(flow),
             effect: text(&made["fault"]["effect"]),
         })
     }
 
     /// Opens real connections, one after the other.
-    pub fn probe(&self, from: &str, to: &str, connections: u32, patience: &str) -> Result<Probed> {
+    pub fn probe(&self, made: &Made, connections: u32, patience: &str) -> Result<Probed> {
         let n = connections.to_string();
-        let arguments =
-            ["lab", "probe", "--lab", &self.name, from, to, "-n", &n, "--patience", patience, "-o", "json"];
+        let mut arguments = vec!["lab", "probe", "--lab", &self.name, &made.from, &made.to];
+        arguments.extend(["-n", &n, "--patience", patience, "-o", "json"]);
+        arguments.extend(made.options.iter().map(String::as_str));
         let seen = self.json(&arguments, &[0, 1])?.1;
         let seconds = seen["attempts"].as_array().into_iter().flatten().filter_map(|a| a["seconds"].as_f64());
         Ok(Probed {
@@ -166,10 +170,12 @@ impl Lab {
     }
 
     /// Asks why a flow of one of its pods (`pod:NAMESPACE/NAME`) fails.
-    pub fn ask(&self, from: &str, to: &str, protocol: &str, connections: u32) -> Result<Value> {
-        let pod = from.trim_start_matches("pod:").replace('/', "-");
+    pub fn ask(&self, made: &Made, protocol: &str, connections: u32) -> Result<Value> {
+        let pod = made.from.trim_start_matches("pod:").replace('/', "-");
         let (from, n) = (format!("netns:{}-{pod}", self.name), connections.to_string());
-        let arguments = ["diagnose", &from, to, "--protocol", protocol, "--connections", &n, "-o", "json"];
+        let mut arguments = vec!["diagnose", &from, &made.to, "--protocol", protocol];
+        arguments.extend(["--connections", &n, "-o", "json"]);
+        arguments.extend(made.options.iter().map(String::as_str));
         Ok(self.json(&arguments, &[0, 1, 3])?.1)
     }
 
@@ -188,6 +194,18 @@ impl Lab {
         let output = self.plumb.run_plain(arguments)?;
         if output.status == Some(0) { Ok(()) } else { Err(output.failed(arguments)) }
     }
+}
+
+/// How a flow is asked about, beside who asks whom.
+fn options(flow: &Value) -> Vec<String> {
+    let mut options = Vec::new();
+    if let Some(bytes) = flow["bytes"].as_object() {
+        options.extend(["--bytes".to_owned(), format!("{}:{}", bytes["up"], bytes["down"])]);
+    }
+    if let Some(port) = flow["source_port"].as_u64() {
+        options.extend(["--source-port".to_owned(), port.to_string()]);
+    }
+    options
 }
 
 impl Drop for Lab {

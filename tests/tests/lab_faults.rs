@@ -211,7 +211,7 @@ fn symptom(lab: &Lab, made: &Made) -> Try<Probed> {
     };
     let (clients, each) = if outcome == "intermittent" || made.late { (6, CONNECTIONS / 6) } else { (1, 1) };
     let seen = std::thread::scope(|scope| {
-        let one = || lab.probe(&made.from, &made.to, each, patience).map_err(|e| e.to_string());
+        let one = || lab.probe(made, each, patience).map_err(|e| e.to_string());
         let running: Vec<_> = (0..clients).map(|_| scope.spawn(one)).collect();
         let ended = running.into_iter().map(|r| r.join().unwrap());
         ended.reduce(|a, b| Ok(a?.and(b?))).unwrap()
@@ -231,7 +231,7 @@ fn settled(lab: &Lab, made: &Made, when: &str) -> Try {
     let until = Instant::now() + Duration::from_secs(15);
     let connections = if made.outcome == "intermittent" || made.late { 8 } else { 1 };
     loop {
-        let seen = lab.probe(&made.from, &made.to, connections, "2").map_err(|e| e.to_string())?;
+        let seen = lab.probe(made, connections, "2").map_err(|e| e.to_string())?;
         if seen.outcome == "connects" && (!made.late || seen.longest < 0.19) {
             return Ok(());
         }
@@ -246,7 +246,7 @@ fn diagnosed(lab: &Lab, made: &Made, seen: &Probed, found: Option<&Checked>) -> 
     // Only several attempts meet a limit; of other choices one attempt tells.
     let limited = made.outcome == "intermittent" && found.is_none();
     let connections = if limited { CONNECTIONS } else { 1 };
-    let report = lab.ask(&made.from, &made.to, &seen.protocol, connections).map_err(|e| e.to_string())?;
+    let report = lab.ask(made, &seen.protocol, connections).map_err(|e| e.to_string())?;
     let causes = report["causes"].as_array().unwrap();
     let said: String = causes.iter().map(|c| format!("\n    {}: {}", c["id"], c["summary"])).collect();
     if report["outcome"] != made.outcome.as_str() {

@@ -122,8 +122,14 @@ pub enum Finding {
     PortsUsedUp { namespace: String, destination: String, range: String, used: usize },
     /// Two namespaces have the address, and this one does not serve it.
     DuplicateAddress { namespace: String, device: String, address: String, other: String },
+    /// Two on one link have the hardware address.
+    DuplicateMac { namespace: String, device: String, mac: String, other: String },
+    /// Duplicate address detection found the address taken, and it is not used.
+    DadFailed { namespace: String, device: String, address: String },
     /// The listener's queue is full.
     QueueFull { namespace: String, socket: String, queue: u32, backlog: u32 },
+    /// Whoever serves the socket is stopped.
+    ServerStopped { namespace: String, socket: String, process: String },
     /// A rule hands the packet to a transparent socket, and its route leads on instead of up.
     HandedOver { namespace: String, socket: String, mark: u32, device: String },
     /// The answer comes from another address than the one that was asked.

@@ -1,13 +1,13 @@
 //! Making faults real, and undoing them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plumb_kernel::{Options, Parts};
-use plumb_model::{Action, Change, Protocol, Snapshot};
+use plumb_model::{Action, Address, Change, Owner, Protocol, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LabError, Result};
-use crate::faults::{self, Fault, Flow, Made};
+use crate::faults::{self, Act, Deed, Fault, Flow, Made};
 use crate::lab::running;
 use crate::listen;
 use crate::server::{Command, Listen};
@@ -74,16 +74,18 @@ fn make(
     if state.faults.iter().any(|f| f.id == fault.id && f.look_alike == look_alike && f.target == target) {
         return Err(refuse(format!("it is made at {target} already (`plumb lab heal {}`)", fault.id)));
     }
-    let commands = made.changes.iter().flat_map(|c| c.commands(&before)).collect();
-    for (done, change) in made.changes.iter().enumerate() {
-        if let Err(error) = apply(lab, &state, change, &before) {
-            let made: Vec<_> = made.changes.iter().take(done).cloned().collect();
+    let called = |namespace: &str| called(&state, namespace);
+    let commands = made.acts.iter().flat_map(|a| a.commands(lab, &before, &called)).collect();
+    for (done, act) in made.acts.iter().enumerate() {
+        if let Err(error) = perform(lab, &state, act, &before) {
+            let made: Vec<_> = made.acts.iter().take(done).cloned().collect();
             let after = snapshot(&state)?;
-            for change in faults::undo(&made, &before, &after) {
-                let _ = apply(lab, &state, &change, &after);
+            for act in faults::undo(&made, &before, &after) {
+                let _ = perform(lab, &state, &act, &after);
             }
             return Err(error);
         }
+        settle(&state, act)?;
     }
     let after = snapshot(&state)?;
     let active = ActiveFault {
@@ -91,8 +93,8 @@ fn make(
         look_alike,
         target,
         effect: made.effect,
-        undo: faults::undo(&made.changes, &before, &after),
-        changes: made.changes,
+        undo: faults::undo(&made.acts, &before, &after),
+        changes: made.acts,
         since: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
     };
     state.faults.push(active.clone());
@@ -117,8 +119,8 @@ pub fn heal(lab: &str, id: Option<&str>) -> Result<Vec<ActiveFault>> {
     while let Some(index) = state.faults.iter().rposition(meant) {
         let fault = state.faults.remove(index);
         let now = snapshot(&state)?;
-        for change in &fault.undo {
-            undo_one(lab, &state, change, &now)?;
+        for act in &fault.undo {
+            undo_one(lab, &state, act, &now)?;
         }
         state.write()?;
         healed.push(fault);
@@ -126,8 +128,45 @@ pub fn heal(lab: &str, id: Option<&str>) -> Result<Vec<ActiveFault>> {
     Ok(healed)
 }
 
-/// Undoes a change. What a remedy undid before is no error.
-fn undo_one(lab: &str, state: &State, change: &Change, now: &Snapshot) -> Result<()> {
+/// What a namespace is called in commands.
+fn called(state: &State, namespace: &str) -> Option<String> {
+    match &state.namespaces.iter().find(|n| n.name == namespace)?.owner {
+        Owner::Pod { namespace, name, .. } => Some(format!("pod:{namespace}/{name}")),
+        Owner::Node { node } => Some(format!("node:{node}")),
+        _ => None,
+    }
+}
+
+/// Waits until the kernel has made up its mind: a new IPv6 address is tentative until nobody has answered for it, or
+/// somebody has (RFC 4862, 5.4; `addrconf_dad_work`).
+fn settle(state: &State, act: &Act) -> Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let Some(change) = act.change() else { return Ok(()) };
+    let Action::AddAddress { address: new, .. } = &change.action else { return Ok(()) };
+    if new.prefix.addr.is_ipv4() || new.flags & plumb_kernel::NamespaceWriter::NODAD != 0 {
+        return Ok(());
+    }
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let now = snapshot(state)?;
+        let addresses = now.namespace(change.namespace).map_or(&[][..], |n| n.addresses.items());
+        let asked = |a: &Address| a.flags & (Address::TENTATIVE | Address::DADFAILED) == Address::TENTATIVE;
+        if !addresses.iter().any(|a| a.prefix == new.prefix && asked(a)) || Instant::now() > until {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Undoes an act. What a remedy undid before is no error.
+fn undo_one(lab: &str, state: &State, act: &Act, now: &Snapshot) -> Result<()> {
+    let Act::Change(change) = act else {
+        return match perform(lab, state, act, now) {
+            // Who was to listen no more does not; whatever else is refused, is told.
+            Err(LabError::Refused { .. }) if matches!(act, Act::Deed(Deed::Close { .. })) => Ok(()),
+            other => other,
+        };
+    };
     match apply(lab, state, change, now) {
         Err(LabError::Kernel(plumb_kernel::KernelError::Missing { .. })) if takes_away(&change.action) => {
             Ok(())
@@ -140,6 +179,23 @@ fn undo_one(lab: &str, state: &State, change: &Change, now: &Snapshot) -> Result
             Ok(())
         }
         other => other,
+    }
+}
+
+/// Does one thing.
+fn perform(lab: &str, state: &State, act: &Act, snapshot: &Snapshot) -> Result<()> {
+    let deed = match act {
+        Act::Change(change) => return apply(lab, state, change, snapshot),
+        Act::Deed(deed) => deed.clone(),
+    };
+    match deed {
+        Deed::Listen { namespace, listen } => listen::tell(lab, &namespace, Command::Start(listen)),
+        Deed::Close { namespace, protocol, address, port } => {
+            listen::tell(lab, &namespace, Command::Stop { protocol, address, port })
+        }
+        Deed::Hold { namespace, hold } => listen::tell(lab, &namespace, Command::Hold(hold)),
+        Deed::Release { namespace, name } => listen::tell(lab, &namespace, Command::Release { name }),
+        Deed::Freeze { namespace, on } => listen::freeze(lab, &namespace, on),
     }
 }
 
@@ -178,7 +234,7 @@ fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Resu
     } else {
         let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
         let known = listen::known(state, &namespace.name, protocol, port);
-        Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port })
+        Command::Start(Listen::plain(known.map_or(usual, |p| p.protocol), address, port))
     };
     listen::tell(lab, &namespace.name, command)
 }

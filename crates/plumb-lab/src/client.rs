@@ -98,20 +98,58 @@ pub struct Attempt {
     pub answer: Option<Answer>,
 }
 
+/// Bytes that a client sends, then receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// What it sends.
+    pub up: u32,
+    /// What it receives.
+    pub down: u32,
+}
+
+impl std::fmt::Display for Payload {
+    /// As `--bytes` takes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.up, self.down)
+    }
+}
+
+/// The shortest response with a payload: shorter, and a server's first line could be taken for it.
+const SHORTEST_RESPONSE: u32 = 512;
+
+/// How a client asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking {
+    pub(crate) protocol: Protocol,
+    pub(crate) patience: Duration,
+    pub(crate) bytes: Option<Payload>,
+    pub(crate) source_port: Option<u16>,
+}
+
 /// Opens one connection from a namespace, asks the server who it is, and closes it.
 ///
 /// # Errors
 /// The namespace cannot be entered. A connection that fails is no error.
-pub(crate) fn attempt(
-    namespace: &NamespaceHandle,
-    protocol: Protocol,
-    to: SocketAddr,
-    patience: Duration,
-) -> Result<Attempt> {
+pub(crate) fn attempt(namespace: &NamespaceHandle, asking: Asking, to: SocketAddr) -> Result<Attempt> {
+    let Asking { protocol, patience, .. } = asking;
     let mut flow = probe::Flow::new(protocol, to.ip(), to.port());
-    if protocol == Protocol::TCP {
+    flow.source_port = asking.source_port;
+    match asking.bytes {
+        // Either kind of server takes all of it before it answers, and answers as long as it is asked to.
+        Some(Payload { up, down }) if protocol == Protocol::TCP => {
+            let down = down.max(SHORTEST_RESPONSE);
+            flow.payload =
+                format!("POST /?bytes={down} HTTP/1.1\r\nhost: lab\r\ncontent-length: {up}\r\n\r\n")
+                    .into_bytes();
+            flow.payload.resize(flow.payload.len() + usize::try_from(up).unwrap_or(usize::MAX), b'p');
+            flow.answer = usize::try_from(down).ok();
+        }
+        Some(Payload { up, .. }) => flow.payload = vec![b'p'; usize::try_from(up).unwrap_or(usize::MAX)],
         // A server that speaks first takes it for something to repeat, one of HTTP answers it: either says who it is.
-        flow.payload = b"GET / HTTP/1.1\r\nhost: lab\r\nconnection: close\r\n\r\n".to_vec();
+        None if protocol == Protocol::TCP => {
+            flow.payload = b"GET / HTTP/1.1\r\nhost: lab\r\nconnection: close\r\n\r\n".to_vec();
+        }
+        None => {}
     }
     let waits =
         Patience { handshake: patience, data: patience, datagram: patience.min(Duration::from_secs(2)) };

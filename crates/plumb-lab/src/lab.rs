@@ -12,7 +12,7 @@ use plumb_model::{IpFamily, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::child::SUPERVISOR;
-use crate::client::{self, Attempt, Outcome};
+use crate::client::{self, Asking, Attempt, Outcome, Payload};
 use crate::error::{LabError, Result};
 use crate::execute;
 use crate::resolve;
@@ -235,12 +235,23 @@ pub struct ProbeOptions {
     pub connections: u32,
     /// How long each waits.
     pub patience: Duration,
+    /// What it sends and receives (TCP; a datagram or an echo has what it sends); who it is where `None`.
+    pub bytes: Option<Payload>,
+    /// The port that the client binds; any where `None`.
+    pub source_port: Option<u16>,
 }
 
 impl Default for ProbeOptions {
     /// One connection that waits 10 s, as a plain client does.
     fn default() -> Self {
-        Self { protocol: None, family: None, connections: 1, patience: Duration::from_secs(10) }
+        Self {
+            protocol: None,
+            family: None,
+            connections: 1,
+            patience: Duration::from_secs(10),
+            bytes: None,
+            source_port: None,
+        }
     }
 }
 
@@ -278,7 +289,13 @@ pub fn probe(lab: &str, from: &str, to: &str, options: &ProbeOptions) -> Result<
     };
     let handle = execute::open(&namespace)?;
     let socket = destination.socket();
-    let once = |_| client::attempt(&handle, protocol, socket, options.patience);
+    let asking = Asking {
+        protocol,
+        patience: options.patience,
+        bytes: options.bytes,
+        source_port: options.source_port,
+    };
+    let once = |_| client::attempt(&handle, asking, socket);
     let attempts = (0..options.connections.max(1)).map(once).collect::<Result<Vec<_>>>()?;
     let mut outcomes = attempts.iter().map(|a| a.outcome);
     let first = outcomes.next().unwrap_or(Outcome::TimesOut);

@@ -4,7 +4,7 @@
 //! ```text
 //!  topology file ──► Topology ──► Plan ──► execute ──► namespaces, devices, routes, rules
 //!                                                 └──► supervisor ──► a server a pod
-//!  break ID ──► snapshot ──► fault: Vec<Change> ──► kernel or supervisor, remembered with what undoes it
+//!  break ID ──► snapshot ──► fault: Vec<Act> ──► kernel or supervisor, remembered with what undoes it
 //! ```
 //!
 //! * [`topology`]: what a lab should be; checked, with line and column for whatever is wrong.
@@ -46,11 +46,11 @@ mod yardstick;
 
 pub use breaking::{Broken, break_, heal, look_alike};
 pub use child::run_if_child;
-pub use client::{Attempt, Outcome};
+pub use client::{Attempt, Outcome, Payload};
 pub use cluster::{API_ADDRESS, ProxyStatus};
 pub use error::{LabError, Result};
 pub use lab::{ProbeOptions, ProbeReport, choose, down, exec, probe, run_in, topology, up};
-pub use listen::{listen, start_command};
+pub use listen::{hold, listen, release, start_command};
 pub use names::{ClusterNames, ClusterObjects, cluster_names, cluster_objects, resolvers};
 pub use plan::Plan;
 pub use resolve::{Destination, destination, namespace};

@@ -6,19 +6,20 @@ use plumb_model::{IpFamily, Owner, Protocol};
 
 use crate::error::{LabError, Result};
 use crate::lab::running;
-use crate::server::{Command, Listen};
+use crate::server::{Command, Hold, Listen, Manner};
 use crate::state::{self, State};
 use crate::supervisor::{Request, Response, ask};
 use crate::topology::{Port, PortProtocol};
 
-/// Makes the server of a pod (or of `outside`) listen, or listen no more. `address` is as the topology says where `None`.
+/// Makes the server of a pod (or of `outside`) listen in a manner of its own, or listen no more (`None`). `address` is as
+/// the topology says where `None`.
 ///
 /// # Errors
 /// Nothing bears the name, or the server cannot.
 pub fn listen(
     lab: &str,
     name: &str,
-    start: bool,
+    start: Option<Manner>,
     protocol: Protocol,
     address: Option<IpAddr>,
     port: u16,
@@ -28,18 +29,47 @@ pub fn listen(
     let known = known(&state, &namespace, protocol, port);
     let address = address.or_else(|| known.map(|p| p.address)).unwrap_or_else(|| IpFamily::V6.unspecified());
     let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
-    let command = if start {
-        Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port })
-    } else {
-        Command::Stop { protocol, address, port }
+    let command = match start {
+        Some(manner) => {
+            Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port, manner })
+        }
+        None => Command::Stop { protocol, address, port },
     };
     tell(lab, &namespace, command)
+}
+
+/// Makes a pod open connections and keep them, or let go of those that bear the name.
+///
+/// # Errors
+/// Nothing bears the pod's name, or a connection cannot be opened; then none is kept.
+pub fn hold(lab: &str, name: &str, hold: Hold) -> Result<()> {
+    let namespace = crate::resolve::namespace(&running(lab)?.topology, name)?;
+    tell(lab, &namespace, Command::Hold(hold))
+}
+
+/// Makes a pod let go of the connections that it keeps under this name.
+///
+/// # Errors
+/// Nothing bears the pod's name.
+pub fn release(lab: &str, name: &str, held: &str) -> Result<()> {
+    let namespace = crate::resolve::namespace(&running(lab)?.topology, name)?;
+    tell(lab, &namespace, Command::Release { name: held.to_owned() })
+}
+
+/// Stops the process in a namespace, or lets it go on.
+pub(crate) fn freeze(lab: &str, namespace: &str, on: bool) -> Result<()> {
+    let what = format!("stop or wake the process of {namespace}");
+    done(ask(lab, &Request::Freeze { namespace: namespace.to_owned(), on })?, what)
 }
 
 /// Tells the server in a namespace.
 pub(crate) fn tell(lab: &str, namespace: &str, command: Command) -> Result<()> {
     let what = format!("change what listens in {namespace}");
-    match ask(lab, &Request::Listener { namespace: namespace.to_owned(), command })? {
+    done(ask(lab, &Request::Listener { namespace: namespace.to_owned(), command })?, what)
+}
+
+fn done(response: Response, what: String) -> Result<()> {
+    match response {
         Response::Done => Ok(()),
         Response::Failed(message) => Err(LabError::Refused { what, message }),
         Response::Servers(_) | Response::Proxies(_) | Response::Objects(_) => {

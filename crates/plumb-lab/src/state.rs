@@ -15,11 +15,12 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use plumb_model::{Change, NamespaceId, Owner};
+use plumb_model::{NamespaceId, Owner};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LabError, Result};
+use crate::faults::Act;
 use crate::topology::Topology;
 
 /// Where labs keep their files.
@@ -60,10 +61,10 @@ pub struct ActiveFault {
     pub target: String,
     /// What it does, here.
     pub effect: String,
-    /// What was changed.
-    pub changes: Vec<Change>,
+    /// What was done.
+    pub changes: Vec<Act>,
     /// What undoes it, in this order.
-    pub undo: Vec<Change>,
+    pub undo: Vec<Act>,
     /// Seconds since 1970.
     pub since: u64,
 }
@@ -198,12 +199,21 @@ fn same_file(held: &File, path: &PathBuf) -> bool {
 #[must_use]
 pub(crate) fn process_start(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in brackets that may hold anything; the third is the state.
-    let mut fields = text.get(text.rfind(')')? + 1..)?.split_whitespace();
+    let mut fields = after_name(&text)?;
     if matches!(fields.next(), Some("Z" | "X")) {
         return None;
     }
     fields.nth(18)?.parse().ok()
+}
+
+/// The state of a process, as `ps` shows it.
+pub(crate) fn process_state(pid: u32) -> Option<char> {
+    after_name(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?.next()?.chars().next()
+}
+
+/// The fields of /proc/PID/stat from the third on: the second is a name in brackets that may hold anything.
+fn after_name(text: &str) -> Option<std::str::SplitWhitespace<'_>> {
+    Some(text.get(text.rfind(')')? + 1..)?.split_whitespace())
 }
 
 /// Names of all labs, those of dead supervisors too.
@@ -238,5 +248,6 @@ mod tests {
     fn a_living_process_has_a_start() {
         assert!(process_start(std::process::id()).unwrap() > 0);
         assert_eq!(process_start(u32::MAX), None);
+        assert!(matches!(process_state(std::process::id()), Some('R' | 'S')));
     }
 }

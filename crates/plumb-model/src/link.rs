@@ -256,6 +256,8 @@ fn yes() -> bool {
 impl Address {
     /// `IFA_F_SECONDARY` (IPv4; the same bit is TEMPORARY for IPv6)
     pub const SECONDARY: u32 = 0x1;
+    /// `IFA_F_NODAD`: used at once, without asking whether another has it.
+    pub const NODAD: u32 = 0x2;
     /// `IFA_F_DADFAILED`
     pub const DADFAILED: u32 = 0x8;
     /// `IFA_F_DEPRECATED`

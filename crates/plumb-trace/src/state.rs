@@ -117,6 +117,9 @@ pub struct Known {
     pub client: Option<(NsIndex, Tuple)>,
     /// Next hops that were drawn between: namespace, route, destination, hop.
     pub paths: SmallVec<[(NsIndex, usize, IpAddr, usize); 1]>,
+    /// Sockets of a group that shares a port which were drawn between (`reuseport_select_sock`: by a hash of both ends, so
+    /// that a packet sent again goes to the same): namespace, addresses and ports, socket.
+    pub members: SmallVec<[(NsIndex, Tuple, usize); 1]>,
     /// Counters with a phase (`numgen inc`, `statistic --mode nth`): what they stand at. Their value is drawn when
     /// first met, each equally likely, and counts on from there.
     pub phases: SmallVec<[(RuleRef, u32, u64); 1]>,

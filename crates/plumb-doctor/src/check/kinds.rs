@@ -46,7 +46,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("link-down", "L02", Error, "unreachable", Layer::Link),
     kind("link-no-carrier", "L02", Error, "unreachable", Layer::Link),
     kind("loopback-down", "A09", Error, "times_out", Layer::Link),
-    kind("duplicate-mac", "L09", Error, "times_out", Layer::Link),
+    kind("duplicate-mac", "L09", Error, "times_out", Layer::Addressing),
     kind("mtu-differs", "M02", Warning, "times_out", Layer::Link),
     // Bridges
     kind("bridge-port-detached", "L04", Error, "unreachable", Layer::Link),

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use super::report::CheckFinding;
+use super::report::{CheckFinding, FoundBy};
 use crate::report::Place;
 
 /// Findings of all three kinds of looking, each cause once, worst first.
@@ -75,6 +75,10 @@ fn join(known: &mut CheckFinding, mut other: CheckFinding) {
         known.summary = std::mem::take(&mut other.summary);
         known.effect = std::mem::take(&mut other.effect);
     }
+    // One kind has several numbers, and who looked at the state saw which: of one listener among others, say.
+    if known.id == other.id && other.found_by == FoundBy::State && other.fault.is_some() {
+        known.fault = other.fault.take();
+    }
     known.severity = known.severity.max(other.severity);
     for e in other.evidence {
         if !known.evidence.iter().any(|k| k.what == e.what && k.seen == e.seen) {
@@ -99,7 +103,7 @@ fn join(known: &mut CheckFinding, mut other: CheckFinding) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::report::{FoundBy, Severity};
+    use crate::check::report::Severity;
     use crate::report::Layer;
 
     fn finding(fault: &str, id: &str, place: &[(&str, &str)], found_by: FoundBy) -> CheckFinding {
@@ -130,6 +134,15 @@ mod tests {
         let merged = merge(vec![reach], Vec::new(), vec![motion, elsewhere]);
         assert_eq!(merged.len(), 2);
         assert_eq!(merged[0].affects.len(), 2);
+    }
+
+    #[test]
+    fn who_looked_at_the_state_knows_which_of_several_faults_it_is() {
+        let socket = [("namespace", "a"), ("socket", "tcp *:80")];
+        let reach = finding("K01", "accept-queue-full", &socket, FoundBy::Reach);
+        let state = finding("T10", "accept-queue-full", &socket, FoundBy::State);
+        let merged = merge(vec![reach], vec![state], Vec::new());
+        assert_eq!((merged.len(), merged[0].fault.as_deref()), (1, Some("T10")));
     }
 
     #[test]

@@ -135,6 +135,10 @@ fn of(names: &mut Names, stop: &Stop, family: IpFamily, at: NsIndex) -> (NsIndex
             let said = End::QueueFull { socket: socket_name(*ns, *socket).unwrap_or_default() };
             (*ns, said, place::socket(net, *ns, *socket))
         }
+        Stop::ServerStopped { ns, socket } => {
+            let said = End::ServerStopped { socket: socket_name(*ns, *socket).unwrap_or_default() };
+            (*ns, said, place::socket(net, *ns, *socket))
+        }
         Stop::HandedOver { ns, socket, device } => {
             let said = End::HandedOver {
                 socket: socket_name(*ns, *socket).unwrap_or_default(),

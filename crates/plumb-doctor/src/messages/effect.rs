@@ -103,7 +103,10 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         F::BridgeNotFiltered { .. } | F::AnswerFromElsewhere { .. } => Ending::StrangeAnswer,
         F::NoSource { .. } | F::PortsUsedUp { .. } => Ending::FailsLocally,
         F::Untracked { .. } | F::ZoneDiffers { .. } => Ending::Fails,
-        F::Ipv6Disabled { .. } | F::DuplicateAddress { .. } => Ending::Fails,
+        F::Ipv6Disabled { .. }
+        | F::DuplicateAddress { .. }
+        | F::DuplicateMac { .. }
+        | F::DadFailed { .. } => Ending::Fails,
         F::PrefixTooWide { .. } => neighbour,
         F::NatSourceLost { .. }
         | F::NatExhausted { .. }
@@ -118,6 +121,7 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::PortNoHairpin { .. }
         | F::FdbWrong { .. }
         | F::QueueFull { .. }
+        | F::ServerStopped { .. }
         | F::HandedOver { .. } => Ending::Silence,
         F::FrameTooBig { .. } => by_packet(Packet::Payload),
         F::TooBig { .. } if transport == Transport::Tcp => Ending::Stalls,
@@ -180,6 +184,9 @@ impl Finding {
             | F::PrefixTooWide { namespace, .. }
             | F::PortsUsedUp { namespace, .. }
             | F::QueueFull { namespace, .. }
+            | F::ServerStopped { namespace, .. }
+            | F::DuplicateMac { namespace, .. }
+            | F::DadFailed { namespace, .. }
             | F::HandedOver { namespace, .. }
             | F::AnswerFromElsewhere { namespace, .. }
             | F::NoSource { namespace, .. }

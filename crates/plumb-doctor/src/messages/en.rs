@@ -237,6 +237,19 @@ pub(super) fn summary(finding: &Finding) -> String {
                 "{queue} connections wait to be accepted on {socket} in {namespace}; its backlog is {backlog}, so new ones are dropped"
             )
         }
+        F::DuplicateMac { namespace, device, mac, other } => {
+            format!(
+                "{device} in {namespace} has the hardware address {mac}, which {other} on the same link has, too; packets for {other} reach {namespace}"
+            )
+        }
+        F::DadFailed { namespace, device, address } => {
+            format!(
+                "{address} of {device} in {namespace} is not used: duplicate address detection found another owner"
+            )
+        }
+        F::ServerStopped { namespace, socket, process } => {
+            format!("{process} in {namespace}, which serves {socket}, is stopped: nobody answers")
+        }
         F::HandedOver { namespace, socket, mark, device } => {
             format!(
                 "a rule in {namespace} hands the packet to {socket}, but with the mark {mark:#x} its route leads on by {device}, and the kernel forwards nothing that belongs to a socket"

@@ -56,6 +56,9 @@ pub const ALL_IDS: &[&str] = &[
     "listener-elsewhere",
     "listener-other-family",
     "accept-queue-full",
+    "address-dad-failed",
+    "duplicate-mac",
+    "server-stopped",
     "prefix-too-wide",
     "ports-used-up",
 ];
@@ -65,6 +68,7 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("A01", "duplicate-address"),
     ("A02", "prefix-too-wide"),
     ("A03", "preferred-source-lost"),
+    ("A04", "address-dad-failed"),
     ("C01", "conntrack-full"),
     ("C03", "conntrack-stale"),
     ("C08", "conntrack-untracked"),
@@ -87,6 +91,7 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("L06", "bridge-port-isolated"),
     ("L07", "bridge-port-no-flood"),
     ("L08", "bridge-port-no-hairpin"),
+    ("L09", "duplicate-mac"),
     ("M01", "packet-too-big"),
     ("M01", "return-route-missing"),
     ("M02", "packet-too-big"),
@@ -118,6 +123,7 @@ pub const FAULTS: &[(&str, &str)] = &[
     ("T03", "listener-other-family"),
     ("T04", "listener-elsewhere"),
     ("T05", "ports-used-up"),
+    ("T11", "server-stopped"),
 ];
 
 /// The slug of a finding's kind; stable.
@@ -202,6 +208,9 @@ fn kind(finding: &Finding) -> (&'static str, Option<&'static str>) {
         F::PrefixTooWide { .. } => ("prefix-too-wide", Some("A02")),
         F::PortsUsedUp { .. } => ("ports-used-up", Some("T05")),
         F::QueueFull { .. } => ("accept-queue-full", Some("K01")),
+        F::DuplicateMac { .. } => ("duplicate-mac", Some("L09")),
+        F::DadFailed { .. } => ("address-dad-failed", Some("A04")),
+        F::ServerStopped { .. } => ("server-stopped", Some("T11")),
         F::HandedOver { .. } => ("tproxy-route-leads-on", None),
         F::AnswerFromElsewhere { .. } => ("answer-from-elsewhere", None),
         F::NoSource { .. } => ("no-source-address", None),

@@ -74,6 +74,7 @@ pub enum End {
     FrameTooBig { device: String, mtu: u32 },
     NoListener { socket: String, near: Vec<String> },
     QueueFull { socket: String },
+    ServerStopped { socket: String },
     HandedOver { socket: String, device: String },
     NotExpected { seen: String, expected: String },
     NoSource { family: &'static str },

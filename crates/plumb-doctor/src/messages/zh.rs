@@ -201,6 +201,17 @@ pub(super) fn summary(finding: &Finding) -> String {
                 "{namespace} 中 {socket} 有 {queue} 个连接等待 accept，backlog 为 {backlog}，新连接被丢弃"
             )
         }
+        F::DuplicateMac { namespace, device, mac, other } => {
+            format!(
+                "{namespace} 中的 {device} 与同一链路上的 {other} 有相同的硬件地址 {mac}；发往 {other} 的报文到达 {namespace}"
+            )
+        }
+        F::DadFailed { namespace, device, address } => {
+            format!("{namespace} 中 {device} 的 {address} 未被使用：重复地址检测发现了另一个属主")
+        }
+        F::ServerStopped { namespace, socket, process } => {
+            format!("{namespace} 中提供 {socket} 的 {process} 已停止：无人应答")
+        }
         F::HandedOver { namespace, socket, mark, device } => {
             format!(
                 "{namespace} 中有规则把数据包交给 {socket}，但带标记 {mark:#x} 的数据包按路由从 {device} 转发，而内核不转发已归属某个套接字的数据包"

@@ -62,6 +62,7 @@ impl NamespaceWriter {
             Action::AddFdb { device, entry } => self.add_fdb(device, entry),
             Action::DeleteFdb { device, entry } => there(self.delete_fdb(device, entry)?, "such FDB entry"),
             Action::DeleteConntrack(entry) => there(self.delete_conntrack(entry)?, "such conntrack entry"),
+            Action::ResumeProcess { pid } => resume(*pid),
             Action::StartListener { .. } | Action::StopListener { .. } => Err(KernelError::Unsupported {
                 what: "starting or stopping a listener".into(),
                 why: "it belongs to a program; start or stop that".into(),
@@ -176,6 +177,15 @@ fn with_old_end(set: &Set, element: &Element) -> Vec<Element> {
         elements.push(end_at(end.clone()));
     }
     elements
+}
+
+/// Sends SIGCONT.
+fn resume(pid: u32) -> Result<()> {
+    use rustix::process::{Pid, Signal, kill_process};
+    let what = || format!("let process {pid} go on");
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let process = process.ok_or_else(|| KernelError::io(what(), rustix::io::Errno::SRCH))?;
+    kill_process(process, Signal::CONT).map_err(|e| KernelError::io(what(), e))
 }
 
 #[cfg(test)]

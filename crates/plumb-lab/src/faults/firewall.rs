@@ -255,6 +255,6 @@ pub(super) fn no_dns(scene: &Scene<'_>) -> Result<Made, String> {
         add_rule(ns, Family::Inet, FILTER, "forward", rule)
     });
     let to = std::net::SocketAddr::new(scene.address(server, scene.family())?, 53).to_string();
-    let flow = Flow { from: pod_name(pod), to, outcome: Outcome::TimesOut };
+    let flow = Flow::new(pod_name(pod), to, Outcome::TimesOut);
     made(rules.to_vec(), flow, format!("{} may not ask for names", pod.full_name()))
 }

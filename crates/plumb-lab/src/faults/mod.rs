@@ -1,9 +1,10 @@
 //! Faults: what breaks in real clusters, made on purpose.
 //!
-//! A fault is a list of [`Change`]s, worked out from a snapshot of the lab: the same type that a remedy is made of. Its
-//! number is that of the fault catalogue. Each names the flow that it breaks and what the client of that flow then sees,
+//! A fault is a list of [`Act`]s, worked out from a snapshot of the lab: changes, of the type that a remedy is made of, and
+//! what the lab's own servers and clients do. Its number is that of the fault catalogue. Each names the flow that it breaks and what the client of that flow then sees,
 //! so that it can be tried: `plumb lab probe FROM TO` before and after.
 
+mod act;
 mod addresses;
 mod firewall;
 mod link;
@@ -12,17 +13,20 @@ mod neighbour;
 mod netfilter;
 mod routing;
 mod scene;
+mod servers;
 mod service;
+mod sizes;
 mod socket;
 mod undo;
 
-use plumb_model::{Change, Snapshot};
+use plumb_model::Snapshot;
 use serde::{Deserialize, Serialize};
 
+pub use act::{Act, Deed};
 pub use scene::Scene;
 pub(crate) use undo::{readable, undo};
 
-use crate::client::Outcome;
+use crate::client::{Outcome, Payload};
 use crate::topology::Topology;
 
 /// What a fault is made at.
@@ -78,13 +82,56 @@ pub struct Flow {
     pub to: String,
     /// What the client sees while the fault is there.
     pub outcome: Outcome,
+    /// Whether it connects only late: what is lost is sent again.
+    #[serde(default)]
+    pub late: bool,
+    /// What the client must send and receive to see it, where it takes more than a handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Payload>,
+    /// The port that the client must bind to see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+}
+
+impl Flow {
+    /// A flow whose client only connects, from any port.
+    #[must_use]
+    pub fn new(from: String, to: String, outcome: Outcome) -> Self {
+        Self { from, to, outcome, late: false, bytes: None, source_port: None }
+    }
+
+    /// One that connects late.
+    #[must_use]
+    pub fn late(self) -> Self {
+        Self { late: true, ..self }
+    }
+
+    /// One with a payload.
+    #[must_use]
+    pub fn with_bytes(self, up: u32, down: u32) -> Self {
+        Self { bytes: Some(Payload { up, down }), ..self }
+    }
+
+    /// One from this port.
+    #[must_use]
+    pub fn from_port(self, port: u16) -> Self {
+        Self { source_port: Some(port), ..self }
+    }
+
+    /// The options of `plumb lab probe` and `plumb diagnose` that ask about it.
+    #[must_use]
+    pub fn options(&self) -> String {
+        let bytes = self.bytes.map(|b| format!(" --bytes {b}")).unwrap_or_default();
+        let port = self.source_port.map(|p| format!(" --source-port {p}")).unwrap_or_default();
+        format!("{bytes}{port}")
+    }
 }
 
 /// What a fault comes to in one lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
-    /// What must be changed, in this order.
-    pub changes: Vec<Change>,
+    /// What must be done, in this order.
+    pub acts: Vec<Act>,
     /// A flow that breaks.
     pub flow: Flow,
     /// What it does here, in words.
@@ -102,6 +149,8 @@ pub fn all() -> Vec<Fault> {
     all.extend_from_slice(netfilter::FAULTS);
     all.extend_from_slice(firewall::FAULTS);
     all.extend_from_slice(service::FAULTS);
+    all.extend_from_slice(sizes::FAULTS);
+    all.extend_from_slice(servers::FAULTS);
     all.extend_from_slice(socket::FAULTS);
     all
 }

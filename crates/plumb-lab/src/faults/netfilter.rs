@@ -125,7 +125,7 @@ fn lossy(scene: &Scene<'_>) -> Result<Made, String> {
         .one_of(3, 1)
         .counter()
         .verdict(Verdict::Drop);
-    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Connects)?;
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Connects)?.late();
     let drop = add_rule(ns, Family::Inet, FILTER, "forward", rule);
     made(
         vec![drop],

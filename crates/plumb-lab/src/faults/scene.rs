@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use plumb_model::{
-    Action, Address, Change, IpFamily, Link, Namespace, NextHop, Prefix, Route, RouteKind, Snapshot,
+    Action, Address, Change, IpFamily, Link, Namespace, NextHop, Prefix, Protocol, Route, RouteKind, Snapshot,
 };
 use plumb_nft::{Family, Rule};
 
-use super::{Flow, Made, TargetKind};
+use super::{Act, Deed, Flow, Made, TargetKind};
 use crate::client::Outcome;
 use crate::plan::of_family;
+use crate::server::Hold;
 use crate::topology::{NatService, Pod, Port, Topology};
 
 /// `RTPROT_STATIC`: made by an administrator.
@@ -171,7 +172,7 @@ pub(super) fn pod_name(pod: &Pod) -> String {
 }
 
 fn flow(from: &Pod, to: IpAddr, port: u16, outcome: Outcome) -> Flow {
-    Flow { from: pod_name(from), to: SocketAddr::new(to, port).to_string(), outcome }
+    Flow::new(pod_name(from), SocketAddr::new(to, port).to_string(), outcome)
 }
 
 /// The first port over TCP that a pod serves to others.
@@ -186,7 +187,45 @@ pub(super) fn serves(pod: &Pod) -> bool {
 }
 
 pub(super) fn made(changes: Vec<Change>, flow: Flow, effect: impl Into<String>) -> Try<Made> {
-    Ok(Made { changes, flow, effect: effect.into() })
+    made_by(changes.into_iter().map(Act::from).collect(), flow, effect)
+}
+
+pub(super) fn made_by(acts: Vec<Act>, flow: Flow, effect: impl Into<String>) -> Try<Made> {
+    Ok(Made { acts, flow, effect: effect.into() })
+}
+
+/// Connections that a pod keeps. Each fault has one lot at most, so that they bear no name of its own.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    namespace: String,
+    hold: Hold,
+}
+
+impl Held {
+    pub(super) fn new(scene: &Scene<'_>, from: &Pod, to: (IpAddr, u16), connections: u32) -> Self {
+        let hold = Hold {
+            name: "fault".to_owned(),
+            protocol: Protocol::TCP,
+            to: to.into(),
+            connections,
+            source_port: None,
+            every: None,
+            close: false,
+        };
+        Self { namespace: scene.topology.pod_namespace(from), hold }
+    }
+
+    /// Closed on the pod's side.
+    pub(super) fn closed(mut self) -> Self {
+        self.hold.close = true;
+        self
+    }
+}
+
+impl From<Held> for Act {
+    fn from(held: Held) -> Self {
+        Deed::Hold { namespace: held.namespace, hold: held.hold }.into()
+    }
 }
 
 pub(super) fn change(namespace: &Namespace, action: Action) -> Change {

@@ -138,8 +138,11 @@ fn no_hairpin(scene: &Scene<'_>) -> Result<Made, String> {
     let off =
         Action::SetBridgePort { device: veth, attribute: "hairpin".to_owned(), value: "off".to_owned() };
     // The packet dies before its connection is confirmed, so that the next try is balanced anew: late, not lost.
-    let outcome = if service.endpoints.len() > 1 { Outcome::Connects } else { Outcome::TimesOut };
-    let flow = scene.flow_to_service(pod, service, outcome)?;
+    let flow = if service.endpoints.len() > 1 {
+        scene.flow_to_service(pod, service, Outcome::Connects)?.late()
+    } else {
+        scene.flow_to_service(pod, service, Outcome::TimesOut)?
+    };
     made(
         vec![change(ns, off)],
         flow,

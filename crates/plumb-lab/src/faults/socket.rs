@@ -66,7 +66,7 @@ fn no_dns_server(scene: &Scene<'_>) -> Result<Made, String> {
         }
     }
     let to = std::net::SocketAddr::new(scene.address(first, scene.family())?, 53).to_string();
-    let flow = super::Flow { from: super::scene::pod_name(pod), to, outcome: Outcome::Refused };
+    let flow = super::Flow::new(super::scene::pod_name(pod), to, Outcome::Refused);
     made(changes, flow, "no pod answers questions for names")
 }
 

@@ -6,24 +6,42 @@ use plumb_model::{
 };
 use plumb_nft::{Chain, Expr, Family, Rule};
 
+use super::Act;
+
 /// `RTPROT_KERNEL`: routes that come and go with addresses.
 const KERNEL: u8 = 2;
 
-/// What undoes these changes, in the order in which it must be done. `before` is what was there; `after`, where there
+/// What undoes these acts, in the order in which it must be done. `before` is what was there; `after`, where there
 /// is one, tells the handles that the kernel gave to new rules.
-pub(crate) fn undo(changes: &[Change], before: &Snapshot, after: &Snapshot) -> Vec<Change> {
-    let mut all: Vec<Change> = Vec::new();
-    for change in changes.iter().rev() {
+pub(crate) fn undo(acts: &[Act], before: &Snapshot, after: &Snapshot) -> Vec<Act> {
+    let mut all: Vec<Act> = Vec::new();
+    for act in acts.iter().rev() {
+        let change = match act {
+            Act::Change(change) => change,
+            Act::Deed(deed) => {
+                all.extend(deed.undo().map(Act::Deed));
+                continue;
+            }
+        };
         let Some(was) = before.namespace(change.namespace) else { continue };
         let is = after.namespace(change.namespace);
         // Two rules may be made in one chain: each has its own handle.
-        let handles =
-            all.iter().filter(|c| c.namespace == change.namespace).filter_map(|c| deleted(&c.action));
-        let claimed: Vec<_> = handles.collect();
+        let here = all.iter().filter_map(Act::change).filter(|c| c.namespace == change.namespace);
+        let claimed: Vec<_> = here.filter_map(|c| deleted(&c.action)).collect();
         let actions = one(&change.action, was, is, &claimed);
-        all.extend(actions.into_iter().map(|action| Change { namespace: change.namespace, action }));
+        all.extend(other_end(&change.action, was, before).map(Act::Change));
+        all.extend(actions.into_iter().map(|action| Change { namespace: change.namespace, action }.into()));
     }
     all
+}
+
+/// Where two ends of a veth pair disagree, a remedy may have changed the other one.
+fn other_end(action: &Action, was: &Namespace, before: &Snapshot) -> Option<Change> {
+    let Action::SetMtu { device, .. } = action else { return None };
+    let end = was.link_by_name(device)?.peer?;
+    let link = before.namespace(end.namespace)?.link(end.index)?;
+    let action = Action::SetMtu { device: link.name.clone(), mtu: link.mtu };
+    Some(Change { namespace: end.namespace, action })
 }
 
 fn chain<'n>(ns: &'n Namespace, family: Family, table: &str, chain: &str) -> Option<&'n Chain> {

@@ -21,7 +21,7 @@ pub(crate) const ETH0: &str = "eth0";
 /// The bridge of the underlay.
 const SWITCH: &str = "br0";
 /// A node's way to others, and the router's to them.
-const ROUTER_PORT: &str = "outside";
+pub(crate) const ROUTER_PORT: &str = "outside";
 
 pub(super) fn plan(topology: &Topology) -> Plan {
     let mut plan = Plan {

@@ -11,7 +11,7 @@
 //! ```
 
 pub(crate) mod bridge;
-mod names;
+pub(crate) mod names;
 pub(crate) mod nat;
 pub(crate) mod rules;
 

@@ -13,7 +13,7 @@ pub(super) fn veth(what: &str) -> String {
 }
 
 /// A device name made of `what`: that itself where it fits (15 bytes), else its beginning and digits.
-pub(super) fn device(what: &str) -> String {
+pub(crate) fn device(what: &str) -> String {
     if what.len() <= 15 {
         return what.to_owned();
     }

@@ -12,6 +12,8 @@ use plumb_nft::{
 const R1: Register = Register(1);
 /// The second.
 const R2: Register = Register(2);
+/// The third.
+const R3: Register = Register(3);
 /// `NF_NAT_RANGE_PROTO_SPECIFIED`: the translation names a port.
 const PORT_GIVEN: u32 = 2;
 
@@ -134,6 +136,15 @@ impl Draft {
         self.protocol(Protocol::ICMPV6)
             .push(Expr::Payload { dreg: R1, base: PayloadBase::Transport, offset: 0, len: 1 })
             .equal(Bytes(vec![kind]))
+    }
+
+    /// `icmp type … icmp code …`
+    pub(crate) fn icmp_code(self, kind: u8, code: u8) -> Self {
+        self.protocol(Protocol::ICMP)
+            .push(Expr::Payload { dreg: R1, base: PayloadBase::Transport, offset: 0, len: 1 })
+            .equal(Bytes(vec![kind]))
+            .push(Expr::Payload { dreg: R1, base: PayloadBase::Transport, offset: 1, len: 1 })
+            .equal(Bytes(vec![code]))
     }
 
     /// `ether type ip`, `ether type ip6`: what a table of the bridge family asks first.
@@ -267,6 +278,35 @@ impl Draft {
     pub(crate) fn redirect(self, port: u16) -> Rule {
         self.push(Expr::Immediate { dreg: R1, data: Data::Value(Bytes(port.to_be_bytes().to_vec())) })
             .end(Expr::Redir { flags: PORT_GIVEN, port_min: Some(R1), port_max: None })
+    }
+
+    /// `ct mark set …`
+    pub(crate) fn set_connection_mark(self, mark: u32) -> Rule {
+        self.push(Expr::Immediate { dreg: R1, data: Data::Value(Bytes(mark.to_ne_bytes().to_vec())) })
+            .end(Expr::CtSet { key: CtKey::Mark, sreg: R1, direction: None })
+    }
+
+    /// `meta mark set ct mark`
+    pub(crate) fn restore_mark(self) -> Rule {
+        self.push(Expr::Ct { key: CtKey::Mark, dreg: R1, direction: None })
+            .end(Expr::MetaSet { key: MetaKey::Mark, sreg: R1 })
+    }
+
+    /// `snat to ADDRESS:FIRST-LAST`
+    pub(crate) fn snat_ports(self, to: IpAddr, first: u16, last: u16) -> Rule {
+        let family = table_family(IpFamily::of(to));
+        let port = |p: u16| Data::Value(Bytes(p.to_be_bytes().to_vec()));
+        let range = NatRange {
+            addr_min: Some(R1),
+            port_min: Some(R2),
+            port_max: Some(R3),
+            flags: PORT_GIVEN,
+            ..NatRange::default()
+        };
+        self.push(Expr::Immediate { dreg: R1, data: Data::Value(address_bytes(to)) })
+            .push(Expr::Immediate { dreg: R2, data: port(first) })
+            .push(Expr::Immediate { dreg: R3, data: port(last) })
+            .end(Expr::Snat { family, range })
     }
 
     /// `snat to ADDRESS`

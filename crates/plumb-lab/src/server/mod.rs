@@ -8,11 +8,17 @@
 //! |---|---|
 //! | tcp | an [`Answer`] as one line of JSON at once, then whatever it sends, back |
 //! | http | an [`Answer`] as the body of a response |
+//! | tcp, http | to a `POST /?bytes=N`, once all of its body is there: a response of N bytes, an [`Answer`] first |
 //! | udp | an [`Answer`] for each datagram |
 //! | dns, dns-tcp | the names of the lab's cluster |
+//!
+//! Servers that are badly written, or badly set up, are made by a [`Manner`]; clients that keep what they opened by a
+//! [`Hold`].
 
 mod answer;
+mod held;
 mod listener;
+mod manner;
 mod names;
 
 use std::io::{BufRead, BufReader, Write};
@@ -28,7 +34,10 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 pub use answer::Answer;
+use held::Held;
+pub use held::Hold;
 use listener::Listener;
+pub use manner::Manner;
 
 use crate::topology::PortProtocol;
 
@@ -54,6 +63,17 @@ pub struct Listen {
     pub address: IpAddr,
     /// Port.
     pub port: u16,
+    /// How it differs from a plain server.
+    #[serde(default, skip_serializing_if = "Manner::is_plain")]
+    pub manner: Manner,
+}
+
+impl Listen {
+    /// A plain server.
+    #[must_use]
+    pub fn plain(protocol: PortProtocol, address: IpAddr, port: u16) -> Self {
+        Self { protocol, address, port, manner: Manner::default() }
+    }
 }
 
 /// What a server is told later.
@@ -70,6 +90,13 @@ pub enum Command {
         address: IpAddr,
         /// Port.
         port: u16,
+    },
+    /// Open connections and keep them, until they are let go.
+    Hold(Hold),
+    /// Let go of what was kept under this name.
+    Release {
+        /// As in [`Hold::name`].
+        name: String,
     },
     /// Serve the names of these objects, those of before no more.
     Names {
@@ -146,16 +173,19 @@ fn serve(
     mut input: BufReader<std::io::Stdin>,
 ) -> Result<(), String> {
     let mut zone = Arc::new(Zone::default());
+    let mut held = Vec::new();
     loop {
         let stdin = std::io::stdin();
         let mut waiting = vec![PollFd::new(&stdin, PollFlags::IN)];
-        waiting.extend(listeners.iter().map(|l| PollFd::from_borrowed_fd(l.as_fd(), PollFlags::IN)));
+        // One that never accepts is not even looked at: what waits there would wake the server for ever.
+        let served: Vec<&Listener> = listeners.iter().filter(|l| l.accepts()).collect();
+        waiting.extend(served.iter().map(|l| PollFd::from_borrowed_fd(l.as_fd(), PollFlags::IN)));
         match poll(&mut waiting, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(format!("wait for work: {e}")),
         }
         let ready: Vec<bool> = waiting.iter().map(|w| !w.revents().is_empty()).collect();
-        for (listener, _) in listeners.iter().zip(ready.iter().skip(1)).filter(|(_, ready)| **ready) {
+        for (listener, _) in served.iter().zip(ready.iter().skip(1)).filter(|(_, ready)| **ready) {
             if let Err(e) = listener.serve(name, &zone) {
                 // A client that is gone by the time it is served is no reason to stop.
                 eprintln!("{name}: {e}");
@@ -166,14 +196,14 @@ fn serve(
             let mut line = String::new();
             match input.read_line(&mut line) {
                 Ok(0) => return Ok(()),
-                Ok(_) => reply(obey(&line, &mut listeners, &mut zone))?,
+                Ok(_) => reply(obey(&line, &mut listeners, &mut held, &mut zone))?,
                 Err(e) => return Err(format!("read a command: {e}")),
             }
         }
     }
 }
 
-fn obey(line: &str, listeners: &mut Vec<Listener>, zone: &mut Arc<Zone>) -> Reply {
+fn obey(line: &str, listeners: &mut Vec<Listener>, held: &mut Vec<Held>, zone: &mut Arc<Zone>) -> Reply {
     let command = match serde_json::from_str(line) {
         Ok(command) => command,
         Err(e) => return Reply::Failed(format!("read a command: {e}")),
@@ -186,6 +216,17 @@ fn obey(line: &str, listeners: &mut Vec<Listener>, zone: &mut Arc<Zone>) -> Repl
             }
             Err(message) => Reply::Failed(message),
         },
+        Command::Hold(hold) => match Held::open(&hold) {
+            Ok(more) => {
+                held.push(more);
+                Reply::Done
+            }
+            Err(message) => Reply::Failed(message),
+        },
+        Command::Release { name } => {
+            held.retain(|h| h.name() != name);
+            Reply::Done
+        }
         Command::Names { domain, objects } => {
             let read: Result<Vec<Object>, _> = objects.into_iter().map(Object::from_json).collect();
             match read {

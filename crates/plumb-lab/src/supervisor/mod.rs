@@ -171,6 +171,10 @@ fn converse(
                 Err(message) => Response::Failed(message),
             }
         }
+        Ok(Request::Freeze { namespace, on }) => match pods.freeze(&namespace, on) {
+            Ok(()) => Response::Done,
+            Err(message) => Response::Failed(message),
+        },
         Ok(Request::Listener { namespace, command }) => match pods.command(&namespace, &command) {
             Ok(()) => Response::Done,
             Err(message) => Response::Failed(message),

@@ -3,13 +3,16 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command as Process, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::ServerStatus;
 use crate::child::POD;
 use crate::error::{LabError, Result};
 use crate::plan::{Plan, ServerPlan};
 use crate::server::{Command, Config, Listen, Reply};
-use crate::state::NETNS;
+use crate::state::{self, NETNS};
 use crate::topology::PortProtocol;
 use plumb_model::Protocol;
 
@@ -57,20 +60,36 @@ impl Pods {
     /// Gives every server of names what it serves.
     pub(super) fn names(&mut self, command: &Command) -> std::result::Result<(), String> {
         for pod in self.pods.iter_mut().filter(|p| p.has_names) {
-            let told = pod.say(command).map_err(|e| e.to_string()).and_then(|()| pod.reply());
+            let told = pod.ask(command);
             told.map_err(|message| format!("tell the server of {} the names: {message}", pod.namespace))?;
         }
         Ok(())
     }
 
     pub(super) fn command(&mut self, namespace: &str, command: &Command) -> std::result::Result<(), String> {
-        let pod = self
-            .pods
-            .iter_mut()
-            .find(|p| p.namespace == namespace)
-            .ok_or_else(|| format!("no server lives in {namespace}"))?;
-        pod.say(command).map_err(|e| format!("tell the server of {namespace}: {e}"))?;
-        pod.reply()
+        let pod = self.pod(namespace)?;
+        pod.ask(command).map_err(|message| format!("tell the server of {namespace}: {message}"))
+    }
+
+    /// Stops a server's process, or lets it go on, and waits until the kernel says that it is so.
+    pub(super) fn freeze(&mut self, namespace: &str, on: bool) -> std::result::Result<(), String> {
+        let pod = self.pod(namespace)?;
+        let pid = i32::try_from(pod.child.id()).ok().and_then(Pid::from_raw).ok_or("it has no process")?;
+        let signal = if on { Signal::STOP } else { Signal::CONT };
+        kill_process(pid, signal).map_err(|e| format!("signal the server of {namespace}: {e}"))?;
+        let until = Instant::now() + Duration::from_secs(1);
+        while pod.is_stopped() != on {
+            if Instant::now() > until {
+                return Err(format!("the server of {namespace} does not obey the signal"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn pod(&mut self, namespace: &str) -> std::result::Result<&mut Pod, String> {
+        let pod = self.pods.iter_mut().find(|p| p.namespace == namespace);
+        pod.ok_or_else(|| format!("no server lives in {namespace}"))
     }
 }
 
@@ -123,6 +142,19 @@ impl Pod {
         self.input.write_all(text.as_bytes())
     }
 
+    /// Whether its process is stopped: it would never answer.
+    fn is_stopped(&self) -> bool {
+        state::process_state(self.child.id()).is_some_and(|state| matches!(state, 'T' | 't'))
+    }
+
+    fn ask(&mut self, command: &Command) -> std::result::Result<(), String> {
+        if self.is_stopped() {
+            return Err(format!("its process is stopped (kill -CONT {})", self.child.id()));
+        }
+        self.say(command).map_err(|e| e.to_string())?;
+        self.reply()
+    }
+
     fn reply(&mut self) -> std::result::Result<(), String> {
         let mut line = String::new();
         match self.output.read_line(&mut line) {
@@ -148,7 +180,7 @@ fn listeners(plan: &Plan, server: &ServerPlan) -> Vec<Listen> {
     let several = [true, false].iter().any(|v4| addresses.iter().filter(|a| a.is_ipv4() == *v4).count() > 1);
     let mut out = Vec::new();
     for port in &server.ports {
-        let listen = |address| Listen { protocol: port.protocol, address, port: port.port };
+        let listen = |address| Listen::plain(port.protocol, address, port.port);
         if port.protocol.transport() == Protocol::UDP && port.address.is_unspecified() && several {
             out.extend(addresses.iter().map(|a| listen(*a)));
         } else {

@@ -36,7 +36,14 @@ pub(crate) enum Request {
     Objects,
     /// Tell the servers of names what there is now.
     Names,
-    /// Start or stop something that listens.
+    /// Stop the process of a namespace (SIGSTOP), or let it go on.
+    Freeze {
+        /// Name of the namespace.
+        namespace: String,
+        /// Whether it stops.
+        on: bool,
+    },
+    /// Start or stop something that listens, or that is kept open.
     Listener {
         /// Name of the namespace.
         namespace: String,

@@ -56,6 +56,10 @@ impl Change {
     #[must_use]
     pub fn commands(&self, snapshot: &Snapshot) -> Vec<String> {
         let Some(ns) = snapshot.namespace(self.namespace) else { return Vec::new() };
+        // A process has its number wherever one looks from.
+        if let Action::ResumeProcess { pid } = self.action {
+            return vec![format!("kill -CONT {pid}")];
+        }
         self.action.command(ns).map(|c| ns.command(&c)).into_iter().collect()
     }
 
@@ -193,7 +197,9 @@ impl Action {
             }
             Self::AddFdb { device, entry } => fdb_command("replace", device, entry),
             Self::DeleteFdb { device, entry } => fdb_command("del", device, entry),
-            Self::StartListener { .. } | Self::StopListener { .. } => return None,
+            Self::StartListener { .. } | Self::StopListener { .. } | Self::ResumeProcess { .. } => {
+                return None;
+            }
             Self::DeleteConntrack(entry) => conntrack_command(entry),
         })
     }
@@ -316,6 +322,12 @@ fn address_command(verb: &str, device: &str, address: &Address) -> String {
     }
     if let Some(label) = address.label.as_deref().filter(|l| *l != device) {
         command.push_str(&format!(" label {}", quote(label)));
+    }
+    if address.flags & Address::NODAD != 0 && family == IpFamily::V6 {
+        command.push_str(" nodad");
+    }
+    if !address.preferred {
+        command.push_str(" preferred_lft 0");
     }
     command
 }

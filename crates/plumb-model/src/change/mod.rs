@@ -125,6 +125,8 @@ pub enum Action {
     StartListener { family: IpFamily, protocol: Protocol, address: IpAddr, port: u16 },
     /// Stop what listens.
     StopListener { family: IpFamily, protocol: Protocol, address: IpAddr, port: u16 },
+    /// Let a process go on that a signal stopped (SIGCONT); its number is that of plumb's own pid namespace.
+    ResumeProcess { pid: u32 },
     /// Delete a conntrack entry.
     DeleteConntrack(CtEntry),
 }
@@ -206,6 +208,7 @@ impl Namespace {
             Action::StopListener { family, protocol, address, port } => {
                 socket::stop(self, *family, *protocol, *address, *port)
             }
+            Action::ResumeProcess { pid } => socket::resume(self, *pid),
             Action::DeleteConntrack(entry) => {
                 let name = self.name.clone();
                 let table = error::read(&mut self.conntrack, "conntrack entries", &name)?;

@@ -69,6 +69,16 @@ fn covers(socket: &Socket, address: IpAddr) -> bool {
                 || socket.src.is_ipv6() && socket.v6only != Some(true))
 }
 
+/// A stopped process goes on: it waits for work.
+pub(super) fn resume(ns: &mut Namespace, pid: u32) -> Result<(), ChangeError> {
+    let missing = || ChangeError::NotFound(format!("process {pid}"));
+    let process = ns.processes.iter_mut().find(|p| p.pid == pid).ok_or_else(missing)?;
+    if let Some(serving) = &mut process.serving {
+        serving.state = Some('S');
+    }
+    Ok(())
+}
+
 pub(super) fn stop(
     ns: &mut Namespace,
     family: IpFamily,

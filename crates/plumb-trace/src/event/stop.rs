@@ -227,6 +227,13 @@ pub enum Stop {
         /// Index of the socket.
         socket: usize,
     },
+    /// The processes that serve the listener are all stopped: the kernel takes what comes, and nobody answers.
+    ServerStopped {
+        /// Where.
+        ns: NsIndex,
+        /// Index of the socket.
+        socket: usize,
+    },
     /// It reached the client's socket but is not what that waits for (wrong source, no such socket).
     NotExpected {
         /// Where.

@@ -28,6 +28,8 @@ pub(super) struct Connection<'w, 'n, 's> {
     /// What the other end offered, as it arrived: at the client, at the server.
     pub(super) mss: [u16; 2],
     pub(super) options: u16,
+    /// The server's socket, where whoever serves it is stopped.
+    pub(super) stopped: Option<usize>,
     /// Who the server's socket belongs to.
     pub(super) owner: Option<SocketOwner>,
 }
@@ -58,6 +60,7 @@ impl<'w, 'n, 's> Connection<'w, 'n, 's> {
             server,
             mss: [answer.sizing.mss.unwrap_or(default), at_server.sizing.mss.unwrap_or(default)],
             options: if both { TIMESTAMPS } else { 0 },
+            stopped: socket.filter(|s| walker.net.is_stopped(server, *s)),
             owner: socket
                 .and_then(|i| walker.net.namespace(server).sockets.items().get(i))
                 .map(|s| SocketOwner { uid: s.uid, gid: s.uid, kernel: false }),

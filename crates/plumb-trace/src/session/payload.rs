@@ -71,6 +71,10 @@ pub(super) fn carried(
         }
         let (through, ended): (Vec<_>, Vec<_>) = open.into_iter().partition(|p| p.fate == Fate::Through);
         open = ended;
+        if let (Part::Down, Some(socket)) = (direction, c.stopped) {
+            open.extend(through.into_iter().map(|before| c.unanswered(last, before, socket)));
+            continue;
+        }
         open.extend(through.into_iter().flat_map(|before| c.pass(direction, before, begun)));
     }
     open.into_iter().map(|p| ended(&branch, p)).collect()
@@ -100,6 +104,16 @@ fn ended(before: &AttemptBranch, p: Passage) -> AttemptBranch {
 }
 
 impl Connection<'_, '_, '_> {
+    /// What a client sees of a server whose process is stopped: what it sends is acknowledged by the kernel alone.
+    fn unanswered(&self, handshake: &Exchange, before: Passage, socket: usize) -> Passage {
+        let (share, world) = (before.share, before.world.clone());
+        let state = before.exchanges.last().unwrap_or(handshake).request.state.clone();
+        let end = End { state, stop: Stop::ServerStopped { ns: self.server, socket } };
+        let mut exchanges = before.exchanges;
+        exchanges.push(exchange(Part::Up, Reaction::Silence, share, &world, end, None));
+        Passage { share, world, fate: Fate::Silence, exchanges, seconds: before.seconds, could_pass: false }
+    }
+
     /// Sends a direction's payload, again and again where it gets lost.
     fn pass(&self, direction: Part, before: Passage, begun: u64) -> Vec<Passage> {
         let mut done: Vec<Passage> = Vec::new();

@@ -68,11 +68,17 @@ impl Walker<'_, '_> {
             let near = self.net.sockets_near(ns, &tuple);
             return ends.push(End { state: s, stop: Stop::NoListener { ns, tuple, near } });
         }
+        let drawn = s.world.members.iter().find(|(n, t, k)| (*n, *t) == (ns, tuple) && found.contains(k));
+        let found = match drawn {
+            Some((.., socket)) => smallvec::smallvec![*socket],
+            None => found,
+        };
         let share = Share::new(1, found.len() as u128);
         for &socket in &found {
             let mut s = s.clone();
             if found.len() > 1 {
                 s.share = s.share * share;
+                s.world.members.push((ns, tuple, socket));
                 self.note(&mut s, || Event::Draw { rule: None, share, per_packet: false });
             }
             self.note(&mut s, || Event::Local { ns, socket: Some(socket) });
@@ -86,6 +92,8 @@ impl Walker<'_, '_> {
             let syn = s.packet.tcp_flags & tcp_flags::SYN != 0;
             let stop = if full && syn {
                 Stop::QueueFull { ns, socket }
+            } else if tuple.protocol == Protocol::UDP && self.net.is_stopped(ns, socket) {
+                Stop::ServerStopped { ns, socket }
             } else {
                 Stop::Delivered { ns, socket: Some(socket) }
             };

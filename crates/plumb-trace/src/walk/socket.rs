@@ -82,6 +82,17 @@ impl Network<'_> {
         })
     }
 
+    /// Whether all processes that serve a socket are stopped (SIGSTOP, a debugger). One of which no process is known is not.
+    pub(crate) fn is_stopped(&self, ns: NsIndex, socket: usize) -> bool {
+        let n = self.namespace(ns);
+        let Some(inode) = n.sockets.items().get(socket).map(|s| s.inode).filter(|i| *i != 0) else {
+            return false;
+        };
+        let serving = n.processes.iter().filter_map(|p| p.serving.as_ref());
+        let mut states = serving.filter(|s| s.sockets.contains(&inode)).map(|s| s.state).peekable();
+        states.peek().is_some() && states.all(|s| matches!(s, Some('T' | 't')))
+    }
+
     /// Sockets with the port that do not take the packet.
     pub(super) fn sockets_near(&self, ns: NsIndex, t: &Tuple) -> Vec<usize> {
         self.ns[ns].listeners.get(&(t.protocol, t.dport)).cloned().unwrap_or_default()

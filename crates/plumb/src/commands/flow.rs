@@ -32,8 +32,8 @@ pub(super) fn known(args: &FlowArgs, context: &Context) -> Result<Known, Error> 
 
 /// Reads what the question is asked of, with the names that the objects give.
 pub(super) fn snapshot(args: &FlowArgs, known: &Known, context: &Context) -> Result<Snapshot, Error> {
-    // What is counted decides nothing, nor how a server fares.
-    let parts = Parts { statistics: false, processes: false, ..Parts::default() };
+    // What is counted decides nothing.
+    let parts = Parts { statistics: false, ..Parts::default() };
     let mut snapshot = source::read(context, args.snapshot.as_deref(), parts)?;
     known.name_owners(&mut snapshot, context);
     Ok(snapshot)

@@ -114,6 +114,9 @@ pub(super) fn duplicate_mac(look: &Look<'_>) -> Vec<Observation> {
             let Some(mac) = own(&copy) else { continue };
             let other = stations[..i].iter().find(|d| own(d) == Some(mac) && !seen_twice(look, **d, copy));
             let Some(&first) = other else { continue };
+            // The copy is the one that gets the frames, where the bridge knows.
+            let swapped = gets_frames(look, first, mac) && !gets_frames(look, copy, mac);
+            let (first, copy) = if swapped { (copy, first) } else { (first, copy) };
             if !look.yardstick.looks_at(copy.0) {
                 continue;
             }
@@ -134,6 +137,14 @@ pub(super) fn duplicate_mac(look: &Look<'_>) -> Vec<Observation> {
         }
     }
     found
+}
+
+/// Whether the bridge behind a device's veth pair has learnt a hardware address there.
+fn gets_frames(look: &Look<'_>, device: Device, mac: Mac) -> bool {
+    let end = look.link(device).and_then(|l| veth_end(look.net, l));
+    end.is_some_and(|(host, port)| {
+        look.ns(host).fdb.items().iter().any(|e| e.index == port && e.lladdr == mac)
+    })
 }
 
 /// Whether two devices of a whole made of several snapshots are one: the nodes of a lab stand on one machine, and each
@@ -173,6 +184,11 @@ pub(super) fn mtu_differs(look: &Look<'_>) -> Vec<Observation> {
                 let device = device.to_owned();
                 vec![Change { namespace, action: Action::SetMtu { device, mtu } }]
             };
+            let lower = set(look.ns(end.0).id, &other.name, l.mtu);
+            let raise = set(n.id, &l.name, other.mtu);
+            // What others send by a bridge would still be too large for its port.
+            let bridged = l.master.is_some() || other.master.is_some();
+            let (first, second) = if bridged { (raise, lower) } else { (lower, raise) };
             found.push(
                 Observation::new(
                     "mtu-differs",
@@ -188,8 +204,8 @@ pub(super) fn mtu_differs(look: &Look<'_>) -> Vec<Observation> {
                         .unit("bytes"),
                 )
                 .affects([look.name(ns), look.name(end.0)])
-                .change(set(look.ns(end.0).id, &other.name, l.mtu))
-                .change(set(n.id, &l.name, other.mtu)),
+                .change(first)
+                .change(second),
             );
         }
     }

@@ -1,6 +1,6 @@
 //! Processes that serve: whether they can.
 
-use plumb_model::{Namespace, Process, Serving};
+use plumb_model::{Action, Change, Namespace, Process, Serving};
 
 use super::Look;
 use crate::check::told::{Observation, Seen};
@@ -69,12 +69,19 @@ pub(super) fn pids(look: &Look<'_>) -> Vec<Observation> {
 pub(super) fn stopped(look: &Look<'_>) -> Vec<Observation> {
     serving(look)
         .filter(|(_, _, _, s, _)| matches!(s.state, Some('T' | 't')))
-        .map(|(ns, _, p, s, place)| {
+        .map(|(ns, n, p, s, place)| {
             let state = s.state.map_or_else(String::new, |c| c.to_string());
-            Observation::new("server-stopped", place)
+            // A debugger alone lets go of what it traces.
+            let resume = (s.state == Some('T'))
+                .then(|| vec![Change { namespace: n.id, action: Action::ResumeProcess { pid: p.pid } }]);
+            let found = Observation::new("server-stopped", place)
                 .with("process", format!("{} ({})", p.comm, p.pid))
                 .seen(Seen::new("process-state", state, "S", format!("grep State /proc/{}/status", p.pid)))
-                .affects([look.name(ns)])
+                .affects([look.name(ns)]);
+            match resume {
+                Some(changes) => found.change(changes),
+                None => found,
+            }
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Action, Change, IpFamily, Socket, Tuple};
+use plumb_model::{Action, Change, IpFamily, Process, Socket, Tuple};
 use plumb_trace::state::NsIndex;
 
 use super::{Case, Suspect, nat};
@@ -35,12 +35,17 @@ pub(super) fn missing(case: &Case, ns: NsIndex, t: &Tuple, near: &[usize]) -> Ve
     let own_family = |(_, s): &&(usize, &Socket)| {
         s.family == IpFamily::of(t.dst) || (s.family == IpFamily::V6 && s.v6only != Some(true))
     };
+    let named = |i: usize| {
+        let place = place::socket(case.net, ns, i);
+        place.get("socket").and_then(|s| s.as_str()).unwrap_or_default().to_owned()
+    };
     let (finding, place) = match (listening.iter().find(own_family), listening.first()) {
-        (Some((i, s)), _) => (
+        (Some((i, _)), _) => (
             Finding::ListenerElsewhere {
                 namespace: case.name(ns),
                 socket: asked.clone(),
-                listens: place::socket_text(s),
+                // With the device that it is bound to.
+                listens: named(*i),
             },
             place::socket(case.net, ns, *i),
         ),
@@ -115,4 +120,22 @@ pub(super) fn queue_full(case: &Case, ns: NsIndex, socket: usize) -> Option<Susp
         ..Shown::new(ShownWhat::Queue, s.receive_queue, s.send_queue, case.command(ns, "ss -ltn"))
     };
     Some(Suspect::new(finding, place::socket(case.net, ns, socket), Layer::Socket, Vec::new()).show([shown]))
+}
+
+/// Whoever serves the socket is stopped; one who is only stopped by a signal goes on by another.
+pub(super) fn stopped(case: &Case, ns: NsIndex, socket: usize) -> Option<Suspect> {
+    let n = case.net.namespace(ns);
+    let s = n.sockets.items().get(socket)?;
+    let serves = |p: &&Process| p.serving.as_ref().is_some_and(|v| v.sockets.contains(&s.inode));
+    let all: Vec<&Process> = n.processes.iter().filter(serves).collect();
+    let first = all.first()?;
+    let finding = Finding::ServerStopped {
+        namespace: case.name(ns),
+        socket: place::socket_text(s),
+        process: format!("{} ({})", first.comm, first.pid),
+    };
+    let by_signal = all.iter().all(|p| p.serving.as_ref().is_some_and(|v| v.state == Some('T')));
+    let resume = all.iter().map(|p| case.change(ns, Action::ResumeProcess { pid: p.pid })).collect();
+    let cures = if by_signal { vec![resume] } else { Vec::new() };
+    Some(Suspect::new(finding, place::socket(case.net, ns, socket), Layer::Socket, cures))
 }

@@ -13,6 +13,7 @@ mod martians;
 mod missed;
 mod nat;
 mod neighbours;
+mod owners;
 mod routes;
 mod rules;
 mod sizes;
@@ -157,6 +158,10 @@ pub(crate) fn suspects(net: &Network, flow: &Flow, failure: &Failure) -> Vec<Sus
     if failure.part != Part::Opening {
         return sizes::of_payload(&case);
     }
+    // Two have one hardware address: whatever the wrong one of them does with the packet. Or the sender's own address is one
+    // that it does not use.
+    out.extend(owners::same_mac(&case));
+    out.extend(owners::other_source(&case));
     // Rule 2: what translated wrongly, or kept the tracker from seeing both directions.
     out.extend(nat::suspects(&case));
     if failure.packet == Packet::Reply && nat::is_astray(failure.stop) {
@@ -223,6 +228,7 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
         }
         Stop::NoListener { ns, tuple, near } => listeners::missing(case, *ns, tuple, near),
         Stop::QueueFull { ns, socket } => listeners::queue_full(case, *ns, *socket).into_iter().collect(),
+        Stop::ServerStopped { ns, socket } => listeners::stopped(case, *ns, *socket).into_iter().collect(),
         Stop::HandedOver { ns, socket, device } => handed::over(case, *ns, *socket, *device),
         Stop::NotExpected { ns, tuple, expected } => nat::not_expected(case, *ns, tuple, expected),
         Stop::NatExhausted { rule, ns } => nat::exhausted(case, *ns, *rule).into_iter().collect(),

@@ -6,7 +6,7 @@ use plumb_model::{Action, Mac, NeighbourState};
 use plumb_trace::event::{BridgeHow, Event, NeighbourHow};
 use plumb_trace::state::NsIndex;
 
-use super::{Case, Suspect, links, nat, routes};
+use super::{Case, Suspect, links, nat, owners, routes};
 use crate::finding::{Finding, Shown, ShownWhat};
 use crate::place;
 use crate::report::Layer;
@@ -39,6 +39,7 @@ pub(super) fn ignored(case: &Case, ns: NsIndex, name: &str, value: &str, addr: I
 /// Nobody answers. `lost`: the question itself ended somewhere, and that is asked about elsewhere.
 pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: bool) -> Vec<Suspect> {
     let mut out = Vec::new();
+    out.extend(owners::not_used(case, addr));
     out.extend(astray_translation(case, addr));
     for owner in case.net.owners_of(addr) {
         let n = case.net.namespace(owner);

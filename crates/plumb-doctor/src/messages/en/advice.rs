@@ -143,6 +143,15 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
                 "find out why the server on {socket} in {namespace} does not accept, or give it a larger backlog"
             )
         }
+        F::DuplicateMac { namespace, device, .. } => {
+            format!("give {device} in {namespace} a hardware address of its own")
+        }
+        F::DadFailed { namespace, device, address } => {
+            format!("remove {address} from {device} in {namespace} and add it again, once nobody else has it")
+        }
+        F::ServerStopped { namespace, process, .. } => {
+            format!("let {process} in {namespace} run again: kill -CONT and its number")
+        }
         F::HandedOver { namespace, mark, .. } => {
             format!(
                 "in {namespace}, route what has the mark {mark:#x} to a table with a local route for everything"

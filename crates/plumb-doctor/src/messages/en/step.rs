@@ -167,6 +167,7 @@ fn end(end: &End) -> String {
         End::NoListener { socket, near } => {
             format!("nothing listens on {socket}, only on {}", near.join(", "))
         }
+        End::ServerStopped { socket } => format!("what serves {socket} is stopped, and nobody answers"),
         End::QueueFull { socket } => format!("the queue of {socket} is full"),
         End::HandedOver { socket, device } => {
             format!("dropped: it was handed to {socket}, and its route leads on by {device}")

@@ -125,6 +125,15 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::QueueFull { namespace, socket, .. } => {
             format!("查明 {namespace} 中监听 {socket} 的服务为何不 accept，或增大其 backlog")
         }
+        F::DuplicateMac { namespace, device, .. } => {
+            format!("给 {namespace} 中的 {device} 单独的硬件地址")
+        }
+        F::DadFailed { namespace, device, address } => {
+            format!("在无人使用 {address} 之后，从 {namespace} 的 {device} 移除并重新添加该地址")
+        }
+        F::ServerStopped { namespace, process, .. } => {
+            format!("让 {namespace} 中的 {process} 继续运行：kill -CONT 加其进程号")
+        }
         F::HandedOver { namespace, mark, .. } => {
             format!(
                 "在 {namespace} 中让带标记 {mark:#x} 的数据包查询一张含有覆盖所有地址的 local 路由的路由表"

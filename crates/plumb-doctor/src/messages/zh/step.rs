@@ -155,6 +155,7 @@ fn end(end: &End) -> String {
         End::TooBig { device, mtu } => format!("超过 {device} 的 MTU（{mtu}）"),
         End::NoListener { socket, near } if near.is_empty() => format!("没有进程监听 {socket}"),
         End::NoListener { socket, near } => format!("没有进程监听 {socket}，只有 {}", near.join("、")),
+        End::ServerStopped { socket } => format!("{socket} 的进程已停止，无人应答"),
         End::QueueFull { socket } => format!("{socket} 的队列已满"),
         End::HandedOver { socket, device } => {
             format!("丢弃：它已被交给 {socket}，而路由要从 {device} 转发")

@@ -8,7 +8,9 @@ mod addresses;
 mod links;
 mod routes;
 mod rules;
+mod servers;
 mod services;
+mod sizes;
 mod sockets;
 
 use plumb_model::Snapshot;
@@ -41,7 +43,17 @@ impl std::fmt::Debug for LookAlike {
 /// Every look-alike, in no particular order.
 #[must_use]
 pub fn all() -> Vec<LookAlike> {
-    [links::ALL, addresses::ALL, routes::ALL, rules::ALL, services::ALL, sockets::ALL].concat()
+    [
+        links::ALL,
+        addresses::ALL,
+        routes::ALL,
+        rules::ALL,
+        services::ALL,
+        sockets::ALL,
+        sizes::ALL,
+        servers::ALL,
+    ]
+    .concat()
 }
 
 impl Fault {

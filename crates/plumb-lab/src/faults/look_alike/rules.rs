@@ -283,6 +283,6 @@ fn no_names_of_outside(scene: &Scene<'_>) -> Result<Made, String> {
         add_rule(ns, Family::Inet, FILTER, "forward", rule)
     });
     let to = std::net::SocketAddr::new(scene.address(server, scene.family())?, 53).to_string();
-    let flow = Flow { from: pod_name(pod), to, outcome: Outcome::Connects };
+    let flow = Flow::new(pod_name(pod), to, Outcome::Connects);
     made(rules.to_vec(), flow, format!("{} may not ask outside for names", pod.full_name()))
 }

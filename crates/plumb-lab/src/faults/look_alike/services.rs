@@ -4,7 +4,7 @@ use plumb_model::{Action, Position, Prefix, Protocol};
 use plumb_nft::{Family, Verdict};
 
 use super::super::netfilter::invalid_drop;
-use super::super::scene::{add_rule, change, device, made, serves, sysctl};
+use super::super::scene::{add_rule, change, device, made, made_by, serves, sysctl};
 use super::super::service::{NOBODY, endpoint, no_masquerade};
 use super::super::{Made, Scene, TargetKind};
 use super::LookAlike;
@@ -230,10 +230,10 @@ fn own_address(scene: &Scene<'_>) -> Result<Made, String> {
 
 fn translated_instead(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
-    let mut changes = no_masquerade(scene)?.changes;
-    changes.push(to_own_address(scene)?);
+    let mut acts = no_masquerade(scene)?.acts;
+    acts.push(to_own_address(scene)?.into());
     let flow = scene.flow_to_outside(pod, Outcome::Connects)?;
-    made(changes, flow, format!("{} translates to its own address and does not masquerade", pod.node))
+    made_by(acts, flow, format!("{} translates to its own address and does not masquerade", pod.node))
 }
 
 fn no_bridged_arp(scene: &Scene<'_>) -> Result<Made, String> {

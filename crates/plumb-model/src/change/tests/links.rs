@@ -142,6 +142,32 @@ fn one_listener_a_port() {
 }
 
 #[test]
+fn a_stopped_process_goes_on() {
+    let mut s = machine();
+    let resume = change(A, Action::ResumeProcess { pid: 7 });
+    assert!(matches!(resume.apply(&mut s), Err(ChangeError::NotFound(_))));
+    let serving = crate::Serving {
+        sockets: vec![1],
+        state: Some('T'),
+        open_files: 3,
+        max_open_files: None,
+        throttling: None,
+        pids: None,
+    };
+    let process = crate::Process {
+        pid: 7,
+        comm: "web".to_owned(),
+        container: None,
+        pod_uid: None,
+        serving: Some(serving),
+    };
+    s.namespace_mut(A).unwrap().processes = vec![process];
+    resume.apply(&mut s).unwrap();
+    assert_eq!(s.namespace(A).unwrap().processes[0].serving.as_ref().unwrap().state, Some('S'));
+    assert_eq!(resume.commands(&s), ["kill -CONT 7"]);
+}
+
+#[test]
 fn neighbours_and_forwarding_entries_are_replaced() {
     let mut s = machine();
     let neighbour = |mac: u8| Neighbour {

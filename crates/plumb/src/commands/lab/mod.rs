@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use plumb_doctor::messages::Lang;
 use plumb_lab::faults::Fault;
 use plumb_lab::faults::look_alike::LookAlike;
+use plumb_lab::server::{Hold, Manner};
 use plumb_lab::{ProbeOptions, Step, Topology};
 use plumb_model::{IpFamily, Protocol};
 
 use super::Context;
 use crate::cli::{
-    LabArgs, LabBreakArgs, LabCommand, LabDownArgs, LabFaultsArgs, LabHealArgs, LabListenArgs, LabProbeArgs,
-    LabStatusArgs, LabTopologyArgs, LabUpArgs, ListenProtocol, ProbeProtocol, TextOrJson,
+    LabArgs, LabBreakArgs, LabCommand, LabDownArgs, LabFaultsArgs, LabHealArgs, LabHoldArgs, LabListenArgs,
+    LabProbeArgs, LabStatusArgs, LabTopologyArgs, LabUpArgs, ListenProtocol, ProbeProtocol, TextOrJson,
 };
 use crate::error::{Error, Status};
 use crate::lang::lab::{self, Say, say};
@@ -35,6 +36,7 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Status, Error> {
         LabCommand::Break(args) => break_(lang, args),
         LabCommand::Heal(args) => heal(lang, args),
         LabCommand::Listen(args) => listen(lang, args),
+        LabCommand::Hold(args) => hold(lang, args),
         LabCommand::Topology(args) => topology(lang, args),
     }
 }
@@ -98,6 +100,8 @@ fn probe(lang: Lang, args: &LabProbeArgs) -> Result<Status, Error> {
         family: args.ipv6.then_some(IpFamily::V6),
         connections: args.connections,
         patience: Duration::from_secs_f64(args.patience),
+        bytes: args.bytes.map(|b| plumb_lab::Payload { up: b.up, down: b.down.unwrap_or(0) }),
+        source_port: args.source_port,
     };
     let report = plumb_lab::probe(&lab, &args.from, &args.to, &options)?;
     match args.output {
@@ -150,11 +154,16 @@ fn heal(lang: Lang, args: &LabHealArgs) -> Result<Status, Error> {
 
 fn listen(lang: Lang, args: &LabListenArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
-    let protocol = match args.protocol {
-        ListenProtocol::Tcp => Protocol::TCP,
-        ListenProtocol::Udp => Protocol::UDP,
+    let protocol = transport(args.protocol);
+    let manner = Manner {
+        backlog: args.backlog,
+        device: args.device.clone(),
+        shares: args.share,
+        never_accepts: args.never_accept,
+        never_closes: args.never_close,
     };
-    plumb_lab::listen(&lab, &args.name, !args.stop, protocol, args.address, args.port)?;
+    let start = (!args.stop).then_some(manner);
+    plumb_lab::listen(&lab, &args.name, start, protocol, args.address, args.port)?;
     let (name, protocol, port) = (args.name.as_str(), protocol.to_string(), args.port);
     let protocol = protocol.as_str();
     let said = if args.stop {
@@ -163,6 +172,38 @@ fn listen(lang: Lang, args: &LabListenArgs) -> Result<Status, Error> {
         Say::Listens { name, protocol, port }
     };
     tell(lang, &said)?;
+    Ok(Status::Good)
+}
+
+fn transport(protocol: ListenProtocol) -> Protocol {
+    match protocol {
+        ListenProtocol::Tcp => Protocol::TCP,
+        ListenProtocol::Udp => Protocol::UDP,
+    }
+}
+
+fn hold(lang: Lang, args: &LabHoldArgs) -> Result<Status, Error> {
+    let lab = plumb_lab::choose(args.which.lab.as_deref())?;
+    let name = args.name.as_str();
+    if let Some(held) = &args.release {
+        plumb_lab::release(&lab, name, held)?;
+        tell(lang, &Say::Released { name, held })?;
+        return Ok(Status::Good);
+    }
+    // clap asks for it where nothing is let go.
+    let to = args.to.as_deref().unwrap_or_default();
+    let to = plumb_lab::destination(&plumb_lab::topology(&lab)?, to, None)?.socket();
+    let hold = Hold {
+        name: args.held.clone(),
+        protocol: transport(args.protocol),
+        to,
+        connections: args.connections,
+        source_port: args.source_port,
+        every: args.every,
+        close: args.close,
+    };
+    plumb_lab::hold(&lab, name, hold)?;
+    tell(lang, &Say::Held { name, connections: args.connections, to: &to.to_string(), held: &args.held })?;
     Ok(Status::Good)
 }
 

@@ -168,10 +168,11 @@ pub(super) fn broken(lang: Lang, broken: &Broken) -> String {
     let id = named(lang, fault);
     let mut text = say(lang, &Say::Made { fault: &id, target: &fault.target, effect });
     text.push('\n');
-    let next = format!("plumb diagnose {} {}", flow.from, flow.to);
+    let next = format!("plumb diagnose {} {}{}", flow.from, flow.to, flow.options());
     let outcome = coloured(lang, flow.outcome);
+    let to = format!("{}{}", flow.to, flow.options());
     let mut lines: Vec<Say<'_>> = broken.commands.iter().map(|command| Say::Done { command }).collect();
-    lines.push(Say::Expect { from: &flow.from, to: &flow.to, outcome: &outcome });
+    lines.push(Say::Expect { from: &flow.from, to: &to, outcome: &outcome });
     lines.push(Say::Next { command: &next });
     for line in lines {
         let _ = writeln!(text, "  {}", say(lang, &line));

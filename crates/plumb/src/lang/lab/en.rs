@@ -64,6 +64,10 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::ListensNoMore { name, protocol, port } => {
             format!("{name} listens no more on {protocol} port {port}")
         }
+        Say::Held { name, connections, to, held } => {
+            format!("{name} keeps {connections} connections to {to} as `{held}`")
+        }
+        Say::Released { name, held } => format!("{name} has let go of `{held}`"),
         Say::Sound { file, nodes, pods } => format!("{file}: sound, {nodes} nodes, {pods} pods"),
     }
 }

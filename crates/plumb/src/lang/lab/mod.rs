@@ -67,6 +67,8 @@ pub enum Say<'a> {
     Undone { fault: &'a str, target: &'a str },
     Listens { name: &'a str, protocol: &'a str, port: u16 },
     ListensNoMore { name: &'a str, protocol: &'a str, port: u16 },
+    Held { name: &'a str, connections: u32, to: &'a str, held: &'a str },
+    Released { name: &'a str, held: &'a str },
     Sound { file: &'a str, nodes: usize, pods: usize },
 }
 

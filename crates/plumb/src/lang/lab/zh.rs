@@ -68,6 +68,10 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Undone { fault, target } => format!("{target} 的 {fault} 已恢复"),
         Say::Listens { name, protocol, port } => format!("{name} 正在监听 {protocol} 端口 {port}"),
         Say::ListensNoMore { name, protocol, port } => format!("{name} 已停止监听 {protocol} 端口 {port}"),
+        Say::Held { name, connections, to, held } => {
+            format!("{name} 保持到 {to} 的 {connections} 个连接，名为 {held}")
+        }
+        Say::Released { name, held } => format!("{name} 已放开 {held}"),
         Say::Sound { file, nodes, pods } => format!("{file}：有效，{nodes} 个节点，{pods} 个 Pod"),
     }
 }
@@ -196,6 +200,36 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         ),
         "P04" => ("出口策略漏掉了 DNS", "丢弃该 Pod 发往 UDP 和 TCP 端口 53 的报文"),
         "D02" => ("DNS 服务停止", "关闭每个提供 DNS 的 Pod 的 UDP 和 TCP 端口 53"),
+        "M01" => {
+            ("路径 MTU 黑洞", "把节点之间的 MTU 设为 1400，并丢弃该 Pod 所在节点用以告知此事的 ICMP 错误")
+        }
+        "M02" => (
+            "同一网段的 MTU 不同",
+            "把该 Pod 的 veth 对在节点一侧的一端的 MTU 设为 1400：另一端 eth0 仍为原值",
+        ),
+        "F13" => (
+            "所需的 ICMP 被丢弃",
+            "把节点之间的 MTU 设为 1400，并使该 Pod 丢弃 packet-too-big（ICMPv6 类型 2）",
+        ),
+        "K01" => (
+            "accept 队列已满",
+            "使该 Pod 的服务进程在第一个 TCP 端口上不接受任何连接，并填满其 4 个连接的队列",
+        ),
+        "T04" => ("监听者绑定到接口", "把该 Pod 的第一个 TCP 端口绑定到接口 lo（SO_BINDTODEVICE）"),
+        "T05" => ("临时端口用尽", "只给该 Pod 自己的连接留十个端口，并保持十个到同一服务端的连接"),
+        "T08" => (
+            "CLOSE_WAIT 堆积",
+            "使该 Pod 的服务进程在第一个 TCP 端口上不关闭任何连接，并在客户端一侧关闭 120 个连接",
+        ),
+        "T10" => (
+            "reuseport 成员从不接受连接",
+            "在该 Pod 第一个 TCP 端口的服务进程旁再放一个，它不接受任何连接，队列已满",
+        ),
+        "T11" => ("服务进程已停止", "停止该 Pod 的进程（SIGSTOP）：内核仍替它接受连接"),
+        "S10" => ("SNAT 端口用尽", "把该 Pod 发往外部的报文转换为其节点的地址和四个端口，并保持四个连接"),
+        "R13" => {
+            ("标记未恢复", "该 Pod 第一个 TCP 端口的应答除非带标记，否则经外部路由器发出；只给连接打标记")
+        }
         _ => return None,
     })
 }

@@ -1,3 +1,5 @@
+use plumb_model::{FdbEntry, NeighbourState};
+
 use super::*;
 
 #[test]
@@ -46,6 +48,24 @@ fn one_hardware_address_for_two() {
     let mut s = bridged();
     device(&mut s, "pod2", "eth0").mac = device(&mut s, "pod1", "eth0").mac;
     finds(&s, "duplicate-mac", "pod2", true);
+    // The copy is the one that gets the frames of both, where the bridge has learnt it.
+    let mac = device(&mut s, "pod1", "eth0").mac.unwrap();
+    let index = device(&mut s, "node", "v1").index;
+    let (state, master) = (NeighbourState(2), Some(BRIDGE));
+    let learnt = FdbEntry {
+        index,
+        lladdr: mac,
+        master,
+        vlan: None,
+        state,
+        flags: 4,
+        dst: None,
+        vni: None,
+        port: None,
+    };
+    ns(&mut s, "node").fdb = Read::Got(vec![learnt]);
+    finds(&s, "duplicate-mac", "pod1", true);
+    ns(&mut s, "node").fdb = Read::Got(Vec::new());
     // One device in the snapshots of two nodes.
     let addresses = ns(&mut s, "pod1").addresses.clone();
     ns(&mut s, "pod2").addresses = addresses;

@@ -133,7 +133,7 @@ fn a_fault_in_both_languages() {
         since: 0,
     };
     let (from, to) = ("pod:default/client-0".to_owned(), "10.244.1.2:8080".to_owned());
-    let flow = Flow { from, to, outcome: Outcome::TimesOut };
+    let flow = Flow::new(from, to, Outcome::TimesOut);
     let commands = vec!["ip netns exec demo-node-1 sysctl -w net.ipv4.ip_forward=0".to_owned()];
     let made = Broken { fault: fault.clone(), flow, commands };
     assert_eq!(
