@@ -7,4 +7,4 @@ mod track;
 pub(crate) use table::ConntrackIndex;
 pub(crate) use table::status::SRC_NAT_DONE;
 pub use table::{Connection, CtTable};
-pub(crate) use track::{confirm, track};
+pub(crate) use track::{clashes, confirm, track};

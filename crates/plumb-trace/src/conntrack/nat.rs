@@ -6,6 +6,7 @@ use plumb_model::{IpFamily, Protocol, Tuple};
 use plumb_nft::Hook;
 
 use super::table::{Connection, status};
+use super::track::TCP_TIME_WAIT;
 use crate::env::Env;
 use crate::event::{Event, NatKind, Stop, Unknown};
 use crate::hash::{jhash, scale};
@@ -78,8 +79,25 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
                 .tuple_holder(env.ns, c.zone_reply, &reply)
                 .is_some_and(|entry| !s.world.conntrack.killed(env.ns, entry))
     };
-    let new = unique_tuple(env, &current, request, c.zone_original, &used)?;
     let (ns, rule) = (env.ns, request.rule);
+    let found = unique_tuple(env, &current, request, c.zone_original, &used);
+    let new = match found {
+        Ok(new) => new,
+        Err(Taken { stop, last }) => {
+            let closing = |t: &Tuple| {
+                let holder = env.lookups.tuple_holder(ns, c.zone_reply, &inverse(t));
+                let entries = env.namespace.conntrack.value().map(|table| table.entries.as_slice());
+                let held = holder.and_then(|i| entries?.get(i as usize));
+                held.is_some_and(|e| e.tcp_state.is_some_and(|s| s >= TCP_TIME_WAIT))
+            };
+            let given_up = last.iter().find(|t| t.protocol == Protocol::TCP && closing(t)).copied();
+            let Some(given_up) = given_up else { return Err(stop) };
+            let what = "whether a connection that is closing gives its port up for a translation".to_owned();
+            let unknown = env.unknown(Unknown { ns, rule, device: None, what });
+            s.world.unknowns.push(unknown);
+            given_up
+        }
+    };
     if request.ports.is_some_and(|(a, b)| a != b)
         && request.kind == NatKind::Destination
         && new.dport != current.dport
@@ -100,6 +118,15 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
     Ok(())
 }
 
+/// No port is free.
+struct Taken {
+    /// How the packet ends.
+    stop: Stop,
+    /// What was tried at the end, when the kernel throws out a TCP connection in TIME_WAIT or CLOSE whose sequence numbers
+    /// are behind those of the new one (`nf_nat_used_tuple_harder`).
+    last: Vec<Tuple>,
+}
+
 /// `get_unique_tuple`
 fn unique_tuple(
     env: &Env,
@@ -107,7 +134,7 @@ fn unique_tuple(
     r: &NatRequest,
     zone: u16,
     used: &dyn Fn(&Tuple) -> bool,
-) -> Result<Tuple, Stop> {
+) -> Result<Tuple, Taken> {
     let source = r.kind == NatKind::Source;
     let port_of = |t: &Tuple| match (t.icmp, source) {
         (Some(i), _) => i.id,
@@ -150,6 +177,7 @@ fn unique_tuple(
         512..=1023 => (600, 1023),
         _ => (1024, u16::MAX),
     });
+    let mut last = Vec::new();
     for port in a..=b {
         match (&mut t.icmp, source) {
             (Some(i), _) => i.id = port,
@@ -159,9 +187,10 @@ fn unique_tuple(
         if !used(&t) {
             return Ok(t);
         }
+        last.push(t);
     }
     if source || r.ports.is_some_and(|(a, b)| a != b) {
-        return Err(Stop::NatExhausted { rule: r.rule, ns: env.ns });
+        return Err(Taken { stop: Stop::NatExhausted { rule: r.rule, ns: env.ns }, last });
     }
     Ok(t)
 }

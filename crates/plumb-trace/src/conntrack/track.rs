@@ -9,7 +9,7 @@ use crate::packet::{CtInfo, CtState, Packet, Tracking, tcp_flags};
 use crate::state::{NsIndex, State};
 
 /// `TCP_CONNTRACK_TIME_WAIT`: from here on a SYN starts a connection anew.
-const TCP_TIME_WAIT: u8 = 7;
+pub(super) const TCP_TIME_WAIT: u8 = 7;
 
 /// Looks a packet up, or makes an entry for it.
 pub(crate) fn track(net: &Network, ns: NsIndex, s: &mut State, record: bool) -> Result<(), Stop> {
@@ -153,6 +153,28 @@ fn may_begin(net: &Network, ns: NsIndex, p: &Packet) -> bool {
         Protocol::ICMPV6 => p.icmp.is_some_and(|i| matches!(i.kind, 128 | 139)),
         _ => true,
     }
+}
+
+/// Whether the entry that is about to be confirmed has addresses that one of other zones holds in the table, in a direction
+/// in which their zones are the same: it is not inserted then (`__nf_conntrack_confirm`, `insert_failed`), unless address
+/// translation has found it another port before.
+pub(crate) fn clashes(net: &Network, ns: NsIndex, s: &State) -> bool {
+    let Tracking::Entry { entry, info } = s.packet.tracking else { return false };
+    let Some(new) = s.world.conntrack.get(entry).filter(|c| !info.reply && !c.confirmed) else {
+        return false;
+    };
+    let zones = (new.zone_original, new.zone_reply);
+    let table = &s.world.conntrack;
+    let of_others = |c: &Connection| (c.zone_original, c.zone_reply) != zones;
+    [&new.original, &new.reply].into_iter().any(|tuple| {
+        let made = table.find(ns, zones, tuple).and_then(|(i, _)| table.get(i));
+        let held = || {
+            let (i, _) = net.ns[ns].conntrack.find(zones, tuple)?;
+            let entry = net.namespace(ns).conntrack.value()?.entries.get(i as usize)?;
+            (!table.killed(ns, i)).then(|| Connection::from_entry(ns, i, entry))
+        };
+        made.is_some_and(of_others) || held().as_ref().is_some_and(of_others)
+    })
 }
 
 /// The packet leaves this machine or reaches its socket: its entry is in the table from now on. Only a packet of the

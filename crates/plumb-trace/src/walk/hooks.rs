@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::mtu::put_together;
 use super::order::{self, Unordered};
 use super::{At, Walker};
-use crate::conntrack::{confirm, nat, track};
+use crate::conntrack::{clashes, confirm, nat, track};
 use crate::env::Env;
 use crate::event::{Event, NatKind, Stop, Unknown};
 use crate::machine::{BaseChain, ChainEnd, Netfilter, Path};
@@ -262,6 +262,10 @@ impl Walker<'_, '_> {
                 Err(stop) => ends.push((s, stop)),
             },
             Step::Confirm => {
+                if clashes(self.net, env.ns, &s) {
+                    let what = "a connection with the addresses of one in another zone, which the tracker does not insert";
+                    return ends.push((s, Stop::Unmodelled { ns: env.ns, what: what.to_owned() }));
+                }
                 confirm(&mut s);
                 next.push(s);
             }
