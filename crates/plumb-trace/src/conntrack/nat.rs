@@ -80,10 +80,12 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
                 .is_some_and(|entry| !s.world.conntrack.killed(env.ns, entry))
     };
     let (ns, rule) = (env.ns, request.rule);
-    let found = unique_tuple(env, &current, request, c.zone_original, &used);
+    // The zone's number, whichever direction it is for.
+    let zone = c.zone_original.max(c.zone_reply);
+    let found = unique_tuple(&current, request, zone, &used);
     let new = match found {
         Ok(new) => new,
-        Err(Taken { stop, last }) => {
+        Err(Taken(last)) => {
             let closing = |t: &Tuple| {
                 let holder = env.lookups.tuple_holder(ns, c.zone_reply, &inverse(t));
                 let entries = env.namespace.conntrack.value().map(|table| table.entries.as_slice());
@@ -91,7 +93,7 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
                 held.is_some_and(|e| e.tcp_state.is_some_and(|s| s >= TCP_TIME_WAIT))
             };
             let given_up = last.iter().find(|t| t.protocol == Protocol::TCP && closing(t)).copied();
-            let Some(given_up) = given_up else { return Err(stop) };
+            let Some(given_up) = given_up else { return Err(Stop::NatExhausted { rule, ns }) };
             let what = "whether a connection that is closing gives its port up for a translation".to_owned();
             let unknown = env.unknown(Unknown { ns, rule, device: None, what });
             s.world.unknowns.push(unknown);
@@ -118,18 +120,12 @@ pub fn setup(env: &Env, s: &mut State, request: &NatRequest) -> Result<(), Stop>
     Ok(())
 }
 
-/// No port is free.
-struct Taken {
-    /// How the packet ends.
-    stop: Stop,
-    /// What was tried at the end, when the kernel throws out a TCP connection in TIME_WAIT or CLOSE whose sequence numbers
-    /// are behind those of the new one (`nf_nat_used_tuple_harder`).
-    last: Vec<Tuple>,
-}
+/// No port is free. What was tried at the end, when the kernel throws out a TCP connection in TIME_WAIT or CLOSE whose sequence
+/// numbers are behind those of the new one (`nf_nat_used_tuple_harder`).
+struct Taken(Vec<Tuple>);
 
 /// `get_unique_tuple`
 fn unique_tuple(
-    env: &Env,
     current: &Tuple,
     r: &NatRequest,
     zone: u16,
@@ -190,7 +186,7 @@ fn unique_tuple(
         last.push(t);
     }
     if source || r.ports.is_some_and(|(a, b)| a != b) {
-        return Err(Taken { stop: Stop::NatExhausted { rule: r.rule, ns: env.ns }, last });
+        return Err(Taken(last));
     }
     Ok(t)
 }
