@@ -40,6 +40,7 @@ test-long: test
 	$(CARGO) test --locked -p plumb-tests --test page -- --ignored
 	$(CARGO) test --locked -p plumb-tests --test proxy_faults -- --ignored
 	PLUMB_ALL_REDACTED=1 $(CARGO) test --locked -p plumb-tests --test scenarios
+	PLUMB_LOOK_ALIKES=1 $(CARGO) test --locked -p plumb-tests --test lab_faults
 	$(MAKE) fuzz-kernel N=2000
 
 # Cases of another file than those under conformance/ where FILE is given.

@@ -174,7 +174,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         breaks: (1, "sysctl -qw net.ipv6.conf.all.forwarding=0"),
-        told: "R11 forwarding-off node-1",
+        told: "R10 forwarding-off node-1",
         fails: Some((2, "[fd00:244:1::2]:8080")),
         mends: None,
     },
