@@ -79,16 +79,21 @@ fn unproxied(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Option<Susp
         return None;
     }
     let sysctl = key(&end.name);
+    Some(with_proxy(case, host, &sysctl, addr))
+}
+
+/// The sysctl by which a machine would answer for an address that is not its own.
+fn with_proxy(case: &Case, ns: NsIndex, sysctl: &str, addr: IpAddr) -> Suspect {
     let finding = Finding::NoNeighbourAnswer {
-        namespace: case.name(host),
-        sysctl: sysctl.clone(),
+        namespace: case.name(ns),
+        sysctl: sysctl.to_owned(),
         value: "0".to_owned(),
         address: addr.to_string(),
     };
-    let shown = Shown::new(ShownWhat::Sysctl, "0", "1", case.command(host, &format!("sysctl {sysctl}")));
-    let place = place::sysctl(case.net, host, &sysctl, "0");
-    let cure = vec![case.set_sysctl(host, &sysctl, "1")];
-    Some(Suspect::new(finding, place, Layer::Sysctl, vec![cure]).show([shown]))
+    let shown = Shown::new(ShownWhat::Sysctl, "0", "1", case.command(ns, &format!("sysctl {sysctl}")));
+    let place = place::sysctl(case.net, ns, sysctl, "0");
+    let cure = vec![case.set_sysctl(ns, sysctl, "1")];
+    Suspect::new(finding, place, Layer::Sysctl, vec![cure]).show([shown])
 }
 
 /// Routers on the link that would answer in the owner's place, were it not for a sysctl (`arp_fwd_proxy`,
@@ -102,17 +107,7 @@ fn unanswered_for(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Su
             if n.sysctls.number(&name) != Some(0) || !case.on_one_link((ns, device), (i, link.index)) {
                 continue;
             }
-            let finding = Finding::NoNeighbourAnswer {
-                namespace: case.name(i),
-                sysctl: name.clone(),
-                value: "0".to_owned(),
-                address: addr.to_string(),
-            };
-            let cure = vec![case.set_sysctl(i, &name, "1")];
-            let shown = Shown::new(ShownWhat::Sysctl, "0", "1", case.command(i, &format!("sysctl {name}")));
-            let place = place::sysctl(case.net, i, &name, "0");
-            let suspect = Suspect::new(finding, place, Layer::Sysctl, vec![cure]);
-            out.push(suspect.show([shown]).must_connect());
+            out.push(with_proxy(case, i, &name, addr).must_connect());
         }
     }
     out
