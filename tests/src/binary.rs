@@ -111,10 +111,14 @@ impl Plumb {
         Ok(Answer { status, document })
     }
 
-    /// Takes a snapshot of the machine.
-    pub fn snapshot(&self, file: &Path) -> Result<()> {
+    /// Takes a snapshot of the namespaces with these names: of the whole machine each of the tests that run beside
+    /// each other would read what all others have built.
+    pub fn snapshot(&self, namespaces: &[String], file: &Path) -> Result<()> {
         let mut command = Command::new(&self.path);
         command.arg("snapshot").arg("-o").arg(file);
+        for name in namespaces {
+            command.args(["--netns", name]);
+        }
         let Output { status, stderr, .. } = run(command)?;
         // 3: something could not be read; what could is in the file, and the answer from it will show.
         if matches!(status, Some(0 | 3)) {

@@ -132,7 +132,7 @@ fn offline(state: &State<'_>, flow: &Flow, plumb: &Plumb, live: &Value, redact: 
     let directory = tempfile::tempdir().map_err(Failure::io("making a directory for a snapshot"))?;
     let file = directory.path().join("machine.plumb");
     let from = state.namespace(&flow.from)?;
-    plumb.snapshot(&file)?;
+    plumb.snapshot(&state.names(), &file)?;
     let answer = plumb.diagnose(flow, &from, Some(&file))?;
     let (mut live, mut offline) = (verdict::lasting(live), verdict::lasting(&answer.document));
     if state.is_lab() {

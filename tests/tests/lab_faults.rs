@@ -121,7 +121,9 @@ impl Labs {
 fn of(lab: &Lab, fault: &Fault, ran: &Mutex<BTreeSet<(String, String)>>) -> Try {
     let error = |e: plumb_tests::Failure| e.to_string();
     let made = lab.make(fault.id, false).map_err(error)?;
-    ran.lock().unwrap().extend(found_and_mended(lab, fault.id, &made)?);
+    // Bound first: a lock that is held while a trial runs would let no other run beside it.
+    let mended = found_and_mended(lab, fault.id, &made)?;
+    ran.lock().unwrap().extend(mended);
     lab.heal().map_err(error)?;
     settled(lab, &made, "healed")?;
     if std::env::var_os("PLUMB_LOOK_ALIKES").is_none() {

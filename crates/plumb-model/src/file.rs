@@ -3,7 +3,7 @@
 //! The line comes first so that a file of a newer version, or something that is no snapshot at all, is told apart
 //! before anything else is read. `zstdcat FILE` shows both. The format is described in `docs/snapshot-format.md`.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -83,10 +83,13 @@ impl Snapshot {
         let mut zstd = zstd::Encoder::new(out, 3).map_err(fail)?;
         zstd.include_checksum(true).map_err(fail)?;
         let header = Header { format: FORMAT.to_owned(), version: self.version };
-        serde_json::to_writer(&mut zstd, &header).map_err(|e| fail(e.into()))?;
-        zstd.write_all(b"\n").map_err(fail)?;
-        serde_json::to_writer(&mut zstd, self).map_err(|e| fail(e.into()))?;
-        zstd.write_all(b"\n").map_err(fail)?;
+        // The JSON comes in pieces of a few bytes, and each call of zstd costs.
+        let mut json = BufWriter::with_capacity(1 << 16, zstd);
+        serde_json::to_writer(&mut json, &header).map_err(|e| fail(e.into()))?;
+        json.write_all(b"\n").map_err(fail)?;
+        serde_json::to_writer(&mut json, self).map_err(|e| fail(e.into()))?;
+        json.write_all(b"\n").map_err(fail)?;
+        let zstd = json.into_inner().map_err(|e| fail(e.into_error()))?;
         zstd.finish().and_then(|mut out| out.flush()).map_err(fail)
     }
 
