@@ -22,7 +22,7 @@ use plumb_tests::netns;
 use serde_json::Value;
 
 /// Most of a trial is waiting for answers that never come, so more than one fits a core.
-const THREADS: usize = 6;
+const THREADS: usize = 8;
 /// Connections whose outcomes are put together where the kernel chooses anew for each: with one of three failing, that 24
 /// all end alike happens once in 10⁴.
 const CONNECTIONS: u32 = 24;

@@ -13,7 +13,7 @@ use plumb_tests::scenario::{Flow, Scenario};
 use plumb_tests::{Result, agent, cases, library, netns, plain};
 
 /// Most of a test is waiting for answers that never come, so more than one fits a core.
-const THREADS: usize = 6;
+const THREADS: usize = 8;
 
 fn main() -> ExitCode {
     plumb_lab::run_if_child();

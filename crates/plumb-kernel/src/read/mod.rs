@@ -67,10 +67,12 @@ use crate::discover::{self, Found};
 use crate::error::{KernelError, Result};
 use crate::features::Features;
 
-/// What is read in each namespace, besides links, addresses, routes, rules, neighbours and FDB, which always are.
+/// What is read in each namespace, besides links and addresses, which always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each part can be left out by itself")]
 pub struct Parts {
+    /// Routes, policy rules, neighbours and forwarding databases.
+    pub routes: bool,
     /// nftables and iptables-legacy.
     pub filters: bool,
     /// Conntrack entries; on a busy machine there are many.
@@ -96,6 +98,7 @@ impl Default for Parts {
     /// Everything.
     fn default() -> Self {
         Self {
+            routes: true,
             filters: true,
             conntrack: true,
             sockets: true,

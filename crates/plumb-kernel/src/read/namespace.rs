@@ -81,14 +81,9 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
         Ok(mut socket) => {
             n.links = absence(link::read(&mut socket), "devices", "rtnetlink", gaps);
             n.addresses = absence(address::read(&mut socket), "addresses", "rtnetlink", gaps);
-            n.routes = absence(route::read(&mut socket), "routes", "rtnetlink", gaps);
-            match route::read_path_mtus(&mut socket) {
-                Ok(mtus) => n.path_mtus = mtus,
-                Err(error) => gaps.push(error.to_string()),
+            if parts.routes {
+                routes(n, &mut socket, gaps);
             }
-            n.rules = absence(rule::read(&mut socket), "policy rules", "fib_rules", gaps);
-            n.neighbours = absence(neighbour::read(&mut socket), "neighbours", "rtnetlink", gaps);
-            n.fdb = absence(neighbour::read_fdb(&mut socket), "forwarding databases", "bridge", gaps);
             if parts.traffic_control {
                 match traffic_control::read(&mut socket) {
                     Ok((qdiscs, filters)) => (n.qdiscs, n.filters) = (qdiscs, filters),
@@ -127,6 +122,17 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
         n.statistics.read_at = statistics::now();
     }
     reading
+}
+
+fn routes(n: &mut Namespace, socket: &mut Socket, gaps: &mut Vec<String>) {
+    n.routes = absence(route::read(socket), "routes", "rtnetlink", gaps);
+    match route::read_path_mtus(socket) {
+        Ok(mtus) => n.path_mtus = mtus,
+        Err(error) => gaps.push(error.to_string()),
+    }
+    n.rules = absence(rule::read(socket), "policy rules", "fib_rules", gaps);
+    n.neighbours = absence(neighbour::read(socket), "neighbours", "rtnetlink", gaps);
+    n.fdb = absence(neighbour::read_fdb(socket), "forwarding databases", "bridge", gaps);
 }
 
 fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, options: &Options<'_>) {

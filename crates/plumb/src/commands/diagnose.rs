@@ -23,7 +23,7 @@ use crate::progress::Progress;
 pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Error> {
     let asked = args.flow.question()?;
     let known = flow::known(&args.flow, context)?;
-    let snapshot = flow::snapshot(&args.flow, &known, context)?;
+    let snapshot = flow::snapshot(&args.flow, &asked, &known, context)?;
     let net = Network::compile(&snapshot);
     let question = flow::resolve(&net, &args.flow, &asked, &known, context)?;
     let mut report = match &question {

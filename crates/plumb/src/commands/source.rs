@@ -1,10 +1,9 @@
 //! The snapshot that a command works on: of this machine, or of a file.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use plumb_kernel::{NamespaceHandle, Options, Parts};
-use plumb_model::{Namespace, NamespaceId, Snapshot};
+use plumb_model::{Namespace, Snapshot};
 
 use super::Context;
 use crate::error::Error;
@@ -15,6 +14,7 @@ use crate::{file, glob, output};
 
 /// Links, addresses, sockets and who lives where: what an overview shows, read fast.
 pub(super) const OVERVIEW: Parts = Parts {
+    routes: true,
     filters: false,
     conntrack: false,
     sockets: true,
@@ -53,13 +53,20 @@ pub(super) fn live(context: &Context, only: Option<Vec<String>>, parts: Parts) -
     Ok(plumb_kernel::snapshot(&options)?)
 }
 
+/// Who is there and which devices lead where.
+pub(super) fn links() -> Result<Snapshot, Error> {
+    let owners = plumb_lab::owners();
+    let owner = |id| owners.get(&id).cloned();
+    let parts = Parts { routes: false, sockets: false, ..OVERVIEW };
+    Ok(plumb_kernel::snapshot(&Options { parts, owner: Some(&owner), ..Options::default() })?)
+}
+
 /// The names of the namespaces of this machine that the patterns select, as [`live`] takes them.
 pub(super) fn select(context: &Context, patterns: &[String]) -> Result<Option<Vec<String>>, Error> {
     if patterns.is_empty() {
         return Ok(None);
     }
-    let none = Parts { sockets: false, ..OVERVIEW };
-    let all = plumb_kernel::snapshot(&Options { parts: none, ..Options::default() })?;
+    let all = links()?;
     let chosen = chosen(context, &all, patterns)?.iter().map(|n| n.id.to_string()).collect();
     Ok(Some(chosen))
 }
@@ -70,29 +77,10 @@ pub(super) fn connected(context: &Context, patterns: &[String]) -> Result<Option
     if patterns.is_empty() {
         return Ok(None);
     }
-    let none = Parts { sockets: false, ..OVERVIEW };
-    let all = plumb_kernel::snapshot(&Options { parts: none, ..Options::default() })?;
+    let all = links()?;
     let chosen = chosen(context, &all, patterns)?.into_iter();
     let from = chosen.chain(all.namespaces.iter().filter(|n| n.own)).map(|n| n.id).collect();
-    Ok(Some(reached_by_links(&all, from).iter().map(ToString::to_string).collect()))
-}
-
-/// Namespaces that links lead to, from these on and back to them; these included.
-fn reached_by_links(all: &Snapshot, from: BTreeSet<NamespaceId>) -> BTreeSet<NamespaceId> {
-    let mut links: BTreeMap<NamespaceId, BTreeSet<NamespaceId>> = BTreeMap::new();
-    for n in &all.namespaces {
-        for peer in n.links.items().iter().filter_map(|l| l.peer) {
-            links.entry(n.id).or_default().insert(peer.namespace);
-            links.entry(peer.namespace).or_default().insert(n.id);
-        }
-    }
-    let mut open: Vec<NamespaceId> = from.iter().copied().collect();
-    let mut reached = from;
-    while let Some(id) = open.pop() {
-        let next = links.get(&id).into_iter().flatten();
-        open.extend(next.filter(|n| reached.insert(**n)));
-    }
-    reached
+    Ok(Some(all.connected(from).iter().map(ToString::to_string).collect()))
 }
 
 /// The namespaces that the patterns select; that there are none is an error.

@@ -16,7 +16,7 @@ use crate::output;
 pub(super) fn run(args: &TraceArgs, context: &Context) -> Result<Status, Error> {
     let asked = args.flow.question()?;
     let known = flow::known(&args.flow, context)?;
-    let snapshot = flow::snapshot(&args.flow, &known, context)?;
+    let snapshot = flow::snapshot(&args.flow, &asked, &known, context)?;
     let net = Network::compile(&snapshot);
     let question = flow::resolve(&net, &args.flow, &asked, &known, context)?;
     let level = if args.explain.explain { Level::Explain } else { Level::Brief };
