@@ -82,9 +82,18 @@ pub struct Lab {
 impl Lab {
     /// The standard lab, 3 nodes and 12 pods, under a name of its own.
     pub fn up(plumb: Plumb) -> Result<Self> {
+        Self::start(plumb, &[])
+    }
+
+    /// The lab of a topology file, under a name of its own.
+    pub fn of(plumb: Plumb, file: &str) -> Result<Self> {
+        Self::start(plumb, &[file])
+    }
+
+    fn start(plumb: Plumb, file: &[&str]) -> Result<Self> {
         netns::need_root()?;
         let lab = Self { plumb, name: format!("{}lab", netns::unique_prefix()) };
-        lab.must(&["lab", "up", "--name", &lab.name])?;
+        lab.must(&[&["lab", "up", "--name", &lab.name], file].concat())?;
         Ok(lab)
     }
 

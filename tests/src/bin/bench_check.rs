@@ -12,7 +12,12 @@ use plumb_tests::binary::{Output, Plumb};
 use plumb_tests::cluster;
 use plumb_tests::lab::Lab;
 use plumb_tests::times::{Times, row};
-use plumb_tests::{Failure, Result, netns};
+use plumb_tests::{Failure, Result, netns, shell};
+
+/// Pods of the node that is checked live.
+const PODS: usize = 100;
+/// Rules that each of its packets passes.
+const RULES: usize = 1000;
 
 fn main() -> ExitCode {
     match run() {
@@ -37,6 +42,21 @@ fn run() -> Result<()> {
 
     let folder = tempfile::tempdir().map_err(Failure::io("making a folder"))?;
     let file = |name: &str| folder.path().join(name).display().to_string();
+    let topology = file("topology.yaml");
+    fs::write(&topology, one_node(PODS)).map_err(Failure::io("writing a topology"))?;
+    let lab = Lab::of(plumb.clone(), &topology)?;
+    let (node, pattern) = (format!("{}-node-1", lab.name()), format!("{}-*", lab.name()));
+    shell::run("loading rules", &format!("ip netns exec {node} nft -f - <<'END'\n{}END", rules(RULES)), &[])?;
+    let whole = Times::of(9, || answered(&plumb, &["check", "--netns", &pattern, "-o", "json"], 0))?;
+    let reading =
+        Times::of(9, || answered(&plumb, &["snapshot", "--netns", &pattern, "-o", &file("live")], 0))?;
+    row(
+        "a live node with 100 pods and 1,000 rules (target 2 s)",
+        &whole.show(),
+        &format!("reading and writing it down alone: {}", reading.show()),
+    );
+    drop(lab);
+
     let write = |name: &str, snapshot: &plumb_model::Snapshot| {
         let out = File::create(file(name)).map_err(Failure::io("writing a snapshot"))?;
         let failed = |e: plumb_model::FileError| Failure::Agent { what: name.to_owned(), why: e.to_string() };
@@ -70,6 +90,25 @@ fn run() -> Result<()> {
         "25.5 million pairs",
     );
     fs::remove_dir_all(folder.path()).map_err(Failure::io("removing the folder"))
+}
+
+/// A topology of one node with so many pods that serve.
+fn one_node(pods: usize) -> String {
+    let pod = |n| {
+        format!("  - {{ name: p{n}, node: node-1, ports: [{{ name: http, port: 8080, protocol: http }}] }}\n")
+    };
+    let network = "network: { kind: bridge, pod_ranges: [10.244.0.0/16], underlay: [172.18.0.0/24] }";
+    let pods: String = (0..pods).map(pod).collect();
+    format!("name: large\nnodes: [{{ name: node-1 }}]\n{network}\npods:\n{pods}")
+}
+
+/// So many rules on the way of what is forwarded, none of which is about any pod.
+fn rules(count: usize) -> String {
+    let rule = |n| format!("  ip saddr 198.51.{}.{} tcp dport 8080 counter drop\n", n / 250, n % 250 + 1);
+    let rules: String = (0..count).map(rule).collect();
+    format!(
+        "table inet large {{\n chain forward {{\n  type filter hook forward priority 10\n{rules} }}\n}}\n"
+    )
 }
 
 fn answered(plumb: &Plumb, arguments: &[&str], status: i32) -> Result<()> {

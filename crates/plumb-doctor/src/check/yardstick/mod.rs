@@ -1,15 +1,17 @@
 //! What should connect, and to what end: the yardstick that reach is held against.
 
 mod objects;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use objects::{is_of, slices};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use plumb_api::Object;
 use plumb_api::policy::PolicyRef;
-use plumb_model::{IpFamily, Namespace, Owner, Protocol, Socket};
+use plumb_model::{IpFamily, Namespace, NamespaceId, Owner, Protocol, Socket};
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Outcome, Transport};
 use plumb_trace::state::NsIndex;
@@ -31,7 +33,8 @@ pub struct Member {
     pub is_target: bool,
     /// Node that it is on, where it is on one.
     pub node: Option<String>,
-    /// Cluster that it is of, where a machine holds several labs: nobody reaches another's.
+    /// Cluster that it is of, where a machine holds several labs: nobody reaches another's. On a plain host the network
+    /// that devices connect it with: others may use the same addresses.
     pub cluster: String,
 }
 
@@ -103,7 +106,12 @@ impl Yardstick {
         let owned =
             here.iter().any(|&i| matches!(all[i].owner, Some(Owner::Pod { .. })) || all[i].node.is_some());
         if !owned {
-            let members = here.iter().map(|&ns| plain(net, ns)).collect();
+            let networks = networks(net);
+            let member = |&ns: &NsIndex| {
+                let cluster = networks.get(&net.namespace(ns).id).cloned().unwrap_or_default();
+                Member { cluster, ..plain(net, ns) }
+            };
+            let members = here.iter().map(member).collect();
             let known_from = vec!["host".to_owned()];
             return Self { known_from, members, plain_host: true, only, ..Self::default() };
         }
@@ -128,6 +136,18 @@ impl Yardstick {
     pub fn member_mut(&mut self, ns: NsIndex) -> Option<&mut Member> {
         self.members.iter_mut().find(|m| m.ns == ns)
     }
+}
+
+/// The namespaces that devices connect, by the name of the first of them.
+fn networks(net: &Network) -> HashMap<NamespaceId, String> {
+    let mut all = HashMap::new();
+    for n in &net.snapshot.namespaces {
+        if !all.contains_key(&n.id) {
+            let connected = net.snapshot.connected(BTreeSet::from([n.id]));
+            all.extend(connected.into_iter().map(|id| (id, n.name.clone())));
+        }
+    }
+    all
 }
 
 fn owned_member(net: &Network, ns: NsIndex) -> Option<Member> {

@@ -57,7 +57,11 @@ fn of_one(
     asked: &mut Asked,
 ) -> usize {
     let mut askers: Vec<(usize, u64)> = Vec::new();
+    let network = yardstick.member(f.ns).map(|owner| &owner.cluster);
     for (m, member) in yardstick.members.iter().enumerate().filter(|(m, _)| classes[*m] == *m) {
+        if network.is_some_and(|network| *network != member.cluster) {
+            continue;
+        }
         let own = member.ns == f.ns;
         let has_family = member.addresses.iter().any(|a| a.is_ipv4() == f.address.is_ipv4());
         // Its own address leads elsewhere where the rules' namespace is another.
