@@ -154,14 +154,14 @@ fn next_cause(model: &Snapshot, q: &Question, ahead: Ahead) -> Option<Found> {
                     }
                 }
                 let cure = Some(changes.clone());
-                return Some(Found { suspect, packet: failure.packet, cure });
+                return Some(Found { suspect, packet: failure.missed(), cure });
             }
         }
         if (!suspect.must_connect || suspect.even_uncured) && first.is_none() {
             first = Some(suspect);
         }
     }
-    first.map(|suspect| Found { suspect, packet: failure.packet, cure: None })
+    first.map(|suspect| Found { suspect, packet: failure.missed(), cure: None })
 }
 
 /// Whether a branch fails, or connects late in an attempt that connects.

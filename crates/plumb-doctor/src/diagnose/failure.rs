@@ -1,7 +1,7 @@
 //! A failing branch, taken apart: which packet ended where, and everything that happened to it on the way.
 
 use plumb_trace::Network;
-use plumb_trace::event::{Decider, Event, Stop};
+use plumb_trace::event::{Decider, Event, NoAnswer, Stop};
 use plumb_trace::session::{AttemptBranch, Exchange, Outcome, Part, Reaction, Response, ResponseKind};
 use plumb_trace::state::State;
 
@@ -114,6 +114,14 @@ impl<'a> Failure<'a> {
         };
         let e = if b.outcome == Outcome::Connects { late } else { decisive(b) }?;
         Some(Self::of_exchange(e))
+    }
+
+    /// Which packet did not come: whoever asks for a neighbour waits for an answer of its own.
+    pub(crate) fn missed(&self) -> Packet {
+        match self.stop {
+            Stop::NeighbourFailed { why: NoAnswer::Lost { answer: true, .. }, .. } => Packet::NeighbourAnswer,
+            _ => self.packet,
+        }
     }
 
     /// What tells this failure from another: who stopped which packet. A rule by its handle: its number changes when

@@ -101,10 +101,11 @@ pub(crate) fn failure_key_among(
     let failing = a.branches.iter().filter(|b| cure::needs_cause(a, b) && b.outcome != Outcome::Unknown);
     let failing = failing.filter(|b| counts(b));
     let failure = failure::Failure::of_branch(failing.max_by_key(|b| b.share)?)?;
+    use crate::finding::Packet;
     use plumb_trace::event::Stop;
     let by_rule = matches!(failure.stop, Stop::Dropped { .. } | Stop::Rejected { .. });
-    let barred = by_rule && failure.packet == crate::finding::Packet::Request;
-    Some(FailureKey { packet: failure.packet, key: failure.key(net), barred })
+    let barred = by_rule && failure.packet == Packet::Request;
+    Some(FailureKey { packet: failure.missed(), key: failure.key(net), barred })
 }
 
 /// Whether something unknown let the attempt through where it does not end in silence: then it cannot be told how it ends.

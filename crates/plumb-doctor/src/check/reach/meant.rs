@@ -12,9 +12,10 @@ pub(super) fn unintended(snapshot: &Snapshot, asked: &Asked, pair: usize, d: &Di
     !for_requests(snapshot, asked, pair, d) || comes_back(d.packet)
 }
 
-/// What a client waits for that has been let through: an answer, what follows it, an error that it needs.
+/// What a client waits for that has been let through: an answer (that of a neighbour, too), what follows it, an error that
+/// it needs.
 pub(super) fn comes_back(packet: Packet) -> bool {
-    matches!(packet, Packet::Reply | Packet::PayloadBack | Packet::TooBig)
+    matches!(packet, Packet::Reply | Packet::PayloadBack | Packet::TooBig | Packet::NeighbourAnswer)
 }
 
 /// Whether somebody may well mean it where it stops requests.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Action, Change, IpFamily, NextHop, Prefix, Route, RouteKind};
+use plumb_model::{Action, Change, IpFamily, Link, NextHop, Prefix, Route, RouteKind};
 use plumb_trace::event::{Event, RouteRef, RouteUse};
 use plumb_trace::state::NsIndex;
 
@@ -37,8 +37,8 @@ pub(super) fn missing(case: &Case, ns: NsIndex, table: u32, addr: IpAddr, packet
     out
 }
 
-/// Routes that could be added: through every neighbour machine on every network of the namespace, the one that the
-/// flow came from first; `down`: a device that will be set up before.
+/// Routes that could be added: by the device whose other end has the address, and through every neighbour machine on every
+/// network of the namespace, the one that the flow came from first; `down`: a device that will be set up before.
 pub(super) fn added_routes(
     case: &Case,
     ns: NsIndex,
@@ -93,10 +93,11 @@ pub(super) fn added_routes(
     }
     candidates.sort_by_key(|c| c.0);
     candidates.dedup();
-    candidates
-        .into_iter()
+    let by_device = at_other_end(case, ns, addr, down).map(|device| (Prefix::host(addr), addr, device));
+    by_device
+        .chain(candidates.into_iter().map(|(_, gateway, device)| (dst, gateway, device)))
         .take(8)
-        .map(|(_, gateway, device)| {
+        .map(|(dst, gateway, device)| {
             let gateway = (gateway != addr).then_some(gateway);
             let route = Route {
                 family,
@@ -121,6 +122,20 @@ pub(super) fn added_routes(
         .collect()
 }
 
+/// Devices whose other end has an address: where nodes know their pods by a route to each alone, and the links have no
+/// network.
+fn at_other_end(case: &Case, ns: NsIndex, addr: IpAddr, down: Option<u32>) -> impl Iterator<Item = u32> {
+    let plain = move |l: &&Link| l.master.is_none() && (l.is_up() || down == Some(l.index));
+    let has = move |l: &&Link| {
+        let end = l.peer.and_then(|p| Some((case.net.index_of(p.namespace)?, p.index)));
+        end.is_some_and(|(other, index)| {
+            let all = case.net.namespace(other).addresses.items();
+            other != ns && all.iter().any(|a| a.index == index && a.prefix.addr == addr)
+        })
+    };
+    case.net.namespace(ns).links.items().iter().filter(plain).filter(has).map(|l| l.index)
+}
+
 /// The network that an address belongs to where it lives, else the address alone.
 fn network_of(case: &Case, addr: IpAddr) -> Prefix {
     case.net
@@ -132,8 +147,12 @@ fn network_of(case: &Case, addr: IpAddr) -> Prefix {
         .map_or(Prefix::host(addr), |a| a.prefix.masked())
 }
 
-/// A route deleted, and others added for the same network.
+/// A route deleted, and others added for the same network. One to a single address goes before a wider one that stays.
 fn in_place_of(delete: &Change, old: &Route, add: &[Change]) -> Vec<Change> {
+    let is_host = |c: &Change| matches!(&c.action, Action::AddRoute(new) if new.dst.is_host());
+    if !old.dst.is_host() && add.iter().all(is_host) {
+        return add.to_vec();
+    }
     let same_network = add.iter().map(|c| match &c.action {
         Action::AddRoute(new) => {
             let new = Route { dst: old.dst, priority: old.priority, ..new.clone() };

@@ -44,9 +44,10 @@ impl Terminal<'_> {
         }
         if let Some(next) = shown.iter().find_map(|f| f.remedy.first()) {
             self.heading(Heading::NextStep)?;
-            let first = next.command.split(" && ").next().unwrap_or_default();
-            let text = if next.advice { first.to_owned() } else { self.style.command(first) };
-            writeln!(self.out, "  {text}")?;
+            for line in next.command.split(" && ") {
+                let text = if next.advice { line.to_owned() } else { self.style.command(line) };
+                writeln!(self.out, "  {text}")?;
+            }
         }
         if !r.unknowns.is_empty() {
             self.heading(Heading::Unknowns)?;

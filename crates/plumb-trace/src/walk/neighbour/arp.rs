@@ -63,6 +63,8 @@ impl Walker<'_, '_> {
         let lladdr = link.mac?;
         let settings = self.net.ns[ns].devices.get(&device)?;
         let owns = self.net.ns[ns].local.contains_key(&asker.target);
+        let proxied = self.net.ns[ns].proxies.contains_key(&(device, asker.target));
+        let is_proxy = settings.proxy_arp.value != 0 || proxied;
         let question = plain(asker.source, asker.target, Protocol(0));
         if link.flags & Link::NOARP != 0 {
             return None;
@@ -83,10 +85,12 @@ impl Walker<'_, '_> {
             }
             Ok(InputRoute::Forward(ways)) if settings.forwarding4.value != 0 => {
                 let way = ways.first()?;
-                let proxied = self.net.ns[ns].proxies.contains_key(&(device, asker.target));
-                (way.device != device && (settings.proxy_arp.value != 0 || proxied)).then_some(Ok(lladdr))
+                (way.device != device && is_proxy).then_some(Ok(lladdr))
             }
-            Err(stop) if owns => Some(Err(NoAnswer::Lost { answer: true, stop: Box::new(stop) })),
+            // It would answer for somebody else, and does not know the way to him or takes nothing from the asker.
+            Err(stop) if owns || (settings.forwarding4.value != 0 && is_proxy) => {
+                Some(Err(NoAnswer::Lost { answer: true, stop: Box::new(stop) }))
+            }
             _ => None,
         }
     }
