@@ -1,5 +1,7 @@
 //! The snapshot: every namespace of a machine at one moment.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{HostStatistics, Namespace, NamespaceId};
@@ -58,6 +60,25 @@ impl Snapshot {
     #[must_use]
     pub fn namespace_mut(&mut self, id: NamespaceId) -> Option<&mut Namespace> {
         self.namespaces.iter_mut().find(|n| n.id == id)
+    }
+
+    /// Namespaces that links lead to, from these on and back to them; these included.
+    #[must_use]
+    pub fn reached_by_links(&self, from: BTreeSet<NamespaceId>) -> BTreeSet<NamespaceId> {
+        let mut links: BTreeMap<NamespaceId, BTreeSet<NamespaceId>> = BTreeMap::new();
+        for n in &self.namespaces {
+            for peer in n.links.items().iter().filter_map(|l| l.peer) {
+                links.entry(n.id).or_default().insert(peer.namespace);
+                links.entry(peer.namespace).or_default().insert(n.id);
+            }
+        }
+        let mut open: Vec<NamespaceId> = from.iter().copied().collect();
+        let mut reached = from;
+        while let Some(id) = open.pop() {
+            let next = links.get(&id).into_iter().flatten();
+            open.extend(next.filter(|n| reached.insert(**n)));
+        }
+        reached
     }
 
     /// The namespace that goes by this name: in reports, under /run/netns, or `net:[INODE]`.

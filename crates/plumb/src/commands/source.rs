@@ -1,10 +1,9 @@
 //! The snapshot that a command works on: of this machine, or of a file.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use plumb_kernel::{NamespaceHandle, Options, Parts};
-use plumb_model::{Namespace, NamespaceId, Snapshot};
+use plumb_model::{Namespace, Snapshot};
 
 use super::Context;
 use crate::error::Error;
@@ -74,25 +73,7 @@ pub(super) fn connected(context: &Context, patterns: &[String]) -> Result<Option
     let all = plumb_kernel::snapshot(&Options { parts: none, ..Options::default() })?;
     let chosen = chosen(context, &all, patterns)?.into_iter();
     let from = chosen.chain(all.namespaces.iter().filter(|n| n.own)).map(|n| n.id).collect();
-    Ok(Some(reached_by_links(&all, from).iter().map(ToString::to_string).collect()))
-}
-
-/// Namespaces that links lead to, from these on and back to them; these included.
-fn reached_by_links(all: &Snapshot, from: BTreeSet<NamespaceId>) -> BTreeSet<NamespaceId> {
-    let mut links: BTreeMap<NamespaceId, BTreeSet<NamespaceId>> = BTreeMap::new();
-    for n in &all.namespaces {
-        for peer in n.links.items().iter().filter_map(|l| l.peer) {
-            links.entry(n.id).or_default().insert(peer.namespace);
-            links.entry(peer.namespace).or_default().insert(n.id);
-        }
-    }
-    let mut open: Vec<NamespaceId> = from.iter().copied().collect();
-    let mut reached = from;
-    while let Some(id) = open.pop() {
-        let next = links.get(&id).into_iter().flatten();
-        open.extend(next.filter(|n| reached.insert(**n)));
-    }
-    reached
+    Ok(Some(all.reached_by_links(from).iter().map(ToString::to_string).collect()))
 }
 
 /// The namespaces that the patterns select; that there are none is an error.
