@@ -176,7 +176,10 @@ impl Inside<'_> {
     fn attribute(&self, device: &str, attribute: &str) -> Result<String> {
         let word = |listing: &str| -> Option<String> {
             let all: Value = serde_json::from_str(listing).ok()?;
-            match all.get(0)?.get(attribute)? {
+            let link = all.get(0)?;
+            // The device's own state goes by another name than a port's.
+            let operstate = || (attribute == "state").then(|| link.get("operstate")).flatten();
+            match link.get(attribute).or_else(operstate)? {
                 Value::Bool(on) => Some(if *on { "on" } else { "off" }.to_owned()),
                 Value::String(text) => Some(text.clone()),
                 other => Some(other.to_string()),

@@ -115,6 +115,10 @@ fn essence(document: &Value) -> Value {
     const QUOTES: [&str; 6] = ["rule", "route", "entry", "via", "element", "lladdr"];
     let causes = document["causes"].as_array().into_iter().flatten().map(|cause| {
         let mut place = cause["place"].clone();
+        // A hardware address.
+        if place["attribute"] == "address" {
+            place["value"] = Value::from("…");
+        }
         for (key, value) in place.as_object_mut().into_iter().flatten() {
             if QUOTES.contains(&key.as_str()) && value != "policy" {
                 *value = Value::from("…");

@@ -80,6 +80,8 @@ pub enum Finding {
     Martian { namespace: String, device: String, address: String, source: bool },
     /// The owner of an address does not answer because of a sysctl.
     NoNeighbourAnswer { namespace: String, sysctl: String, value: String, address: String },
+    /// A router that answers for others has no entry for the address.
+    ProxyEntryMissing { namespace: String, device: String, address: String },
     /// Nobody has the address on that link.
     NeighbourMissing { namespace: String, device: String, address: String },
     /// A neighbour entry holds an address that is not its owner's.

@@ -114,6 +114,14 @@ pub fn neighbour(net: &Network, ns: NsIndex, device: u32, address: IpAddr, lladd
     place
 }
 
+/// An entry that is not there, by which a router would answer for an address behind it.
+#[must_use]
+pub fn missing_proxy(net: &Network, ns: NsIndex, device: u32, address: IpAddr) -> Place {
+    let mut place = neighbour(net, ns, device, address, None);
+    set(&mut place, "missing", "proxy");
+    place
+}
+
 /// An entry of a forwarding database; `address` is where a VXLAN device sends it. `missing`: it is not there.
 #[must_use]
 pub fn fdb(

@@ -75,6 +75,11 @@ impl Neighbour {
     pub const PROXY: u8 = 0x08;
 }
 
+impl FdbEntry {
+    /// `NTF_STICKY`
+    pub const STICKY: u8 = 0x40;
+}
+
 /// An entry of a bridge's or VXLAN device's forwarding database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FdbEntry {
@@ -89,7 +94,7 @@ pub struct FdbEntry {
     pub vlan: Option<u16>,
     /// `NUD_*`: permanent = local address of the bridge or port, noarp = static, else learnt.
     pub state: NeighbourState,
-    /// `NTF_*`: 2 self, 4 master.
+    /// `NTF_*`: 2 self, 4 master, 0x40 sticky.
     pub flags: u8,
     /// Where a VXLAN device sends it.
     #[serde(default)]

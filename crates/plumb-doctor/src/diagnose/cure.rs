@@ -2,7 +2,7 @@
 
 use plumb_model::{Change, Snapshot};
 use plumb_trace::Network;
-use plumb_trace::session::{Attempt, Flow, Outcome};
+use plumb_trace::session::{Attempt, Flow, Origin, Outcome};
 use plumb_trace::share::Share;
 
 use super::evidence;
@@ -37,8 +37,33 @@ pub(crate) struct Diagnosed {
     pub(crate) cure: Vec<Change>,
 }
 
-/// The causes of a flow's failure (or delay), with remedies that were tried.
+/// The causes of a flow's failure (or delay), with remedies that were tried. Other networks of the machine, which no link
+/// leads to, may have the same addresses, and are none of the flow's business.
 pub(crate) fn causes(snapshot: &Snapshot, q: &Question, net: &Network, walked: &Walked) -> Vec<Diagnosed> {
+    let Some((near, question)) = near(snapshot, q) else { return causes_in(snapshot, q, net, walked) };
+    let net = Network::compile(&near);
+    causes_in(&near, &question, &net, &walk(&net, &question.flow))
+}
+
+/// A snapshot without the namespaces that no link leads to from the flow's origin; `None` where there are none such.
+fn near(snapshot: &Snapshot, q: &Question) -> Option<(Snapshot, Question)> {
+    let origin = snapshot.namespaces.get(q.flow.origin.ns())?.id;
+    let reached = snapshot.connected([origin].into());
+    if snapshot.namespaces.iter().all(|n| reached.contains(&n.id)) {
+        return None;
+    }
+    let mut near = snapshot.clone();
+    near.namespaces.retain(|n| reached.contains(&n.id));
+    let ns = near.namespaces.iter().position(|n| n.id == origin)?;
+    let mut question = q.clone();
+    question.flow.origin = match q.flow.origin {
+        Origin::Process { source, .. } => Origin::Process { ns, source },
+        Origin::Outside { device, source, .. } => Origin::Outside { ns, device, source },
+    };
+    Some((near, question))
+}
+
+fn causes_in(snapshot: &Snapshot, q: &Question, net: &Network, walked: &Walked) -> Vec<Diagnosed> {
     let mut found = Vec::new();
     let mut model = snapshot.clone();
     // What fails is followed until it connects, late or not; what connects is asked what makes it late.

@@ -20,6 +20,7 @@ use plumb_trace::{Network, Walker};
 pub(crate) use cure::{Diagnosed, commands, with};
 pub(crate) use failure::Failure;
 pub use probe::{ProbeSeen, with_probe};
+pub(crate) use suspect::untracks;
 
 use crate::hops::{self, Level, Telling};
 use crate::messages::{self, Lang};

@@ -92,6 +92,7 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         }
         F::RouteMissing { .. } | F::RouteDiscards { .. } | F::PolicyRuleDiscards { .. } => Ending::Silence,
         F::NoNeighbourAnswer { .. }
+        | F::ProxyEntryMissing { .. }
         | F::NeighbourMissing { .. }
         | F::PortNoBroadcast { .. }
         | F::NoCarrier { .. }
@@ -162,6 +163,7 @@ impl Finding {
             | F::OwnSource { namespace, .. }
             | F::Martian { namespace, .. }
             | F::NoNeighbourAnswer { namespace, .. }
+            | F::ProxyEntryMissing { namespace, .. }
             | F::NeighbourMissing { namespace, .. }
             | F::NeighbourWrong { namespace, .. }
             | F::Ipv6Disabled { namespace, .. }

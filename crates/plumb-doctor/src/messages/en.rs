@@ -156,6 +156,11 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::NoNeighbourAnswer { namespace, sysctl, value, address } => {
             format!("{namespace} does not answer who asks for {address}: {sysctl} is {value}")
         }
+        F::ProxyEntryMissing { namespace, device, address } => {
+            format!(
+                "{namespace} does not answer who asks for {address} on {device}: it has no proxy entry for it"
+            )
+        }
         F::NeighbourMissing { namespace, device, address } => {
             format!("nobody on {device} of {namespace} has the address {address}")
         }

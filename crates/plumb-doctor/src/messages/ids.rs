@@ -184,6 +184,7 @@ fn kind(finding: &Finding) -> (&'static str, Option<&'static str>) {
             ("neighbour-no-answer", Some("N05"))
         }
         F::NoNeighbourAnswer { .. } => ("neighbour-no-answer", Some("N04")),
+        F::ProxyEntryMissing { .. } => ("neighbour-no-answer", Some("N05")),
         F::NeighbourMissing { .. } => ("neighbour-missing", Some("N04")),
         F::NeighbourWrong { .. } => ("neighbour-wrong", Some("N02")),
         F::Ipv6Disabled { .. } => ("ipv6-disabled", Some("H-04")),

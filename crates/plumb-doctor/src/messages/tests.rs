@@ -72,6 +72,7 @@ fn all() -> Vec<Finding> {
         F::OwnSource { namespace: ns(), sysctl: sysctl(), device: device(), source: address() },
         F::Martian { namespace: ns(), device: device(), address: address(), source: true },
         F::NoNeighbourAnswer { namespace: ns(), sysctl: sysctl(), value: s("8"), address: address() },
+        F::ProxyEntryMissing { namespace: ns(), device: device(), address: address() },
         F::NeighbourMissing { namespace: ns(), device: device(), address: address() },
         F::NeighbourWrong { namespace: ns(), device: device(), address: address(), lladdr: lladdr() },
         F::Ipv6Disabled { namespace: ns(), sysctl: sysctl(), device: device() },

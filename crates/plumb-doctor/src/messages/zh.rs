@@ -132,6 +132,9 @@ pub(super) fn summary(finding: &Finding) -> String {
         F::NoNeighbourAnswer { namespace, sysctl, value, address } => {
             format!("{namespace} 不应答对 {address} 的邻居查询：{sysctl} 为 {value}")
         }
+        F::ProxyEntryMissing { namespace, device, address } => {
+            format!("{namespace} 不应答 {device} 上对 {address} 的邻居查询：没有该地址的代理表项")
+        }
         F::NeighbourMissing { namespace, device, address } => {
             format!("{namespace} 的 {device} 所在链路上没有任何主机持有地址 {address}")
         }

@@ -1,12 +1,12 @@
 //! A frame in a bridge, and what br_netfilter shows of it to the IP hooks (net/bridge/br_input.c, br_forward.c,
 //! br_netfilter_hooks.c).
 
-use plumb_model::{BridgePort, Link, Mac, NeighbourState};
+use plumb_model::{BridgePort, FdbEntry, IpFamily, Link, Mac, NeighbourState};
 use plumb_nft::Hook;
 
 use super::carry::{Arrivals, Arrived, Frame};
 use super::layer2::Ends;
-use super::mtu::exceeds;
+use super::mtu::{exceeds, exceeds_strictly};
 use super::{At, Out, Walker};
 use crate::event::{BridgeHow, Discard, Event, PortRefusal, Stop, Unknown};
 use crate::machine::Path;
@@ -295,25 +295,35 @@ impl Walker<'_, '_> {
         }
         let mtu = self.net.link(ns, to).map_or(0, |l| l.mtu);
         for s in states {
-            if at.frame == Frame::Ip && exceeds(&s.packet, mtu) {
-                out.push((s, Err(self.too_big_for_port(&at, to, mtu))));
-                continue;
+            match self.too_big_for_port(&at, to, mtu, &s) {
+                Some(stop) => out.push((s, Err(stop))),
+                None => self.carry(ns, to, at.frame, s, at.depth + 1, out),
             }
-            self.carry(ns, to, at.frame, s, at.depth + 1, out);
         }
     }
 
-    /// `br_dev_queue_push_xmit`; under br_netfilter IPv4 is cut into pieces there (`br_nf_dev_queue_xmit`).
-    fn too_big_for_port(&self, at: &In, to: u32, mtu: u32) -> Stop {
-        let ns = at.ns;
-        if at.prerouted {
+    /// `br_dev_queue_push_xmit`; under br_netfilter, which cuts IPv4 into pieces that may be cut and came in one piece, and
+    /// drops what else is larger than the port (`br_nf_dev_queue_xmit`).
+    fn too_big_for_port(&self, at: &In, to: u32, mtu: u32, s: &State) -> Option<Stop> {
+        let (ns, p) = (at.ns, &s.packet);
+        if at.frame != Frame::Ip {
+            return None;
+        }
+        if !at.prerouted {
+            return exceeds(p, mtu).then_some(Stop::FrameTooBig { ns, device: to, mtu, at_sender: false });
+        }
+        if !exceeds_strictly(p, mtu) {
+            return None;
+        }
+        let cut = p.family == IpFamily::V4 && p.sizing.dont_fragment == Some(false);
+        if cut || p.sizing.largest_fragment != 0 {
             let device = self.net.device_name(ns, to);
             let what = format!(
                 "a packet larger than bridge port {device} takes ({mtu}), with bridge-nf-call-iptables"
             );
-            return Stop::Unmodelled { ns, what };
+            return Some(Stop::Unmodelled { ns, what });
         }
-        Stop::FrameTooBig { ns, device: to, mtu, at_sender: false }
+        Some(Stop::FrameTooBig { ns, device: to, mtu, at_sender: false })
     }
 
     /// Up to the bridge device (`br_pass_frame_up`).
@@ -352,9 +362,9 @@ impl Walker<'_, '_> {
     fn fdb_port(&self, s: &State, ns: NsIndex, bridge: u32, lladdr: Mac) -> Option<(u32, BridgeHow)> {
         let entry =
             self.net.ns[ns].fdb.get(&(bridge, lladdr)).map(|&i| &self.net.namespace(ns).fdb.items()[i]);
-        // A static entry is not moved by learning.
+        // Of a machine's own address, and where it is to stick to its port, learning moves no entry (`br_fdb_update`).
         if let Some(e) = entry
-            && e.state.0 & (NeighbourState::NOARP.0 | NeighbourState::PERMANENT.0) != 0
+            && (e.state.0 & NeighbourState::PERMANENT.0 != 0 || e.flags & FdbEntry::STICKY != 0)
         {
             return Some((e.index, BridgeHow::Fdb));
         }

@@ -156,6 +156,11 @@ pub(super) fn exceeds(p: &Packet, mtu: u32) -> bool {
     mtu != 0 && !p.sizing.segmented && u32::from(p.len) > mtu + VLAN_TAG
 }
 
+/// The same where no room is left for the tag of a VLAN.
+pub(super) fn exceeds_strictly(p: &Packet, mtu: u32) -> bool {
+    mtu != 0 && !p.sizing.segmented && u32::from(p.len) > mtu
+}
+
 /// What becomes of a packet at the IP layer of the device that it leaves by.
 enum Fits {
     Yes,

@@ -103,7 +103,7 @@ fn answer(net: &Network, asked: &Asked, i: usize) -> Answer {
     let a = attempt(&walker, &flow);
     let Held { mut key, open, leaks } = held(net, &a, asked.expected(i));
     // A cure may be that nothing leads it elsewhere any more: then nobody has a reason to ask for it.
-    if led && !frontends::is_led(&a) {
+    if led && !frontends::is_led(net, &a) {
         key = None;
     }
     if asked.plain && key.is_some() {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use plumb_model::{Action, Route};
 use plumb_trace::state::NsIndex;
 
-use super::{Case, Suspect, routes};
+use super::{Case, Suspect, lost, routes};
 use crate::finding::Finding;
 use crate::place;
 use crate::report::Layer;
@@ -16,8 +16,10 @@ pub(super) fn down(case: &Case, ns: NsIndex, device: u32) -> Suspect {
     let cuts = n.link(device).is_some_and(|l| l.peer.is_some())
         && !n.addresses.items().iter().any(|a| a.index == device);
     let finding = Finding::LinkDown { namespace: case.name(ns), device: name.clone(), cuts };
-    let cure = case.change(ns, Action::SetLinkUp { device: name, up: true });
-    Suspect::new(finding, place::device(case.net, ns, device, "state", "DOWN"), Layer::Link, vec![vec![cure]])
+    let up = case.change(ns, Action::SetLinkUp { device: name, up: true });
+    let mut cures = vec![vec![up.clone()]];
+    cures.extend(lost::with_link(case, ns, device, &up));
+    Suspect::new(finding, place::device(case.net, ns, device, "state", "DOWN"), Layer::Link, cures)
 }
 
 /// Devices that are down and have (or lead to) the network of an address.
@@ -36,7 +38,7 @@ pub(super) fn down_that_led_to(case: &Case, ns: NsIndex, addr: IpAddr) -> Vec<Su
         .map(|l| {
             let mut suspect = down(case, ns, l.index);
             // Routes by gateways went with the device and do not come back by themselves.
-            let up = suspect.alternatives.concat();
+            let up = suspect.alternatives.first().cloned().unwrap_or_default();
             let adds = routes::added_routes(case, ns, Route::TABLE_MAIN, addr, Some(l.index));
             suspect.alternatives.extend(adds.into_iter().map(|add| [up.clone(), add].concat()));
             suspect

@@ -2,12 +2,13 @@
 //! a packet's that is not kept in the connection, a rule that should have marked and misses by one condition.
 
 use plumb_model::{Action, PolicyRule, Position};
-use plumb_nft::{ChainType, CtKey, Data, Expr, Family, Hook, MetaKey, Register, Rule};
-use plumb_trace::event::{Event, RouteUse, Stop};
+use plumb_nft::{ChainType, CtKey, Expr, Family, Hook, MetaKey, Register, Rule};
+use plumb_trace::event::{Decider, Event, RouteUse, Stop};
 use plumb_trace::state::{ChainPlace, NsIndex, RuleRef};
 use plumb_xtables::targets::{ConnmarkAction, ConnmarkTarget};
 use plumb_xtables::{Target, XtFamily};
 
+use super::marking::{Marking, asks_for, marking};
 use super::missed::relaxed;
 use super::nat::rule_text;
 use super::rules::table_of;
@@ -15,66 +16,6 @@ use super::{Case, Suspect};
 use crate::finding::{Finding, Packet};
 use crate::place;
 use crate::report::Layer;
-
-/// Rules tried for one failure; more would only cost.
-const MOST_TRIED: usize = 64;
-
-/// What a rule does with marks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Marking {
-    /// Gives the packet a mark: value and bits.
-    Packet(u32, u32),
-    /// Gives the connection a mark.
-    Connection,
-    /// Keeps the packet's mark in the connection.
-    Save,
-    /// Gives the packet the connection's mark.
-    Restore,
-}
-
-/// What a rule does with marks, if anything.
-fn marking(exprs: &[Expr]) -> Option<Marking> {
-    exprs.iter().enumerate().find_map(|(i, e)| match e {
-        Expr::MetaSet { key: MetaKey::Mark, sreg } => match loaded(&exprs[..i], *sreg)? {
-            Loaded::Value(v) => Some(Marking::Packet(v, u32::MAX)),
-            Loaded::ConnectionMark => Some(Marking::Restore),
-            Loaded::PacketMark => None,
-        },
-        Expr::CtSet { key: CtKey::Mark, sreg, .. } => match loaded(&exprs[..i], *sreg)? {
-            Loaded::PacketMark => Some(Marking::Save),
-            _ => Some(Marking::Connection),
-        },
-        Expr::Target { name, revision, info } => match Target::decode(name, *revision, XtFamily::Ip, info) {
-            Target::Mark(m) => Some(Marking::Packet(m.0.value, m.0.mask)),
-            Target::Connmark(c) => Some(match c.action {
-                ConnmarkAction::Set => Marking::Connection,
-                ConnmarkAction::Save => Marking::Save,
-                ConnmarkAction::Restore => Marking::Restore,
-            }),
-            _ => None,
-        },
-        _ => None,
-    })
-}
-
-enum Loaded {
-    Value(u32),
-    PacketMark,
-    ConnectionMark,
-}
-
-/// What a register holds, as far as it is a number, or one of the marks (with some of its bits).
-fn loaded(before: &[Expr], reg: Register) -> Option<Loaded> {
-    before.iter().enumerate().rev().find_map(|(i, e)| match e {
-        Expr::Immediate { dreg, data: Data::Value(v) } if *dreg == reg => {
-            Some(Loaded::Value(u32::from_ne_bytes(v.get(..4)?.try_into().ok()?)))
-        }
-        Expr::Meta { key: MetaKey::Mark, dreg } if *dreg == reg => Some(Loaded::PacketMark),
-        Expr::Ct { key: CtKey::Mark, dreg, .. } if *dreg == reg => Some(Loaded::ConnectionMark),
-        Expr::Bitwise { sreg, dreg, .. } if *dreg == reg => loaded(&before[..i], *sreg),
-        _ => None,
-    })
-}
 
 /// A look-up of a route on the failing packet's way.
 struct LookUp {
@@ -107,8 +48,17 @@ fn look_ups(case: &Case) -> Vec<LookUp> {
             _ => {}
         }
     }
-    if let Stop::NoRoute { ns, .. } = case.failure.stop {
-        note(LookUp { ns: *ns, hook, mark, rule_pref: None });
+    // The look-up that ended the packet stands in no event.
+    match case.failure.stop {
+        Stop::NoRoute { ns, .. } => note(LookUp { ns: *ns, hook, mark, rule_pref: None }),
+        Stop::RouteDiscards { route, .. } => {
+            note(LookUp { ns: route.ns, hook, mark, rule_pref: Some(route.rule_pref) });
+        }
+        Stop::PolicyRule { ns, rule, .. } => {
+            let by = case.net.namespace(*ns).rules.items().get(*rule).map(|r| r.priority);
+            note(LookUp { ns: *ns, hook, mark, rule_pref: by });
+        }
+        _ => {}
     }
     out
 }
@@ -125,9 +75,39 @@ fn fits((value, mask): (u32, u32), mark: u32) -> bool {
     (value ^ mark) & mask == 0
 }
 
+/// Marks that rules of a namespace ask for: value and bits.
+fn asked_for(case: &Case, ns: NsIndex) -> Vec<(u32, u32)> {
+    let tables = case.net.namespace(ns).rule_tables();
+    let rules = tables.flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+    let mut all: Vec<(u32, u32)> = rules.filter_map(|r| asks_for(&r.exprs)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Marks that the rules would have let the packet pass by, and that it lacks where one of them stopped it.
+fn not_let_pass(case: &Case) -> Vec<Suspect> {
+    let (Stop::Dropped { by, hook, .. } | Stop::Rejected { by, hook, .. }) = case.failure.stop else {
+        return Vec::new();
+    };
+    let ns = match by {
+        Decider::Rule(rule) => rule.ns,
+        Decider::Policy(chain) => chain.ns,
+    };
+    let at = LookUp { ns, hook: *hook, mark: case.failure.state.packet.mark, rule_pref: None };
+    let lacking = asked_for(case, ns).into_iter().filter(|wanted| !fits(*wanted, at.mark));
+    lacking
+        .flat_map(|wanted| {
+            let mut out = overwritten(case, &at, wanted);
+            out.extend(missed(case, ns, wanted));
+            out
+        })
+        .collect()
+}
+
 /// Marks that the failing packet lacks.
 pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
-    let mut out = Vec::new();
+    let mut out = not_let_pass(case);
     for at in look_ups(case) {
         for rule in passed_over(case, &at) {
             let Some(wanted) = rule.fwmark else { continue };
@@ -138,7 +118,6 @@ pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
             out.extend(missed(case, at.ns, wanted));
         }
     }
-    out.truncate(MOST_TRIED);
     out
 }
 
@@ -327,9 +306,17 @@ fn missing(
 fn missed(case: &Case, ns: NsIndex, wanted: (u32, u32)) -> Vec<Suspect> {
     marking_rules(case, ns)
         .filter(|(_, _, m)| matches!(m, Marking::Packet(value, mask) if fits(wanted, value & mask)))
+        .filter(|(at, ..)| is_in_reach(case, *at))
         .flat_map(|(at, rule, _)| without_condition(case, at, rule))
-        .take(MOST_TRIED)
         .collect()
+}
+
+/// Whether the packet can have come to a rule: one in a base chain, only if it was in that chain.
+fn is_in_reach(case: &Case, at: RuleRef) -> bool {
+    let chain = table_of(case, at.ns, at.table).and_then(|t| t.chains.get(at.chain as usize));
+    let place = ChainPlace { ns: at.ns, table: at.table, chain: at.chain };
+    let visits = |e: &&Event| matches!(e, Event::Chain { chain, .. } if *chain == place);
+    chain.is_some_and(|c| c.base.is_none()) || case.failure.all_events().any(|e| visits(&e))
 }
 
 fn without_condition(case: &Case, at: RuleRef, rule: &Rule) -> Vec<Suspect> {

@@ -1,11 +1,11 @@
-//! Rules that a packet misses by one condition: source translations, and (for [`marks`](super::marks)) what should have
+//! Rules that a packet misses by one condition: translations, and (for [`marks`](super::marks)) what should have
 //! marked it.
 
 use std::net::IpAddr;
 
 use plumb_model::Prefix;
 use plumb_nft::{Expr, Hook};
-use plumb_trace::event::Event;
+use plumb_trace::event::{Event, NatKind};
 use plumb_trace::state::{NsIndex, RuleRef};
 
 use super::nat::{add_before, delete, rule_text};
@@ -42,25 +42,51 @@ pub(super) fn missed(case: &Case, work: Work) -> Vec<Suspect> {
         }
     }
     for ns in seen {
-        for (t, table) in case.net.namespace(ns).rule_tables().enumerate() {
-            for (c, chain) in table.chains.iter().enumerate() {
-                for (r, rule) in chain.rules.iter().enumerate() {
-                    if !translates_source(&rule.exprs) || work_of(case, ns, &rule.exprs) != work {
-                        continue;
-                    }
-                    let place = RuleRef { ns, table: t as u32, chain: c as u32, rule: r as u32 };
-                    out.extend(relaxed(case, place, rule, Layer::ServiceNat, |at, condition| {
-                        Finding::NatMissed { namespace: case.name(ns), rule: rule_text(at), condition }
-                    }));
-                }
+        for (place, rule) in rules(case, ns) {
+            if translates(&rule.exprs, NatKind::Source) && work_of(case, ns, &rule.exprs) == work {
+                out.extend(nat_missed(case, place, rule));
             }
         }
     }
     out
 }
 
+/// Destination translations that miss the request by one condition, where it ends for want of them.
+pub(super) fn led_elsewhere(case: &Case) -> Vec<Suspect> {
+    let mut seen: Vec<NsIndex> = Vec::new();
+    for e in &case.failure.request_events {
+        if let Event::Start { ns, .. } | Event::Enters { ns, .. } = e
+            && !seen.contains(ns)
+        {
+            seen.push(*ns);
+        }
+    }
+    let all = seen.into_iter().flat_map(|ns| rules(case, ns));
+    all.filter(|(_, rule)| translates(&rule.exprs, NatKind::Destination))
+        .flat_map(|(place, rule)| nat_missed(case, place, rule))
+        .collect()
+}
+
+fn rules<'a>(case: &'a Case, ns: NsIndex) -> impl Iterator<Item = (RuleRef, &'a plumb_nft::Rule)> {
+    case.net.namespace(ns).rule_tables().enumerate().flat_map(move |(t, table)| {
+        table.chains.iter().enumerate().flat_map(move |(c, chain)| {
+            chain.rules.iter().enumerate().map(move |(r, rule)| {
+                (RuleRef { ns, table: t as u32, chain: c as u32, rule: r as u32 }, rule)
+            })
+        })
+    })
+}
+
+fn nat_missed(case: &Case, place: RuleRef, rule: &plumb_nft::Rule) -> Vec<Suspect> {
+    relaxed(case, place, rule, Layer::ServiceNat, |at, condition| Finding::NatMissed {
+        namespace: case.name(place.ns),
+        rule: rule_text(at),
+        condition,
+    })
+}
+
 /// A rule that names a source has work where that network is behind another device than the one it names; one that
-/// names only a device that packets leave by, where that is an uplink.
+/// names only a device that packets leave by, where that is an uplink or what the flow came in by.
 fn work_of(case: &Case, ns: NsIndex, exprs: &[Expr]) -> Work {
     use plumb_nft::{MetaKey, PayloadBase};
     let n = case.net.namespace(ns);
@@ -111,6 +137,8 @@ fn work_of(case: &Case, ns: NsIndex, exprs: &[Expr]) -> Work {
             };
             n.addresses.items().iter().any(lives_at)
         }
+        // Where the flow came in by the device, the rule is for what goes the other way.
+        (None, Some(Some(uplink))) if came_in_by(case, ns, uplink) => true,
         (None, Some(Some(uplink))) => {
             let leads_on = |r: &plumb_model::Route| {
                 r.next_hops.iter().any(|h| h.oif == Some(uplink) && h.gateway.is_some())
@@ -122,10 +150,17 @@ fn work_of(case: &Case, ns: NsIndex, exprs: &[Expr]) -> Work {
     if serves { Work::Other } else { Work::None }
 }
 
-fn translates_source(exprs: &[Expr]) -> bool {
-    exprs.iter().any(|e| match e {
-        Expr::Masq { .. } | Expr::Snat { .. } => true,
-        Expr::Target { name, .. } => matches!(name.as_str(), "MASQUERADE" | "SNAT"),
+fn came_in_by(case: &Case, ns: NsIndex, by: u32) -> bool {
+    let enters = |e: &Event| matches!(e, Event::Enters { ns: n, device } if (*n, *device) == (ns, by));
+    case.failure.request_events.iter().any(|e| enters(e))
+}
+
+fn translates(exprs: &[Expr], kind: NatKind) -> bool {
+    exprs.iter().any(|e| match (e, kind) {
+        (Expr::Masq { .. } | Expr::Snat { .. }, NatKind::Source) => true,
+        (Expr::Dnat { .. } | Expr::Redir { .. }, NatKind::Destination) => true,
+        (Expr::Target { name, .. }, NatKind::Source) => matches!(name.as_str(), "MASQUERADE" | "SNAT"),
+        (Expr::Target { name, .. }, NatKind::Destination) => matches!(name.as_str(), "DNAT" | "REDIRECT"),
         _ => false,
     })
 }
@@ -147,6 +182,7 @@ pub(super) fn relaxed(
             // What says for whom the rule is: its sources, its devices. What it leaves out (`!=`) it leaves out on
             // purpose, and what else it asks for is another matter than its reach.
             let reg = match e {
+                Expr::Match { name, .. } => return matches!(name.as_str(), "addrtype" | "iprange"),
                 Expr::Cmp { sreg, op: plumb_nft::CmpOp::Eq, .. }
                 | Expr::Range { sreg, op: plumb_nft::CmpOp::Eq, .. } => *sreg,
                 Expr::Lookup { sreg, dreg: None, inverted: false, .. } => *sreg,
@@ -155,7 +191,8 @@ pub(super) fn relaxed(
             // A source that is the flow's own destination: the rule is for what comes back to itself.
             let hairpin =
                 matches!(e, Expr::Cmp { data, .. } if starts_with(case.failure.request.packet.dst, data));
-            !hairpin && says_for_whom(&rule.exprs[..*i], reg)
+            let before = &rule.exprs[..*i];
+            !hairpin && (says_for_whom(before, reg) || names_nobody(case, before, reg, e))
         })
         .map(|(i, _)| i)
         .collect();
@@ -198,43 +235,63 @@ fn says_for_whom(before: &[Expr], reg: plumb_nft::Register) -> bool {
     loads.unwrap_or(false)
 }
 
+/// Whether a condition is a destination that nobody has: whatever the rule is for, it is for nothing.
+fn names_nobody(case: &Case, before: &[Expr], reg: plumb_nft::Register, condition: &Expr) -> bool {
+    use plumb_nft::PayloadBase::Network;
+    let (Expr::Cmp { data, .. }, Some(Expr::Payload { dreg, base: Network, offset, .. })) =
+        (condition, before.last())
+    else {
+        return false;
+    };
+    let octets = data.as_ref();
+    let address: Option<IpAddr> = match *offset {
+        16 => <[u8; 4]>::try_from(octets).ok().map(IpAddr::from),
+        24 => <[u8; 16]>::try_from(octets).ok().map(IpAddr::from),
+        _ => None,
+    };
+    *dreg == reg && address.is_some_and(|a| !case.is_owned(a))
+}
+
 /// Removes loads whose register nobody reads any more; false where an expression is left that cannot stand alone.
 pub(super) fn without_dead_loads(exprs: &mut Vec<Expr>) -> bool {
-    let reads = |e: &Expr, reg: plumb_nft::Register| match e {
-        Expr::Cmp { sreg, .. } | Expr::Range { sreg, .. } | Expr::Lookup { sreg, .. } => *sreg == reg,
-        Expr::Bitwise { sreg, .. } | Expr::Byteorder { sreg, .. } => *sreg == reg,
-        Expr::MetaSet { sreg, .. } | Expr::CtSet { sreg, .. } => *sreg == reg,
-        _ => true,
-    };
     let mut i = exprs.len();
     while i > 0 {
         i -= 1;
-        let (dreg, plain) = match &exprs[i] {
-            Expr::Payload { dreg, .. } | Expr::Meta { dreg, .. } | Expr::Ct { dreg, .. } => (*dreg, true),
-            Expr::Bitwise { dreg, .. } => (*dreg, true),
-            _ => continue,
-        };
-        let next_is_reader = exprs.get(i + 1).is_some_and(|e| {
-            matches!(
-                e,
-                Expr::Cmp { .. }
-                    | Expr::Range { .. }
-                    | Expr::Lookup { .. }
-                    | Expr::Bitwise { .. }
-                    | Expr::Byteorder { .. }
-                    | Expr::MetaSet { .. }
-                    | Expr::CtSet { .. }
-                    | Expr::Payload { .. }
-                    | Expr::Meta { .. }
-            ) && reads(e, dreg)
-        });
-        if plain && !next_is_reader && !exprs[i + 1..].iter().any(|e| reads_register(e, dreg)) {
+        if loaded_by(&exprs[i]).is_some_and(|reg| is_dead(&exprs[i + 1..], reg)) {
             exprs.remove(i);
         }
     }
     true
 }
 
+/// The register that an expression loads, and does nothing else.
+fn loaded_by(e: &Expr) -> Option<plumb_nft::Register> {
+    match e {
+        Expr::Payload { dreg, .. } | Expr::Meta { dreg, .. } | Expr::Ct { dreg, .. } => Some(*dreg),
+        Expr::Bitwise { dreg, .. } => Some(*dreg),
+        _ => None,
+    }
+}
+
+/// Whether nothing that follows reads a register before it is loaded anew.
+fn is_dead(after: &[Expr], reg: plumb_nft::Register) -> bool {
+    let mut concatenates = true;
+    for e in after {
+        if reads_register(e, reg) {
+            return false;
+        }
+        match loaded_by(e) {
+            Some(other) if other == reg => return true,
+            Some(_) => {}
+            // What was loaded one after the other is looked up together.
+            None if concatenates && matches!(e, Expr::Lookup { .. }) => return false,
+            None => concatenates = false,
+        }
+    }
+    true
+}
+
+/// Whether an expression reads a register; one that is not known to leave it alone does.
 fn reads_register(e: &Expr, reg: plumb_nft::Register) -> bool {
     match e {
         Expr::Cmp { sreg, .. }
@@ -250,6 +307,23 @@ fn reads_register(e: &Expr, reg: plumb_nft::Register) -> bool {
         Expr::Masq { port_min, port_max, .. } | Expr::Redir { port_min, port_max, .. } => {
             [*port_min, *port_max].contains(&Some(reg))
         }
-        _ => false,
+        Expr::Immediate { .. }
+        | Expr::Payload { .. }
+        | Expr::Meta { .. }
+        | Expr::Ct { .. }
+        | Expr::Counter { .. }
+        | Expr::Limit(_)
+        | Expr::Quota { .. }
+        | Expr::Connlimit { .. }
+        | Expr::Last { .. }
+        | Expr::Reject { .. }
+        | Expr::Log { .. }
+        | Expr::Numgen { .. }
+        | Expr::Fib { .. }
+        | Expr::Notrack
+        | Expr::Objref { .. }
+        | Expr::Match { .. }
+        | Expr::Target { .. } => false,
+        _ => true,
     }
 }

@@ -4,21 +4,26 @@
 //! [`cure`](super::cure) to try.
 
 mod bridges;
+mod disabled;
 mod handed;
 mod hops;
 mod links;
 mod listeners;
+mod lost;
+mod marking;
 mod marks;
 mod martians;
 mod missed;
 mod nat;
 mod neighbours;
 mod owners;
+mod proxies;
 mod routes;
 mod rules;
 mod sizes;
 mod zones;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use plumb_model::{Action, Change};
@@ -31,6 +36,8 @@ use super::failure::Failure;
 use crate::finding::{Finding, Packet, Shown, ShownWhat, Unit};
 use crate::place;
 use crate::report::{Layer, Place};
+
+pub(crate) use zones::untracks;
 
 /// Someone who may be to blame.
 pub(crate) struct Suspect {
@@ -120,20 +127,25 @@ impl Case<'_> {
         self.failure.events.iter().rev().find_map(|e| f(e))
     }
 
-    /// Whether two devices are two ends of one link, or ends of ports of one bridge.
+    /// The devices that frames of a device come to by links and bridges, whatever state these are in; itself included.
+    fn segment(&self, from: (NsIndex, u32)) -> BTreeSet<(NsIndex, u32)> {
+        let mut reached = BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some((ns, device)) = open.pop() {
+            let n = self.net.namespace(ns);
+            let Some(link) = n.link(device) else { continue };
+            let end = link.peer.and_then(|p| Some((self.net.index_of(p.namespace)?, p.index)));
+            let bridge = link.master.map(|bridge| (ns, bridge));
+            let is_port = |l: &&plumb_model::Link| link.kind == "bridge" && l.master == Some(device);
+            let ports = n.links.items().iter().filter(is_port).map(|l| (ns, l.index));
+            open.extend(end.into_iter().chain(bridge).chain(ports).filter(|d| reached.insert(*d)));
+        }
+        reached
+    }
+
+    /// Whether frames of one device come to another by links and bridges.
     fn on_one_link(&self, a: (NsIndex, u32), b: (NsIndex, u32)) -> bool {
-        let segment = |(ns, device): (NsIndex, u32)| {
-            let link = self.net.namespace(ns).link(device)?;
-            if link.kind == "bridge" {
-                return Some((ns, device));
-            }
-            let peer = link.peer?;
-            let host = self.net.index_of(peer.namespace)?;
-            let end = self.net.namespace(host).link(peer.index)?;
-            Some((host, end.master.unwrap_or(end.index)))
-        };
-        let is_peer = segment(a) == Some(b) || segment(b) == Some(a);
-        is_peer || (segment(a).is_some() && segment(a) == segment(b))
+        self.segment(a).contains(&b)
     }
 
     /// The namespaces in which the flow's packets came into being. Others may have the same addresses, in networks that
@@ -193,7 +205,17 @@ fn stopped(case: &Case, stop: &Stop, packet: Packet) -> Vec<Suspect> {
                 // Where the sysctl alone lets the packet arrive, it was no loop.
                 let alone = sysctl(case, *ns, name, value, right, *because, packet);
                 out.extend(alone.map(Suspect::must_connect));
-                out.extend(routes::came_back(case, *ns));
+                let round = routes::cut_short(case);
+                if !round.is_empty() {
+                    out.extend(round);
+                    return out;
+                }
+            }
+            if *because == Discard::NotForwarding {
+                // Where it would carry the packet on, it is the sysctl; else a route that leads here instead of on.
+                let alone = sysctl(case, *ns, name, value, right, *because, packet);
+                out.extend(alone.map(Suspect::must_connect));
+                out.extend(routes::to_no_router(case, *ns));
             }
             if *because == Discard::OwnSource {
                 out.extend(martians::twice(case, *ns, name));

@@ -81,6 +81,9 @@ pub(super) fn suspects(case: &Case) -> Vec<Suspect> {
         }
     }
     out.extend(missed(case, missed::Work::None));
+    if is_lost(case.failure.stop) && case.failure.packet == Packet::Request {
+        out.extend(missed::led_elsewhere(case));
+    }
     out
 }
 

@@ -6,7 +6,7 @@ use plumb_model::{Action, Mac, NeighbourState};
 use plumb_trace::event::{BridgeHow, Event, NeighbourHow};
 use plumb_trace::state::NsIndex;
 
-use super::{Case, Suspect, links, nat, owners, routes};
+use super::{Case, Suspect, disabled, links, nat, owners, proxies, routes};
 use crate::finding::{Finding, Shown, ShownWhat};
 use crate::place;
 use crate::report::Layer;
@@ -49,13 +49,13 @@ pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: 
     }
     out.extend(detached(case, ns, device, addr));
     out.extend(too_wide(case, ns, device, addr));
-    out.extend(without_ipv6(case, ns, device, addr));
+    out.extend(disabled::asked_for(case, ns, device, addr));
     out.extend(routes::astray(case, ns, addr, case.failure.packet));
     if lost {
         return out;
     }
-    out.extend(unproxied(case, ns, device, addr));
-    out.extend(unanswered_for(case, ns, device, addr));
+    out.extend(proxies::gateway(case, ns, device, addr));
+    out.extend(proxies::routers(case, ns, device, addr));
     let finding = Finding::NeighbourMissing {
         namespace: case.name(ns),
         device: case.net.device_name(ns, device),
@@ -63,53 +63,6 @@ pub(super) fn nobody(case: &Case, ns: NsIndex, device: u32, addr: IpAddr, lost: 
     };
     let entry = place::neighbour(case.net, ns, device, addr, None);
     out.push(Suspect::new(finding, entry, Layer::Neighbour, Vec::new()));
-    out
-}
-
-/// A link-local gateway that nobody has: the other end of the link is to answer for it (`arp_process`), and has `proxy_arp`
-/// off.
-fn unproxied(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Option<Suspect> {
-    let is_gateway = matches!(addr, IpAddr::V4(a) if a.is_link_local()) && !case.is_owned(addr);
-    let peer = case.net.namespace(ns).link(device).filter(|_| is_gateway)?.peer?;
-    let host = case.net.index_of(peer.namespace)?;
-    let n = case.net.namespace(host);
-    let end = n.link(peer.index).filter(|l| l.is_up() && l.master.is_none())?;
-    let key = |device: &str| format!("net.ipv4.conf.{device}.proxy_arp");
-    if [end.name.as_str(), "all"].iter().any(|d| n.sysctls.number(&key(d)) != Some(0)) {
-        return None;
-    }
-    let sysctl = key(&end.name);
-    Some(with_proxy(case, host, &sysctl, addr))
-}
-
-/// The sysctl by which a machine would answer for an address that is not its own.
-fn with_proxy(case: &Case, ns: NsIndex, sysctl: &str, addr: IpAddr) -> Suspect {
-    let finding = Finding::NoNeighbourAnswer {
-        namespace: case.name(ns),
-        sysctl: sysctl.to_owned(),
-        value: "0".to_owned(),
-        address: addr.to_string(),
-    };
-    let shown = Shown::new(ShownWhat::Sysctl, "0", "1", case.command(ns, &format!("sysctl {sysctl}")));
-    let place = place::sysctl(case.net, ns, sysctl, "0");
-    let cure = vec![case.set_sysctl(ns, sysctl, "1")];
-    Suspect::new(finding, place, Layer::Sysctl, vec![cure]).show([shown])
-}
-
-/// Routers on the link that would answer in the owner's place, were it not for a sysctl (`arp_fwd_proxy`,
-/// `pndisc_is_router`).
-fn unanswered_for(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect> {
-    let (family, key) = if addr.is_ipv4() { ("ipv4", "proxy_arp") } else { ("ipv6", "proxy_ndp") };
-    let mut out = Vec::new();
-    for (i, n) in case.net.snapshot.namespaces.iter().enumerate().filter(|(i, _)| *i != ns) {
-        for link in n.links.items().iter().filter(|l| !l.is_loopback()) {
-            let name = format!("net.{family}.conf.{}.{key}", link.name);
-            if n.sysctls.number(&name) != Some(0) || !case.on_one_link((ns, device), (i, link.index)) {
-                continue;
-            }
-            out.push(with_proxy(case, i, &name, addr).must_connect());
-        }
-    }
     out
 }
 
@@ -193,49 +146,6 @@ fn too_wide(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect>
         };
         let place = place::address(case.net, ns, own.index, own.prefix.addr);
         out.push(Suspect::new(finding, place, Layer::Addressing, cures.collect()).must_connect());
-    }
-    out
-}
-
-/// Nobody has an IPv6 address since IPv6 is off where it should be.
-fn without_ipv6(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect> {
-    let on_link = case
-        .net
-        .namespace(ns)
-        .addresses
-        .items()
-        .iter()
-        .find(|a| a.index == device && a.prefix.contains(addr));
-    let (IpAddr::V6(_), Some(on_link), false) = (addr, on_link, case.is_owned(addr)) else {
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    for (i, m) in case.net.snapshot.namespaces.iter().enumerate().filter(|(i, _)| *i != ns) {
-        for l in m.links.items().iter().filter(|l| !l.is_loopback()) {
-            let key = format!("net.ipv6.conf.{}.disable_ipv6", l.name);
-            if m.sysctls.number(&key) != Some(1) || !case.on_one_link((ns, device), (i, l.index)) {
-                continue;
-            }
-            let address = plumb_model::Address {
-                index: l.index,
-                prefix: plumb_model::Prefix::new(addr, on_link.prefix.len),
-                peer: None,
-                scope: 0,
-                flags: plumb_model::Address::PERMANENT,
-                label: None,
-                broadcast: None,
-                preferred: true,
-            };
-            let on = case.set_sysctl(i, &key, "0");
-            let add = case.change(i, Action::AddAddress { device: l.name.clone(), address });
-            let finding = Finding::Ipv6Disabled {
-                namespace: case.name(i),
-                sysctl: key.clone(),
-                device: l.name.clone(),
-            };
-            let place = place::sysctl(case.net, i, &key, "1");
-            out.push(Suspect::new(finding, place, Layer::Sysctl, vec![vec![on, add]]));
-        }
     }
     out
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use plumb_model::{Action, Address, Change, Mac};
+use plumb_model::{Action, Address, Change, FdbEntry, Mac, NeighbourState};
 use plumb_trace::event::Event;
 use plumb_trace::state::NsIndex;
 
@@ -73,23 +73,34 @@ fn unused(case: &Case, mac: Mac) -> Mac {
     next
 }
 
-/// What others know of the copy, and would go on by: the bridge's entry, their entries for its addresses.
+/// What others know of the copy, and would go on by: entries of the bridges on the way, their entries for its addresses.
 fn unlearnt(case: &Case, (ns, device): (NsIndex, u32), mac: Mac) -> Vec<Change> {
     let n = case.net.namespace(ns);
     let mut changes = Vec::new();
-    let end = n.link(device).and_then(|l| l.peer);
-    if let Some((host, port)) = end.and_then(|p| Some((case.net.index_of(p.namespace)?, p.index))) {
+    let mut bridges: Vec<(NsIndex, u32)> = Vec::new();
+    for event in case.failure.all_events() {
+        if let Event::Bridge { ns, bridge, .. } = event
+            && !bridges.contains(&(*ns, *bridge))
+        {
+            bridges.push((*ns, *bridge));
+        }
+    }
+    for (host, bridge) in bridges {
         let h = case.net.namespace(host);
-        for entry in h.fdb.items().iter().filter(|e| e.index == port && e.lladdr == mac) {
-            let action = Action::DeleteFdb { device: h.link_name(port), entry: entry.clone() };
+        let learnt = |e: &&FdbEntry| {
+            e.master == Some(bridge) && e.lladdr == mac && e.state.0 & NeighbourState::PERMANENT.0 == 0
+        };
+        for entry in h.fdb.items().iter().filter(learnt) {
+            let action = Action::DeleteFdb { device: h.link_name(entry.index), entry: entry.clone() };
             changes.push(case.change(host, action));
         }
     }
     let addresses = n.addresses.items().iter().filter(|a| a.index == device);
     let addresses: Vec<_> = addresses.map(|a| a.prefix.addr).collect();
     for (i, m) in case.net.snapshot.namespaces.iter().enumerate() {
-        for e in m.neighbours.items().iter().filter(|e| e.lladdr == Some(mac) && addresses.contains(&e.addr))
-        {
+        let known = m.neighbours.items().iter();
+        let known = known.filter(|e| e.lladdr == Some(mac) && addresses.contains(&e.addr));
+        for e in known.filter(|e| case.on_one_link((ns, device), (i, e.index))) {
             let action = Action::DeleteNeighbour { device: m.link_name(e.index), address: e.addr };
             changes.push(case.change(i, action));
         }

@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 
 use plumb_model::{Action, Change, IpFamily, Link, NextHop, Prefix, Route, RouteKind};
-use plumb_trace::event::{Event, RouteRef, RouteUse};
+use plumb_trace::Network;
+use plumb_trace::event::{Discard, Event, NoAnswer, RouteRef, RouteUse, Stop};
+use plumb_trace::session::Outcome;
 use plumb_trace::state::NsIndex;
 
-use super::{Case, Suspect, links};
+use super::{Case, Suspect, disabled, links, nat};
+use crate::diagnose::{Failure, walk, with};
 use crate::finding::{Finding, Packet, Shown, ShownWhat};
 use crate::place;
 use crate::report::Layer;
@@ -14,6 +17,10 @@ use crate::report::Layer;
 /// No route: a device that is down took it along, or it was never there.
 pub(super) fn missing(case: &Case, ns: NsIndex, table: u32, addr: IpAddr, packet: Packet) -> Vec<Suspect> {
     let mut out = links::down_that_led_to(case, ns, addr);
+    out.extend(disabled::without_route(case, ns, addr));
+    if !case.is_owned(addr) {
+        out.extend(nat::to_nobody(case, addr));
+    }
     let finding = Finding::RouteMissing {
         namespace: case.name(ns),
         table: Route::table_name(table),
@@ -99,25 +106,7 @@ pub(super) fn added_routes(
         .take(8)
         .map(|(dst, gateway, device)| {
             let gateway = (gateway != addr).then_some(gateway);
-            let route = Route {
-                family,
-                table,
-                kind: RouteKind::Unicast,
-                dst,
-                src: None,
-                tos: 0,
-                priority: 0,
-                protocol: 3,
-                scope: if gateway.is_some() { 0 } else { 253 },
-                prefsrc: None,
-                next_hops: vec![NextHop { gateway, oif: Some(device), weight: 1, flags: 0 }],
-                nexthop_id: None,
-                flags: 0,
-                pref: 0,
-                metrics: std::collections::BTreeMap::new(),
-                unknown_attributes: Vec::new(),
-            };
-            vec![case.change(ns, Action::AddRoute(route))]
+            vec![case.change(ns, Action::AddRoute(plain(table, dst, gateway, device)))]
         })
         .collect()
 }
@@ -134,6 +123,28 @@ fn at_other_end(case: &Case, ns: NsIndex, addr: IpAddr, down: Option<u32>) -> im
         })
     };
     case.net.namespace(ns).links.items().iter().filter(plain).filter(has).map(|l| l.index)
+}
+
+/// A route as somebody would add it by hand.
+pub(super) fn plain(table: u32, dst: Prefix, gateway: Option<IpAddr>, device: u32) -> Route {
+    Route {
+        family: dst.family(),
+        table,
+        kind: RouteKind::Unicast,
+        dst,
+        src: None,
+        tos: 0,
+        priority: 0,
+        protocol: 3,
+        scope: if gateway.is_some() { 0 } else { 253 },
+        prefsrc: None,
+        next_hops: vec![NextHop { gateway, oif: Some(device), weight: 1, flags: 0 }],
+        nexthop_id: None,
+        flags: 0,
+        pref: 0,
+        metrics: std::collections::BTreeMap::new(),
+        unknown_attributes: Vec::new(),
+    }
 }
 
 /// The network that an address belongs to where it lives, else the address alone.
@@ -203,6 +214,45 @@ pub(super) fn looping(case: &Case) -> Vec<Suspect> {
     round(case, seen.into_iter().filter(|(_, times)| *times > 1).map(|(route, _)| route).collect())
 }
 
+/// Checks of sources that are mended one after the other to see where a packet would go without them.
+const MOST_CHECKS: usize = 8;
+
+/// A loop that ends before the packet's life does, since somebody on the way checks its source: the routes by which it would
+/// go round without these checks.
+pub(super) fn cut_short(case: &Case) -> Vec<Suspect> {
+    let mut model = case.net.snapshot.clone();
+    for _ in 0..MOST_CHECKS {
+        let net = Network::compile(&model);
+        let walked = walk(&net, case.flow).attempt;
+        let failing = walked.branches.iter().filter(|b| b.outcome != Outcome::Connects);
+        let Some(failure) = failing.max_by_key(|b| b.share).and_then(Failure::of_branch) else { break };
+        let mut stop = failure.stop;
+        while let Stop::NeighbourFailed { why: NoAnswer::Lost { stop: inner, .. }, .. } = stop {
+            stop = inner;
+        }
+        match stop {
+            Stop::TtlExceeded { .. } => {
+                return looping(&Case { net: &net, flow: case.flow, failure: &failure });
+            }
+            Stop::Sysctl { ns, name, because: Discard::OwnSource | Discard::ReversePath, right, .. } => {
+                let (value, also) = match name.strip_suffix("rp_filter") {
+                    Some(_) => ("0", Some("net.ipv4.conf.all.rp_filter")),
+                    None => (right.as_str(), None),
+                };
+                let names = [Some(name.as_str()), also];
+                let changes: Vec<Change> =
+                    names.into_iter().flatten().map(|name| case.set_sysctl(*ns, name, value)).collect();
+                match with(&model, &changes) {
+                    Some(mended) if mended != model => model = mended,
+                    _ => break,
+                }
+            }
+            _ => break,
+        }
+    }
+    Vec::new()
+}
+
 /// Whether the failing packet had already been in a namespace and left it before.
 pub(super) fn has_come_back(case: &Case, ns: NsIndex) -> bool {
     let events = &case.failure.events;
@@ -210,26 +260,12 @@ pub(super) fn has_come_back(case: &Case, ns: NsIndex) -> bool {
     left.is_some_and(|at| events[at..].iter().any(|e| matches!(e, Event::Enters { ns: n, .. } if *n == ns)))
 }
 
-/// A loop that ends before the packet's life does, since a machine discards what it sent itself: the routes by which it
-/// left and came back.
-pub(super) fn came_back(case: &Case, ns: NsIndex) -> Vec<Suspect> {
-    let events = &case.failure.events;
-    let Some(left) = events.iter().position(|e| matches!(e, Event::Leaves { ns: n, .. } if *n == ns)) else {
-        return Vec::new();
-    };
-    let route = |e: &&Event| match e {
-        Event::Route { purpose: RouteUse::Input | RouteUse::Output, found } => Some(*found),
-        _ => None,
-    };
-    let away = events[..left].iter().rev().find_map(route).filter(|found| found.ns == ns);
-    let back = events[left..].iter().filter_map(route).filter(|found| found.ns != ns);
-    round(case, away.into_iter().chain(back).collect()).into_iter().map(Suspect::must_connect).collect()
-}
-
-/// The routes of a circle: first each taken away, then, the narrowest first, another in its place.
+/// The routes of a circle: first each taken away, then, the narrowest first, another beside it or in its place. A default
+/// route stays where anything else helps: the rest of the machine's traffic goes by it.
 fn round(case: &Case, routes: Vec<RouteRef>) -> Vec<Suspect> {
+    let of = |at: &RouteRef| case.net.namespace(at.ns).routes.items().get(at.route);
     let suspect = |at: &RouteRef, replace: bool| {
-        let r = case.net.namespace(at.ns).routes.items().get(at.route)?;
+        let r = of(at)?;
         let finding = Finding::RoutingLoop {
             namespace: case.name(at.ns),
             route: place::route_text(case.net, at),
@@ -238,17 +274,25 @@ fn round(case: &Case, routes: Vec<RouteRef>) -> Vec<Suspect> {
         let delete = case.change(at.ns, Action::DeleteRoute(r.clone()));
         let cures = if replace {
             let others = added_routes(case, at.ns, r.table, case.failure.state.packet.dst, None);
-            others.iter().map(|add| in_place_of(&delete, r, add)).collect()
+            let is_narrower = |c: &Change| match &c.action {
+                Action::AddRoute(new) => new.dst.len > r.dst.len,
+                _ => false,
+            };
+            let beside = others.iter().filter(|add| add.iter().all(is_narrower)).cloned();
+            beside.chain(others.iter().map(|add| in_place_of(&delete, r, add))).collect()
         } else {
             vec![vec![delete]]
         };
         Some(Suspect::new(finding, place::route(case.net, *at), Layer::Routing, cures))
     };
-    let length = |at: &RouteRef| case.net.namespace(at.ns).routes.items().get(at.route).map(|r| r.dst.len);
-    let mut out: Vec<Suspect> = routes.iter().filter_map(|at| suspect(at, false)).collect();
+    let length = |at: &RouteRef| of(at).map(|r| r.dst.len);
+    let (defaults, others): (Vec<RouteRef>, Vec<RouteRef>) =
+        routes.iter().copied().partition(|at| length(at) == Some(0));
     let mut narrowest = routes;
     narrowest.sort_by_key(|at| std::cmp::Reverse(length(at)));
+    let mut out: Vec<Suspect> = others.iter().filter_map(|at| suspect(at, false)).collect();
     out.extend(narrowest.iter().filter_map(|at| suspect(at, true)).map(Suspect::must_connect));
+    out.extend(defaults.iter().filter_map(|at| suspect(at, false)));
     out
 }
 
@@ -302,6 +346,19 @@ pub(super) fn astray(case: &Case, ns: NsIndex, gateway: IpAddr, packet: Packet) 
     let others = added_routes(case, ns, r.table, case.failure.state.packet.dst, None);
     alternatives.extend(others.iter().map(|add| in_place_of(&delete, r, add)));
     Some(Suspect::new(finding, place::route(case.net, route), Layer::Routing, alternatives).must_connect())
+}
+
+/// The route by which a packet came to a machine that does not forward.
+pub(super) fn to_no_router(case: &Case, ns: NsIndex) -> Option<Suspect> {
+    let events = &case.failure.events;
+    let by = events.iter().rev().find_map(|e| match e {
+        Event::Route { purpose: RouteUse::Input | RouteUse::Output, found } if found.ns != ns => Some(*found),
+        _ => None,
+    })?;
+    let r = case.net.namespace(by.ns).routes.items().get(by.route)?;
+    let gateway = r.next_hops.get(by.hop)?.gateway?;
+    let leads_here = case.net.owners_of(gateway).contains(&ns);
+    leads_here.then(|| astray(case, by.ns, gateway, case.failure.packet)).flatten()
 }
 
 /// What takes away a route that looks on a link for an address whose owner lives elsewhere: the route itself, or the

@@ -10,7 +10,7 @@ use super::nat::add_before;
 use super::rules::table_of;
 
 /// `Some(None)`: not tracked; `Some(Some(zone))`: into a zone.
-pub(super) fn untracks(exprs: &[Expr]) -> Option<Option<u16>> {
+pub(crate) fn untracks(exprs: &[Expr]) -> Option<Option<u16>> {
     use plumb_nft::CtKey;
     exprs.iter().find_map(|e| match e {
         Expr::Notrack => Some(None),

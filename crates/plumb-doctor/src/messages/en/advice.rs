@@ -81,6 +81,9 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::NoNeighbourAnswer { namespace, sysctl, .. } => {
             format!("set {sysctl} in {namespace} so that it answers")
         }
+        F::ProxyEntryMissing { namespace, device, address } => {
+            format!("add a proxy entry for {address} on {device} in {namespace}")
+        }
         F::NeighbourMissing { namespace, device, address } => {
             format!("give {address} to the host behind {device} of {namespace}, or route to another next hop")
         }

@@ -69,6 +69,9 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
             format!("查明是谁向 {namespace} 发送带有地址 {address} 的报文")
         }
         F::NoNeighbourAnswer { namespace, sysctl, .. } => format!("调整 {namespace} 的 {sysctl}，使其应答"),
+        F::ProxyEntryMissing { namespace, device, address } => {
+            format!("在 {namespace} 的 {device} 上为 {address} 添加代理表项")
+        }
         F::NeighbourMissing { namespace, device, address } => {
             format!("把 {address} 配置到 {namespace} 的 {device} 所连的主机，或改用其他下一跳")
         }

@@ -12,6 +12,7 @@ use plumb_trace::{Network, Walker};
 use super::{Frontend, Led, frontends, outside};
 use crate::check::reach::pairs::{Ask, Asked, Target, can_mean, name};
 use crate::check::yardstick::Yardstick;
+use crate::diagnose;
 
 /// Questions that are asked already, since somebody listens: who asks, for which address, how, for which port; and which.
 type Known = HashMap<(usize, IpAddr, Transport, u16), usize>;
@@ -79,7 +80,9 @@ fn of_one(
     let target = target(yardstick, net, f);
     let mut index = None;
     for (source, count) in askers {
-        let Some((rule, to)) = translated(net, f, &asked.flow_to(source, &target)) else { continue };
+        let Some((rule, to)) = translated(net, (f, naming), &asked.flow_to(source, &target)) else {
+            continue;
+        };
         let served = known.get(&(source, f.address, f.transport(), f.port));
         let named = naming.contains(&rule) || to != f.port;
         let led = Some(Led { named, used: used(net, rule), served: served.is_some() });
@@ -113,10 +116,14 @@ fn target(yardstick: &Yardstick, net: &Network, f: &Frontend) -> Target {
 
 /// The rule of the frontend's namespace that translates what is asked, and the port that it leads to, where one does and
 /// somebody can mean it.
-fn translated(net: &Network, f: &Frontend, flow: &Flow) -> Option<(RuleRef, u16)> {
+fn translated(
+    net: &Network,
+    (f, naming): (&Frontend, &BTreeSet<RuleRef>),
+    flow: &Flow,
+) -> Option<(RuleRef, u16)> {
     let walker = Walker::new(net, true);
     let a = attempt(&walker, flow);
-    let first = first_translation(&a, f)?;
+    let first = first_translation(&a, f).or_else(|| untracked(net, &a, (f, naming)))?;
     (!leads_home(net, flow.origin.ns(), &a)).then_some(first)
 }
 
@@ -147,13 +154,33 @@ fn first_translation(a: &Attempt, f: &Frontend) -> Option<(RuleRef, u16)> {
     })
 }
 
+/// A rule keeps what is asked from being tracked, and so from the translation that a rule names its port for.
+fn untracked(
+    net: &Network,
+    a: &Attempt,
+    (f, naming): (&Frontend, &BTreeSet<RuleRef>),
+) -> Option<(RuleRef, u16)> {
+    let rule = naming.iter().next().filter(|_| events(a).any(|e| untracks(net, e) == Some(f.ns)))?;
+    Some((*rule, f.port))
+}
+
 fn has_other_source(a: &Attempt) -> bool {
     events(a).any(|e| matches!(e, Event::Nat { kind: NatKind::Source, from, to, .. } if from.src != to.src))
 }
 
-/// Whether rules lead an attempt elsewhere.
-pub(in crate::check::reach) fn is_led(a: &Attempt) -> bool {
-    events(a).any(|e| matches!(e, Event::Nat { kind: NatKind::Destination, from, to, .. } if from != to))
+/// Whether rules lead an attempt elsewhere, or would if others did not keep it from being tracked.
+pub(in crate::check::reach) fn is_led(net: &Network, a: &Attempt) -> bool {
+    let translates =
+        |e: &Event| matches!(e, Event::Nat { kind: NatKind::Destination, from, to, .. } if from != to);
+    events(a).any(|e| translates(e) || untracks(net, e).is_some())
+}
+
+/// The namespace in which a rule keeps a packet from being tracked.
+fn untracks(net: &Network, e: &Event) -> Option<NsIndex> {
+    let Event::Rule { rule: at } = e else { return None };
+    let table = net.namespace(at.ns).rule_table(at.table)?;
+    let rule = table.chains.get(at.chain as usize)?.rules.get(at.rule as usize)?;
+    (diagnose::untracks(&rule.exprs) == Some(None)).then_some(at.ns)
 }
 
 /// Whether a rule counts packets and has met some.
