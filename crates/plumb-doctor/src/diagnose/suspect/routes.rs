@@ -158,10 +158,14 @@ fn network_of(case: &Case, addr: IpAddr) -> Prefix {
         .map_or(Prefix::host(addr), |a| a.prefix.masked())
 }
 
-/// A route deleted, and others added for the same network. One to a single address goes before a wider one that stays.
+/// A route deleted, and others added for the same network. One to whoever is at the other end of a device goes before a
+/// wider one that stays.
 fn in_place_of(delete: &Change, old: &Route, add: &[Change]) -> Vec<Change> {
-    let is_host = |c: &Change| matches!(&c.action, Action::AddRoute(new) if new.dst.is_host());
-    if !old.dst.is_host() && add.iter().all(is_host) {
+    let to_other_end = |c: &Change| match &c.action {
+        Action::AddRoute(new) => new.dst.is_host() && new.next_hops.iter().all(|h| h.gateway.is_none()),
+        _ => false,
+    };
+    if !old.dst.is_host() && add.iter().all(to_other_end) {
         return add.to_vec();
     }
     let same_network = add.iter().map(|c| match &c.action {
