@@ -19,6 +19,8 @@ pub struct Made {
     pub late: bool,
     /// Options of a probe or a question without which the client sees none of it.
     pub options: Vec<String>,
+    /// Whether only servers can tell why, once they are asked.
+    pub asked: bool,
     /// What was changed, in words.
     pub effect: String,
 }
@@ -62,6 +64,12 @@ impl Checked {
     pub fn faults(&self) -> Vec<String> {
         let number = |f: &Value| f["fault"].as_str().or(f["id"].as_str()).unwrap_or_default().to_owned();
         self.findings().iter().map(number).collect()
+    }
+
+    /// Whether none of the findings is more than information.
+    #[must_use]
+    pub fn only_informs(&self) -> bool {
+        self.findings().iter().all(|f| f["severity"] == "info")
     }
 
     /// The findings, a line each.
@@ -143,6 +151,7 @@ impl Lab {
             outcome: text(&flow["outcome"]),
             late: flow["late"] == true,
             options: options(flow),
+            asked: flow["asked"] == true,
             effect: text(&made["fault"]["effect"]),
         })
     }
@@ -174,7 +183,13 @@ impl Lab {
         let pod = made.from.trim_start_matches("pod:").replace('/', "-");
         let (from, n) = (format!("netns:{}-{pod}", self.name), connections.to_string());
         let mut arguments = vec!["diagnose", &from, &made.to, "--protocol", protocol];
-        arguments.extend(["--connections", &n, "-o", "json"]);
+        // A probe opens one connection.
+        if made.asked {
+            arguments.push("--probe");
+        } else {
+            arguments.extend(["--connections", &n]);
+        }
+        arguments.extend(["-o", "json"]);
         arguments.extend(made.options.iter().map(String::as_str));
         Ok(self.json(&arguments, &[0, 1, 3])?.1)
     }

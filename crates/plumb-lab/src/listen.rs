@@ -11,8 +11,8 @@ use crate::state::{self, State};
 use crate::supervisor::{Request, Response, ask};
 use crate::topology::{Port, PortProtocol};
 
-/// Makes the server of a pod (or of `outside`) listen in a manner of its own, or listen no more (`None`). `address` is as
-/// the topology says where `None`.
+/// Makes the server of a pod (or of `outside`) listen in a manner of its own, or listen no more (`None`). What it speaks and
+/// `address` are as the topology says where they are `None`.
 ///
 /// # Errors
 /// Nothing bears the name, or the server cannot.
@@ -20,7 +20,7 @@ pub fn listen(
     lab: &str,
     name: &str,
     start: Option<Manner>,
-    protocol: Protocol,
+    (protocol, spoken): (Protocol, Option<PortProtocol>),
     address: Option<IpAddr>,
     port: u16,
 ) -> Result<()> {
@@ -31,7 +31,8 @@ pub fn listen(
     let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
     let command = match start {
         Some(manner) => {
-            Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port, manner })
+            let protocol = spoken.unwrap_or_else(|| known.map_or(usual, |p| p.protocol));
+            Command::Start(Listen { protocol, address, port, manner })
         }
         None => Command::Stop { protocol, address, port },
     };

@@ -260,7 +260,14 @@ fn a_missing_listener_has_a_command() -> Result<(), Failed> {
     let expected = format!("plumb lab listen --lab {} pod:default/redis-1 6379 --protocol tcp", lab.name);
     assert_eq!(command, expected);
     assert_eq!(plumb_lab::start_command(&format!("{}-node-1", lab.name), "tcp *:1"), None);
-    plumb_lab::listen(&lab.name, "pod:default/redis-1", Some(Manner::default()), Protocol::TCP, None, 6379)?;
+    plumb_lab::listen(
+        &lab.name,
+        "pod:default/redis-1",
+        Some(Manner::default()),
+        (Protocol::TCP, None),
+        None,
+        6379,
+    )?;
     assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);
     plumb_lab::heal(&lab.name, None)?;
     assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);

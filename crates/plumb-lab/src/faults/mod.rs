@@ -9,6 +9,7 @@ mod addresses;
 mod firewall;
 mod link;
 pub mod look_alike;
+mod names;
 mod neighbour;
 mod netfilter;
 mod routing;
@@ -91,13 +92,16 @@ pub struct Flow {
     /// The port that the client must bind to see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
+    /// Whether only servers can tell why, once they are asked (`plumb diagnose --probe`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
 }
 
 impl Flow {
     /// A flow whose client only connects, from any port.
     #[must_use]
     pub fn new(from: String, to: String, outcome: Outcome) -> Self {
-        Self { from, to, outcome, late: false, bytes: None, source_port: None }
+        Self { from, to, outcome, late: false, bytes: None, source_port: None, asked: false }
     }
 
     /// One that connects late.
@@ -118,7 +122,20 @@ impl Flow {
         Self { source_port: Some(port), ..self }
     }
 
-    /// The options of `plumb lab probe` and `plumb diagnose` that ask about it.
+    /// One that only servers can explain.
+    #[must_use]
+    pub fn asked(self) -> Self {
+        Self { asked: true, ..self }
+    }
+
+    /// The options of `plumb diagnose` that ask about it.
+    #[must_use]
+    pub fn question(&self) -> String {
+        let asked = if self.asked { " --probe" } else { "" };
+        format!("{}{asked}", self.options())
+    }
+
+    /// The options of `plumb lab probe` that ask about it.
     #[must_use]
     pub fn options(&self) -> String {
         let bytes = self.bytes.map(|b| format!(" --bytes {b}")).unwrap_or_default();
@@ -152,6 +169,7 @@ pub fn all() -> Vec<Fault> {
     all.extend_from_slice(sizes::FAULTS);
     all.extend_from_slice(servers::FAULTS);
     all.extend_from_slice(socket::FAULTS);
+    all.extend_from_slice(names::FAULTS);
     all
 }
 

@@ -37,7 +37,7 @@ pub use answer::Answer;
 use held::Held;
 pub use held::Hold;
 use listener::Listener;
-pub use manner::Manner;
+pub use manner::{DnsError, Manner};
 
 use crate::topology::PortProtocol;
 

@@ -124,6 +124,18 @@ pub enum PortProtocol {
 }
 
 impl PortProtocol {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Http => "http",
+            Self::Dns => "dns",
+            Self::DnsTcp => "dns-tcp",
+        }
+    }
+
     /// The IP protocol under it.
     #[must_use]
     pub fn transport(self) -> Protocol {

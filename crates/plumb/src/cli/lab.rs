@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use plumb_lab::server::DnsError;
 
 use super::TextOrJson;
 use crate::flow::Payload;
@@ -52,6 +53,8 @@ pub enum LabCommand {
     Listen(LabListenArgs),
     /// Make a pod open connections and keep them
     Hold(LabHoldArgs),
+    /// Change whom a pod asks for names
+    Resolver(LabResolverArgs),
     /// Print the standard topology, or the schema of such files
     Topology(LabTopologyArgs),
 }
@@ -158,13 +161,15 @@ Examples:
   plumb lab probe pod:default/client-0 '[fd00:10:244:2::3]:8080'
   plumb lab probe node:node-1 pod:kube-system/dns-0:dns
   plumb lab probe client-0 10.244.2.3 --protocol icmp
+  plumb lab probe client-0 my-service.default:80          a name, looked up with the pod's own resolv.conf
   plumb lab probe client-0 web-1 --bytes 100000:100000    a large request and a large response
 
 Exit status: 0 where every connection was answered, 1 otherwise.")]
 pub struct LabProbeArgs {
     /// Who asks: pod:NAMESPACE/NAME, node:NAME, outside, an address
     pub from: String,
-    /// What is asked: ADDRESS:PORT, [V6]:PORT, pod:NAMESPACE/NAME:PORT, svc:NAME, node:NAME:PORT, outside
+    /// What is asked: ADDRESS:PORT, [V6]:PORT, pod:NAMESPACE/NAME:PORT, svc:NAME, node:NAME:PORT, outside,
+    /// or HOST:PORT, which the client looks up
     pub to: String,
     /// Protocol; what the topology serves there otherwise
     #[arg(long, value_enum)]
@@ -252,9 +257,24 @@ pub struct LabHealArgs {
 /// Protocols that a server listens for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListenProtocol {
-    /// TCP; HTTP where the topology says so
+    /// TCP; HTTP or DNS where the topology says so
     Tcp,
-    /// UDP
+    /// UDP; DNS where the topology says so
+    Udp,
+    /// HTTP over TCP
+    Http,
+    /// DNS over UDP
+    Dns,
+    /// DNS over TCP
+    DnsTcp,
+}
+
+/// Protocols of what is kept open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HoldProtocol {
+    /// Connections
+    Tcp,
+    /// A datagram from each socket
     Udp,
 }
 
@@ -265,7 +285,8 @@ Examples:
   plumb lab listen pod:default/web-2 8080
   plumb lab listen pod:default/web-2 8080 --stop
   plumb lab listen pod:default/client-0 9000 --address 127.0.0.1
-  plumb lab listen pod:default/client-0 9000 --backlog 0 --never-accept   two connections fill its queue")]
+  plumb lab listen pod:default/client-0 9000 --backlog 0 --never-accept   two connections fill its queue
+  plumb lab listen outside 53 --protocol dns --fail servfail              a name server that fails")]
 pub struct LabListenArgs {
     /// pod:NAMESPACE/NAME, or outside
     pub name: String,
@@ -296,6 +317,15 @@ pub struct LabListenArgs {
     /// Close nothing that was accepted, whatever clients do
     #[arg(long, conflicts_with_all = ["stop", "never_accept"])]
     pub never_close: bool,
+    /// Bytes that may wait to be read (SO_RCVBUF; the kernel doubles them); its default otherwise
+    #[arg(long, value_name = "BYTES", conflicts_with = "stop")]
+    pub receive_buffer: Option<u32>,
+    /// Answer each question for a name with this error: servfail, refused, nxdomain
+    #[arg(long, value_name = "ERROR", conflicts_with = "stop")]
+    pub fail: Option<DnsError>,
+    /// Cut off what is answered to questions for names in datagrams (TC); over TCP answers are whole
+    #[arg(long, conflicts_with = "stop")]
+    pub cut_off: bool,
     /// Which lab
     #[command(flatten)]
     pub which: WhichLab,
@@ -319,7 +349,7 @@ pub struct LabHoldArgs {
     pub to: Option<String>,
     /// Protocol
     #[arg(long, value_enum, default_value = "tcp")]
-    pub protocol: ListenProtocol,
+    pub protocol: HoldProtocol,
     /// How many
     #[arg(short = 'n', long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=900))]
     pub connections: u32,
@@ -338,6 +368,40 @@ pub struct LabHoldArgs {
     /// Let go of those that are called so
     #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "source_port", "every", "close"])]
     pub release: Option<String>,
+    /// Which lab
+    #[command(flatten)]
+    pub which: WhichLab,
+}
+
+/// `plumb lab resolver`
+#[derive(Debug, Args)]
+#[command(
+    group = clap::ArgGroup::new("what").required(true).multiple(true),
+    after_help = "\
+Examples:
+  plumb lab resolver client-0 --server 203.0.113.10           a server that knows no name of the cluster
+  plumb lab resolver client-0 --search a.example --search b.example --ndots 5
+  plumb lab resolver client-0 --usual                         what a kubelet writes
+  plumb lab exec client-0 -- getent ahosts my-service         what comes of it
+
+What is not named stays as it is. Snapshots, `plumb diagnose`, `plumb check`, `plumb lab exec` and `plumb lab probe` see it;
+nothing is written to the machine's own /etc."
+)]
+pub struct LabResolverArgs {
+    /// pod:NAMESPACE/NAME
+    pub name: String,
+    /// Name server; again for a second one
+    #[arg(long = "server", value_name = "ADDRESS", group = "what")]
+    pub servers: Vec<std::net::IpAddr>,
+    /// Domain of the search list; again for a second one
+    #[arg(long, value_name = "DOMAIN", group = "what")]
+    pub search: Vec<String>,
+    /// Dots from which on a name is asked for as it is, first
+    #[arg(long, value_name = "N", group = "what", value_parser = clap::value_parser!(u32).range(..=15))]
+    pub ndots: Option<u32>,
+    /// What a kubelet writes
+    #[arg(long, group = "what", conflicts_with_all = ["servers", "search", "ndots"])]
+    pub usual: bool,
     /// Which lab
     #[command(flatten)]
     pub which: WhichLab,

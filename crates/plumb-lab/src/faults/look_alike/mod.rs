@@ -6,6 +6,7 @@
 
 mod addresses;
 mod links;
+mod names;
 mod routes;
 mod rules;
 mod servers;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<LookAlike> {
         sockets::ALL,
         sizes::ALL,
         servers::ALL,
+        names::ALL,
     ]
     .concat()
 }

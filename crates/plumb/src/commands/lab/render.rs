@@ -168,7 +168,7 @@ pub(super) fn broken(lang: Lang, broken: &Broken) -> String {
     let id = named(lang, fault);
     let mut text = say(lang, &Say::Made { fault: &id, target: &fault.target, effect });
     text.push('\n');
-    let next = format!("plumb diagnose {} {}{}", flow.from, flow.to, flow.options());
+    let next = format!("plumb diagnose {} {}{}", flow.from, flow.to, flow.question());
     let outcome = coloured(lang, flow.outcome);
     let to = format!("{}{}", flow.to, flow.options());
     let mut lines: Vec<Say<'_>> = broken.commands.iter().map(|command| Say::Done { command }).collect();

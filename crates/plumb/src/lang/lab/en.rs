@@ -68,6 +68,10 @@ pub(super) fn say(what: &Say<'_>) -> String {
             format!("{name} keeps {connections} connections to {to} as `{held}`")
         }
         Say::Released { name, held } => format!("{name} has let go of `{held}`"),
+        Say::Resolves { name, usual: true } => format!("{name} asks for names as every pod does"),
+        Say::Resolves { name, usual: false } => {
+            format!("{name} asks for names in another way than other pods")
+        }
         Say::Sound { file, nodes, pods } => format!("{file}: sound, {nodes} nodes, {pods} pods"),
     }
 }

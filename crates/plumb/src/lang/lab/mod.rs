@@ -69,6 +69,7 @@ pub enum Say<'a> {
     ListensNoMore { name: &'a str, protocol: &'a str, port: u16 },
     Held { name: &'a str, connections: u32, to: &'a str, held: &'a str },
     Released { name: &'a str, held: &'a str },
+    Resolves { name: &'a str, usual: bool },
     Sound { file: &'a str, nodes: usize, pods: usize },
 }
 

@@ -72,6 +72,8 @@ pub(super) fn say(what: &Say<'_>) -> String {
             format!("{name} 保持到 {to} 的 {connections} 个连接，名为 {held}")
         }
         Say::Released { name, held } => format!("{name} 已放开 {held}"),
+        Say::Resolves { name, usual: true } => format!("{name} 的名字解析与其他 Pod 相同"),
+        Say::Resolves { name, usual: false } => format!("{name} 的名字解析已与其他 Pod 不同"),
         Say::Sound { file, nodes, pods } => format!("{file}：有效，{nodes} 个节点，{pods} 个 Pod"),
     }
 }
@@ -230,6 +232,19 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         "R13" => {
             ("标记未恢复", "该 Pod 第一个 TCP 端口的应答除非带标记，否则经外部路由器发出；只给连接打标记")
         }
+        "D01" => (
+            "resolv.conf 指定了别的服务器",
+            "在该 Pod 的 resolv.conf 中，用一个不认识集群内名字的外部服务器代替集群的服务器",
+        ),
+        "D03" => ("DNS 服务器出错", "使每个提供 DNS 的 Pod 都应答 SERVFAIL"),
+        "D04" => ("搜索列表过长", "给该 Pod 一个含六个域的搜索列表，ndots 仍为 5"),
+        "D05" => {
+            ("DNS over TCP 被阻断", "截断 DNS 服务器以数据报给出的应答，并重置该 Pod 发往 TCP 端口 53 的连接")
+        }
+        "D09" => (
+            "节点本地 DNS 停止",
+            "给该 Pod 所在节点的 lo 加上 169.254.20.10（fd00:169:254::10），那里无人监听，并写入该 Pod 的 resolv.conf",
+        ),
         _ => return None,
     })
 }
