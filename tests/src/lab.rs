@@ -21,6 +21,8 @@ pub struct Made {
     pub options: Vec<String>,
     /// Whether only servers can tell why, once they are asked.
     pub asked: bool,
+    /// What its client does while counters are read twice: arguments of a probe, in front of the lab's own.
+    pub meanwhile: Option<Vec<String>>,
     /// What was changed, in words.
     pub effect: String,
 }
@@ -152,6 +154,7 @@ impl Lab {
             late: flow["late"] == true,
             options: options(flow),
             asked: flow["asked"] == true,
+            meanwhile: meanwhile(flow),
             effect: text(&made["fault"]["effect"]),
         })
     }
@@ -168,6 +171,25 @@ impl Lab {
             outcome: seen["outcome"].as_str().unwrap_or_default().to_owned(),
             protocol: seen["protocol"].as_str().unwrap_or_default().to_owned(),
             longest: seconds.fold(0.0, f64::max),
+        })
+    }
+
+    /// Checks all of it; where only counters tell, while its client does what makes them move.
+    pub fn check_of(&self, made: &Made) -> Result<Checked> {
+        let Some(arguments) = &made.meanwhile else { return self.check() };
+        let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        arguments.extend(["--lab", &self.name, "--patience", "0.1", "-o", "json"]);
+        let pattern = format!("{}-*", self.name);
+        std::thread::scope(|scope| {
+            let check = ["check", "--netns", &pattern, "--interval", "1s", "-o", "json"];
+            let checking = scope.spawn(move || self.json(&check, &[0, 1, 3]));
+            // Both readings are somewhere in here.
+            while !checking.is_finished() {
+                self.json(&arguments, &[0, 1])?;
+            }
+            let (status, report) =
+                checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            Ok(Checked { status, report })
         })
     }
 
@@ -221,6 +243,16 @@ fn options(flow: &Value) -> Vec<String> {
         options.extend(["--source-port".to_owned(), port.to_string()]);
     }
     options
+}
+
+/// The probe that makes counters move.
+fn meanwhile(flow: &Value) -> Option<Vec<String>> {
+    let load = flow["meanwhile"].as_object()?;
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut arguments = vec!["lab".to_owned(), "probe".to_owned(), text(&flow["from"]), text(&load["to"])];
+    arguments.extend(["--protocol".to_owned(), text(&load["protocol"])]);
+    arguments.extend(["-n".to_owned(), text(&load["connections"])]);
+    Some(arguments)
 }
 
 impl Drop for Lab {

@@ -164,7 +164,7 @@ fn exactly(check: &Checked, numbers: &[&str]) -> Try {
 /// Gives the remedies that were run: the finding's id and the remedy's kind.
 fn found_and_mended(lab: &Lab, fault: &str, made: &Made) -> Try<Vec<(String, String)>> {
     let seen = symptom(lab, made)?;
-    let found = checked(lab)?;
+    let found = lab.check_of(made).map_err(|e| e.to_string())?;
     let numbers = told_as(fault);
     exactly(&found, &numbers)?;
     let elsewhere = numbers.is_empty() || BLAMED_ELSEWHERE.iter().any(|(id, _)| *id == fault);
@@ -182,7 +182,8 @@ fn found_and_mended(lab: &Lab, fault: &str, made: &Made) -> Try<Vec<(String, Str
         return Ok(Vec::new());
     }
     let mended = checked(lab)?;
-    if mended.status != Some(0) || !mended.faults().is_empty() {
+    // A warning that is left as information is mended.
+    if mended.status != Some(0) || found.only_informs() && !mended.faults().is_empty() {
         return Err(format!("what is printed does not mend it:{}", mended.told()));
     }
     settled(lab, made, "mended")?;
@@ -200,7 +201,8 @@ fn remedy(finding: &Value) -> Option<&str> {
 /// made as a fault of its own.)
 fn not_mistaken(lab: &Lab, is: Option<&str>, made: &Made) -> Try {
     symptom(lab, made)?;
-    exactly(&checked(lab)?, &is.map(told_as).unwrap_or_default())
+    let found = lab.check_of(made).map_err(|e| e.to_string())?;
+    exactly(&found, &is.map(told_as).unwrap_or_default())
 }
 
 /// What real clients of the flow see. Connections that the kernel chooses anew for are opened beside each other.

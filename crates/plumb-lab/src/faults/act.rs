@@ -179,8 +179,10 @@ impl Deed {
                 if let Some(every) = hold.every {
                     line.push_str(&format!(" --every {every}"));
                 }
-                if hold.close {
-                    line.push_str(" --close");
+                for (_, word) in
+                    [(hold.close, " --close"), (hold.half_open, " --half-open")].iter().filter(|w| w.0)
+                {
+                    line.push_str(word);
                 }
                 line
             }
@@ -232,6 +234,7 @@ mod tests {
             source_port: Some(4000),
             every: None,
             close: true,
+            half_open: false,
         };
         [
             Deed::Listen { namespace: namespace(), listen },

@@ -12,6 +12,7 @@ pub mod look_alike;
 mod names;
 mod neighbour;
 mod netfilter;
+mod queues;
 mod routing;
 mod scene;
 mod servers;
@@ -28,7 +29,7 @@ pub use scene::Scene;
 pub(crate) use undo::{readable, undo};
 
 use crate::client::{Outcome, Payload};
-use crate::topology::Topology;
+use crate::topology::{PortProtocol, Topology};
 
 /// What a fault is made at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,13 +96,27 @@ pub struct Flow {
     /// Whether only servers can tell why, once they are asked (`plumb diagnose --probe`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked: bool,
+    /// What its client does between two readings of counters, where only those tell (`plumb check --interval`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meanwhile: Option<Meanwhile>,
+}
+
+/// Connections or datagrams that make counters move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meanwhile {
+    /// What is asked: `ADDRESS:PORT`.
+    pub to: String,
+    /// Over which protocol.
+    pub protocol: PortProtocol,
+    /// How many.
+    pub connections: u32,
 }
 
 impl Flow {
     /// A flow whose client only connects, from any port.
     #[must_use]
     pub fn new(from: String, to: String, outcome: Outcome) -> Self {
-        Self { from, to, outcome, late: false, bytes: None, source_port: None, asked: false }
+        Self { from, to, outcome, late: false, bytes: None, source_port: None, asked: false, meanwhile: None }
     }
 
     /// One that connects late.
@@ -120,6 +135,12 @@ impl Flow {
     #[must_use]
     pub fn from_port(self, port: u16) -> Self {
         Self { source_port: Some(port), ..self }
+    }
+
+    /// One that only counters explain, while its client asks this.
+    #[must_use]
+    pub fn meanwhile(self, to: String, protocol: PortProtocol, connections: u32) -> Self {
+        Self { meanwhile: Some(Meanwhile { to, protocol, connections }), ..self }
     }
 
     /// One that only servers can explain.
@@ -170,6 +191,7 @@ pub fn all() -> Vec<Fault> {
     all.extend_from_slice(servers::FAULTS);
     all.extend_from_slice(socket::FAULTS);
     all.extend_from_slice(names::FAULTS);
+    all.extend_from_slice(queues::FAULTS);
     all
 }
 

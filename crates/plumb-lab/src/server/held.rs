@@ -32,6 +32,9 @@ pub struct Hold {
     /// What is opened is closed at once on this side.
     #[serde(default)]
     pub close: bool,
+    /// Only the first packet of each connection is waited for: it stays half open where no answer comes.
+    #[serde(default)]
+    pub half_open: bool,
 }
 
 /// Connections that are kept.
@@ -114,6 +117,14 @@ fn one(hold: &Hold, port: Option<u16>) -> io::Result<Socket> {
     if kind == Type::DGRAM {
         socket.connect(&hold.to.into())?;
         socket.send(b"held")?;
+    } else if hold.half_open {
+        socket.set_nonblocking(true)?;
+        match socket.connect(&hold.to.into()) {
+            Err(e) if e.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+                return Err(e);
+            }
+            _ => {}
+        }
     } else {
         socket.connect_timeout(&hold.to.into(), PATIENCE)?;
     }

@@ -2,11 +2,25 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, Socket, Tuple};
+use plumb_model::{IpFamily, Protocol, Socket, SocketState, Tuple};
 use smallvec::{SmallVec, smallvec};
 
 use crate::network::Network;
 use crate::state::NsIndex;
+
+/// What the shortest datagram takes of a receive buffer (`SKB_TRUESIZE`).
+const LEAST: u32 = 768;
+
+/// Connections of a listener that are half open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfOpen {
+    /// How many.
+    pub count: u32,
+    /// Its backlog: one more than that are let in (`inet_csk_reqsk_queue_is_full`).
+    pub limit: u32,
+    /// Whether cookies make room unnecessary.
+    pub cookies: bool,
+}
 
 /// How well a socket fits (`compute_score`): higher wins; `None` does not take the packet.
 fn score(s: &Socket, t: &Tuple, device: Option<u32>) -> Option<u32> {
@@ -91,6 +105,38 @@ impl Network<'_> {
         let serving = n.processes.iter().filter_map(|p| p.serving.as_ref());
         let mut states = serving.filter(|s| s.sockets.contains(&inode)).map(|s| s.state).peekable();
         states.peek().is_some() && states.all(|s| matches!(s, Some('T' | 't')))
+    }
+
+    /// Whether what comes to a socket finds no room there: a connection, in the queue of those that wait to be accepted
+    /// (`sk_acceptq_is_full`) or of those that are half open; a datagram, in the receive buffer (`__udp_enqueue_schedule_skb`).
+    pub(super) fn is_full(&self, ns: NsIndex, socket: usize, opens: bool) -> bool {
+        let Some(s) = self.namespace(ns).sockets.items().get(socket) else { return false };
+        match s.protocol {
+            Protocol::TCP if opens => {
+                s.receive_queue > s.send_queue
+                    || self.half_open(ns, socket).is_some_and(|q| q.count > q.limit && !q.cookies)
+            }
+            // One is always let in.
+            Protocol::UDP if s.receive_queue > 0 => {
+                s.receive_buffer.is_some_and(|size| s.receive_queue.saturating_add(LEAST) > size)
+            }
+            _ => false,
+        }
+    }
+
+    /// The queue of half-open connections of a listener; `None` where it has none.
+    #[must_use]
+    pub fn half_open(&self, ns: NsIndex, socket: usize) -> Option<HalfOpen> {
+        let n = self.namespace(ns);
+        let listener = n.sockets.items().get(socket)?;
+        let waits = |s: &&Socket| {
+            matches!(s.state, SocketState::SynRecv | SocketState::NewSynRecv)
+                && s.sport == listener.sport
+                && (listener.src.is_unspecified() || s.src == listener.src)
+        };
+        let count = u32::try_from(n.sockets.items().iter().filter(waits).count()).unwrap_or(u32::MAX);
+        let cookies = n.sysctls.number("net.ipv4.tcp_syncookies").unwrap_or(1) != 0;
+        (count > 0).then_some(HalfOpen { count, limit: listener.send_queue, cookies })
     }
 
     /// Sockets with the port that do not take the packet.

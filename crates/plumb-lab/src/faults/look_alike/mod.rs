@@ -7,6 +7,7 @@
 mod addresses;
 mod links;
 mod names;
+mod queues;
 mod routes;
 mod rules;
 mod servers;
@@ -54,6 +55,7 @@ pub fn all() -> Vec<LookAlike> {
         sizes::ALL,
         servers::ALL,
         names::ALL,
+        queues::ALL,
     ]
     .concat()
 }

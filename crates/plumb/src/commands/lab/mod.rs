@@ -209,6 +209,7 @@ fn hold(lang: Lang, args: &LabHoldArgs) -> Result<Status, Error> {
         source_port: args.source_port,
         every: args.every,
         close: args.close,
+        half_open: args.half_open,
     };
     plumb_lab::hold(&lab, name, hold)?;
     tell(lang, &Say::Held { name, connections: args.connections, to: &to.to_string(), held: &args.held })?;

@@ -43,6 +43,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             format!("{lab}: {nodes} nodes, {pods} pods, up in {seconds:.2} s")
         }
         Say::Next { command } => format!("next: {command}"),
+        Say::Meanwhile { command } => format!("meanwhile: {command}"),
         Say::Gone { lab } => format!("{lab} is gone"),
         Say::Supervised { lab, state, supervisor } => format!("{lab}: {state} (supervisor {supervisor})"),
         Say::Orphaned { lab, state, command } => format!("{lab}: {state}: {command} removes what is left"),

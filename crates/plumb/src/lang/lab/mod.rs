@@ -52,6 +52,7 @@ pub enum Word {
 pub enum Say<'a> {
     Up { lab: &'a str, nodes: usize, pods: usize, seconds: f64 },
     Next { command: &'a str },
+    Meanwhile { command: &'a str },
     Gone { lab: &'a str },
     Supervised { lab: &'a str, state: &'a str, supervisor: u32 },
     Orphaned { lab: &'a str, state: &'a str, command: &'a str },

@@ -47,6 +47,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             format!("{lab}：{nodes} 个节点，{pods} 个 Pod，启动用时 {seconds:.2} 秒")
         }
         Say::Next { command } => format!("接下来：{command}"),
+        Say::Meanwhile { command } => format!("其间：{command}"),
         Say::Gone { lab } => format!("{lab} 已移除"),
         Say::Supervised { lab, state, supervisor } => format!("{lab}：{state}（监管进程 {supervisor}）"),
         Say::Orphaned { lab, state, command } => format!("{lab}：{state}，可用 {command} 清除残留"),
@@ -232,6 +233,15 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         "R13" => {
             ("标记未恢复", "该 Pod 第一个 TCP 端口的应答除非带标记，否则经外部路由器发出；只给连接打标记")
         }
+        "K02" => {
+            ("SYN 队列已满", "给该 Pod 的服务进程一个可容 10 个连接的队列且不用 cookie，并留下 12 个半开连接")
+        }
+        "K04" => ("UDP 接收缓冲区已满", "使一个提供 DNS 的 Pod 不读取任何数据报，其缓冲区最小，并填满它"),
+        "K10" => ("TIME_WAIT 桶溢出", "只允许该 Pod 有三个处于 TIME_WAIT 的套接字，而其服务进程先关闭连接"),
+        "K16" => (
+            "ICMP 错误受限",
+            "让该 Pod 每秒只向每台主机发送一个 ICMP 错误（icmp_ratelimit=1000），与内核的默认设置相同",
+        ),
         "D01" => (
             "resolv.conf 指定了别的服务器",
             "在该 Pod 的 resolv.conf 中，用一个不认识集群内名字的外部服务器代替集群的服务器",
