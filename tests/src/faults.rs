@@ -24,6 +24,7 @@ pub const NOT_FOUND: &[(&str, &str)] = &[
         "F09",
         "one attempt passes a limit that has run dry for nobody yet: plumb diagnose --connections finds it",
     ),
+    ("C03", "an entry is of one client's port alone: plumb diagnose --source-port finds it"),
     ("D03", "what a server answers is known once it is asked: plumb diagnose HOST:PORT --probe finds it"),
 ];
 

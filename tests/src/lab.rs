@@ -204,7 +204,10 @@ impl Lab {
     pub fn ask(&self, made: &Made, protocol: &str, connections: u32) -> Result<Value> {
         let pod = made.from.trim_start_matches("pod:").replace('/', "-");
         let (from, n) = (format!("netns:{}-{pod}", self.name), connections.to_string());
-        let mut arguments = vec!["diagnose", &from, &made.to, "--protocol", protocol];
+        let mut arguments = vec!["diagnose", &from, &made.to];
+        if !made.options.iter().any(|o| o == "--protocol") {
+            arguments.extend(["--protocol", protocol]);
+        }
         // A probe opens one connection.
         if made.asked {
             arguments.push("--probe");
@@ -238,6 +241,9 @@ fn options(flow: &Value) -> Vec<String> {
     let mut options = Vec::new();
     if let Some(bytes) = flow["bytes"].as_object() {
         options.extend(["--bytes".to_owned(), format!("{}:{}", bytes["up"], bytes["down"])]);
+    }
+    if let Some(protocol) = flow["protocol"].as_str() {
+        options.extend(["--protocol".to_owned(), protocol.to_owned()]);
     }
     if let Some(port) = flow["source_port"].as_u64() {
         options.extend(["--source-port".to_owned(), port.to_string()]);

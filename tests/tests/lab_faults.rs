@@ -168,9 +168,10 @@ fn found_and_mended(lab: &Lab, fault: &str, made: &Made) -> Try<Vec<(String, Str
     let numbers = told_as(fault);
     exactly(&found, &numbers)?;
     let elsewhere = numbers.is_empty() || BLAMED_ELSEWHERE.iter().any(|(id, _)| *id == fault);
-    diagnosed(lab, made, &seen, if elsewhere { None } else { Some(&found) })?;
-    // What is printed is run, as a person would.
-    let findings = found.report["findings"].as_array().unwrap();
+    let report = diagnosed(lab, made, &seen, if elsewhere { None } else { Some(&found) })?;
+    // What is printed is run, as a person would: by the diagnosis, where only that tells.
+    let told = if numbers.is_empty() { &report["causes"] } else { &found.report["findings"] };
+    let findings = told.as_array().unwrap();
     for command in findings.iter().filter_map(remedy) {
         let ran = Command::new("bash").args(["-c", command]).env("PATH", lab.plumb().search_path()).output();
         let ran = ran.map_err(|e| e.to_string())?;
@@ -248,7 +249,7 @@ fn settled(lab: &Lab, made: &Made, when: &str) -> Try {
 }
 
 /// `diagnose` tells what the client saw, and blames what the check found; something, where the check finds nothing.
-fn diagnosed(lab: &Lab, made: &Made, seen: &Probed, found: Option<&Checked>) -> Try {
+fn diagnosed(lab: &Lab, made: &Made, seen: &Probed, found: Option<&Checked>) -> Try<Value> {
     // Only several attempts meet a limit; of other choices one attempt tells.
     let limited = made.outcome == "intermittent" && found.is_none();
     let connections = if limited { CONNECTIONS } else { 1 };
@@ -262,10 +263,10 @@ fn diagnosed(lab: &Lab, made: &Made, seen: &Probed, found: Option<&Checked>) -> 
     if blames == causes.is_empty() {
         return Err(format!("diagnose blames {}:{said}", if blames { "nothing" } else { "something" }));
     }
-    let Some(found) = found else { return Ok(()) };
+    let Some(found) = found else { return Ok(report) };
     let findings = found.report["findings"].as_array().unwrap();
     match causes.iter().map(|c| &c["place"]).find(|place| !findings.iter().any(|f| names(f, place))) {
-        None => Ok(()),
+        None => Ok(report),
         Some(other) => {
             Err(format!("diagnose blames another place, {other}:{said}\n  check:{}", found.told()))
         }

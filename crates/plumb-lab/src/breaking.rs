@@ -244,7 +244,7 @@ fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Resu
         Action::StopListener { protocol, address, port, .. }
         | Action::StartListener { protocol, address, port, .. } => (*protocol, *address, *port),
         // Learnt entries come and go: one that is gone by now need not be deleted.
-        Action::DeleteNeighbour { .. } | Action::DeleteFdb { .. } => {
+        Action::DeleteNeighbour { .. } | Action::DeleteFdb { .. } | Action::DeleteConntrack(_) => {
             return match plumb_kernel::apply(change, snapshot) {
                 Err(plumb_kernel::KernelError::Missing { .. }) => Ok(()),
                 other => Ok(other?),
@@ -260,7 +260,8 @@ fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Resu
     } else {
         let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
         let known = listen::known(state, &namespace.name, protocol, port);
-        Command::Start(Listen::plain(known.map_or(usual, |p| p.protocol), address, port))
+        let manner = known.map(|p| p.manner.clone()).unwrap_or_default();
+        Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port, manner })
     };
     listen::tell(lab, &namespace.name, command)
 }

@@ -51,7 +51,7 @@ pub use client::{Attempt, Outcome, Payload};
 pub use cluster::{API_ADDRESS, ProxyStatus};
 pub use error::{LabError, Result};
 pub use lab::{ProbeOptions, ProbeReport, choose, down, exec, probe, run_in, topology, up};
-pub use listen::{hold, listen, release, start_command};
+pub use listen::{hold, listen, release, restart, restart_command, start_command};
 pub use names::{ClusterNames, ClusterObjects, cluster_names, cluster_objects, resolvers};
 pub use plan::Plan;
 pub use resolve::{Destination, destination, namespace};

@@ -7,6 +7,7 @@
 mod act;
 mod addresses;
 mod firewall;
+mod leftovers;
 mod link;
 pub mod look_alike;
 mod names;
@@ -93,6 +94,9 @@ pub struct Flow {
     /// The port that the client must bind to see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
+    /// What it speaks, where the topology serves nothing at its destination; TCP otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<PortProtocol>,
     /// Whether only servers can tell why, once they are asked (`plumb diagnose --probe`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked: bool,
@@ -116,7 +120,17 @@ impl Flow {
     /// A flow whose client only connects, from any port.
     #[must_use]
     pub fn new(from: String, to: String, outcome: Outcome) -> Self {
-        Self { from, to, outcome, late: false, bytes: None, source_port: None, asked: false, meanwhile: None }
+        Self {
+            from,
+            to,
+            outcome,
+            late: false,
+            bytes: None,
+            source_port: None,
+            protocol: None,
+            asked: false,
+            meanwhile: None,
+        }
     }
 
     /// One that connects late.
@@ -135,6 +149,12 @@ impl Flow {
     #[must_use]
     pub fn from_port(self, port: u16) -> Self {
         Self { source_port: Some(port), ..self }
+    }
+
+    /// One that speaks this.
+    #[must_use]
+    pub fn over(self, protocol: PortProtocol) -> Self {
+        Self { protocol: Some(protocol), ..self }
     }
 
     /// One that only counters explain, while its client asks this.
@@ -161,7 +181,8 @@ impl Flow {
     pub fn options(&self) -> String {
         let bytes = self.bytes.map(|b| format!(" --bytes {b}")).unwrap_or_default();
         let port = self.source_port.map(|p| format!(" --source-port {p}")).unwrap_or_default();
-        format!("{bytes}{port}")
+        let protocol = self.protocol.map(|p| format!(" --protocol {}", p.word())).unwrap_or_default();
+        format!("{protocol}{bytes}{port}")
     }
 }
 
@@ -192,6 +213,7 @@ pub fn all() -> Vec<Fault> {
     all.extend_from_slice(socket::FAULTS);
     all.extend_from_slice(names::FAULTS);
     all.extend_from_slice(queues::FAULTS);
+    all.extend_from_slice(leftovers::FAULTS);
     all
 }
 

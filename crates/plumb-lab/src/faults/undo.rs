@@ -198,6 +198,8 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>, claimed: &[Rule
         Action::AddFdb { device, entry } => {
             single(Action::DeleteFdb { device: device.clone(), entry: entry.clone() })
         }
+        // What was decided since then is the fault's.
+        Action::DeleteConntrack(entry) => single(Action::DeleteConntrack(entry.clone())),
         Action::StopListener { family, protocol, address, port } => single(Action::StartListener {
             family: *family,
             protocol: *protocol,

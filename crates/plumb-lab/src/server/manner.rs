@@ -4,14 +4,17 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use plumb_dns::{Message, Rcode};
+use plumb_model::Protocol;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
+
+use crate::topology::PortProtocol;
 
 /// Connections that may wait to be accepted, as Rust's own listeners ask for.
 const BACKLOG: i32 = 128;
 
 /// How a server differs from a plain one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Manner {
@@ -96,6 +99,39 @@ impl Manner {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What of it makes no sense for a server of this protocol: the field, and why.
+    #[must_use]
+    pub fn flaw(&self, protocol: PortProtocol) -> Option<(&'static str, &'static str)> {
+        /// `IFNAMSIZ` without the nought.
+        const LONGEST: usize = 15;
+        let streams = protocol.transport() == Protocol::TCP;
+        let names = matches!(protocol, PortProtocol::Dns | PortProtocol::DnsTcp);
+        let device = self.device.as_deref();
+        let only_streams = "only a server over TCP has it";
+        let only_names = "only a server of protocol dns or dns-tcp answers questions for names";
+        let flaws = [
+            (self.backlog.is_some() && !streams, "backlog", only_streams),
+            (self.never_closes && !streams, "never_closes", only_streams),
+            (
+                self.never_closes && self.never_accepts,
+                "never_closes",
+                "one that accepts nothing has nothing to close",
+            ),
+            (
+                device.is_some_and(|d| d.is_empty() || d.len() > LONGEST),
+                "device",
+                "a device's name has 1 to 15 characters",
+            ),
+            (self.fails.is_some() && !names, "fails", only_names),
+            (
+                self.cuts_off && protocol != PortProtocol::Dns,
+                "cuts_off",
+                "only a server of protocol dns answers in datagrams",
+            ),
+        ];
+        flaws.into_iter().find(|(is, ..)| *is).map(|(_, field, why)| (field, why))
     }
 
     /// The options of `plumb lab listen` that ask for it.
@@ -192,6 +228,13 @@ mod tests {
             all.options(),
             " --backlog 0 --device lo --share --never-accept --never-close --receive-buffer 4096 --fail servfail --cut-off"
         );
+        let flaw = |manner: &Manner, protocol| manner.flaw(protocol).map(|(field, _)| field);
+        assert_eq!(flaw(&all, PortProtocol::Tcp), Some("never_closes"));
+        let names = Manner { never_closes: false, ..all };
+        assert_eq!(flaw(&names, PortProtocol::Http), Some("fails"));
+        assert_eq!(flaw(&names, PortProtocol::Dns), Some("backlog"));
+        assert_eq!(flaw(&Manner { backlog: None, ..names.clone() }, PortProtocol::Dns), None);
+        assert_eq!(flaw(&names, PortProtocol::DnsTcp), Some("cuts_off"));
         for error in DnsError::ALL {
             assert_eq!(error.word().parse(), Ok(error));
         }

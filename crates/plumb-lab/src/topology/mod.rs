@@ -18,6 +18,8 @@ use std::path::Path;
 use plumb_model::{IpFamily, Prefix, Protocol};
 use serde::{Deserialize, Serialize};
 
+use crate::server::Manner;
+
 pub use error::TopologyError;
 pub use schema::{schema, subschema};
 
@@ -103,6 +105,9 @@ pub struct Port {
     pub protocol: PortProtocol,
     /// Address that it is bound to; `::` takes both families.
     pub address: IpAddr,
+    /// How it differs from what a plain server does.
+    #[serde(default, skip_serializing_if = "Manner::is_plain")]
+    pub manner: Manner,
 }
 
 /// What is spoken on a port.

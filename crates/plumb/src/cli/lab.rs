@@ -10,7 +10,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::TextOrJson;
 use crate::flow::Payload;
 
-pub use servers::{HoldProtocol, LabHoldArgs, LabListenArgs, LabResolverArgs, ListenProtocol};
+pub use servers::{
+    HoldProtocol, LabHoldArgs, LabListenArgs, LabResolverArgs, LabRestartArgs, ListenProtocol,
+};
 
 /// `plumb lab`
 #[derive(Debug, Args)]
@@ -54,6 +56,8 @@ pub enum LabCommand {
     Heal(LabHealArgs),
     /// Make a pod's server listen, or listen no more
     Listen(LabListenArgs),
+    /// Start a pod's server anew
+    Restart(LabRestartArgs),
     /// Make a pod open connections and keep them
     Hold(LabHoldArgs),
     /// Change whom a pod asks for names

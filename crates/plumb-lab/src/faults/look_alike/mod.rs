@@ -5,6 +5,7 @@
 //! nothing meets, a route that a longer prefix covers, a mark that no rule asks for.
 
 mod addresses;
+mod leftovers;
 mod links;
 mod names;
 mod queues;
@@ -56,6 +57,7 @@ pub fn all() -> Vec<LookAlike> {
         servers::ALL,
         names::ALL,
         queues::ALL,
+        leftovers::ALL,
     ]
     .concat()
 }

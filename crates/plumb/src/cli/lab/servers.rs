@@ -20,6 +20,21 @@ pub enum ListenProtocol {
     DnsTcp,
 }
 
+/// `plumb lab restart`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plumb lab restart pod:default/web-0
+
+It listens as the topology says; connections that it had or kept are gone.")]
+pub struct LabRestartArgs {
+    /// pod:NAMESPACE/NAME, or outside
+    pub name: String,
+    /// Which lab
+    #[command(flatten)]
+    pub which: WhichLab,
+}
+
 /// Protocols of what is kept open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum HoldProtocol {

@@ -38,6 +38,12 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Status, Error> {
         LabCommand::Break(args) => break_(lang, args),
         LabCommand::Heal(args) => heal(lang, args),
         LabCommand::Listen(args) => listen(lang, args),
+        LabCommand::Restart(args) => {
+            let lab = plumb_lab::choose(args.which.lab.as_deref())?;
+            plumb_lab::restart(&lab, &args.name)?;
+            tell(lang, &Say::Restarted { name: &args.name })?;
+            Ok(Status::Good)
+        }
         LabCommand::Hold(args) => hold(lang, args),
         LabCommand::Resolver(args) => resolver(lang, args),
         LabCommand::Topology(args) => topology(lang, args),

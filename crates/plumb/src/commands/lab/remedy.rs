@@ -1,4 +1,5 @@
-//! Remedies that only a lab knows: the commands that start a pod's missing listener, or give it its resolv.conf back.
+//! Remedies that only a lab knows: the commands that start a pod's missing listener, start its server anew, or give it its
+//! resolv.conf back.
 
 use plumb_doctor::check::CheckReport;
 use plumb_doctor::report::{Place, Remedy, Report};
@@ -19,10 +20,23 @@ pub(in crate::commands) fn of_findings(report: &mut CheckReport) {
     }
 }
 
+/// What a server's own state or settings do to it: begun anew, it listens as its topology says.
+const RESTARTED: [&str; 5] = [
+    "accept-queue-full",
+    "close-wait-pile-up",
+    "listener-elsewhere",
+    "listener-other-family",
+    "udp-buffer-full",
+];
+
 fn of(id: &str, place: &Place, remedies: &mut [Remedy]) {
     let file = place.get("file").and_then(|v| v.as_str()).filter(|f| f.ends_with("/resolv.conf"));
     let resolver = || plumb_lab::usual_command(place.get("namespace")?.as_str()?);
-    let Some(command) = listener(place).or_else(|| file.and_then(|_| resolver())) else { return };
+    let restart = || plumb_lab::restart_command(place.get("namespace")?.as_str()?);
+    let command = listener(place)
+        .or_else(|| file.and_then(|_| resolver()))
+        .or_else(|| RESTARTED.contains(&id).then(restart).flatten());
+    let Some(command) = command else { return };
     if let Some(first) = remedies.first_mut().filter(|r| r.advice) {
         first.tried_in_lab = tried_in_lab::ran(id, &command);
         first.command = command;

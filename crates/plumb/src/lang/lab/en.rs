@@ -65,6 +65,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::ListensNoMore { name, protocol, port } => {
             format!("{name} listens no more on {protocol} port {port}")
         }
+        Say::Restarted { name } => format!("the server of {name} has begun anew"),
         Say::Held { name, connections, to, held } => {
             format!("{name} keeps {connections} connections to {to} as `{held}`")
         }

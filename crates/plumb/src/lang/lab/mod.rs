@@ -68,6 +68,7 @@ pub enum Say<'a> {
     Undone { fault: &'a str, target: &'a str },
     Listens { name: &'a str, protocol: &'a str, port: u16 },
     ListensNoMore { name: &'a str, protocol: &'a str, port: u16 },
+    Restarted { name: &'a str },
     Held { name: &'a str, connections: u32, to: &'a str, held: &'a str },
     Released { name: &'a str, held: &'a str },
     Resolves { name: &'a str, usual: bool },

@@ -69,6 +69,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Undone { fault, target } => format!("{target} 的 {fault} 已恢复"),
         Say::Listens { name, protocol, port } => format!("{name} 正在监听 {protocol} 端口 {port}"),
         Say::ListensNoMore { name, protocol, port } => format!("{name} 已停止监听 {protocol} 端口 {port}"),
+        Say::Restarted { name } => format!("{name} 的服务进程已重新开始"),
         Say::Held { name, connections, to, held } => {
             format!("{name} 保持到 {to} 的 {connections} 个连接，名为 {held}")
         }
@@ -233,6 +234,21 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         "R13" => {
             ("标记未恢复", "该 Pod 第一个 TCP 端口的应答除非带标记，否则经外部路由器发出；只给连接打标记")
         }
+        "A04" => {
+            ("IPv6 地址未通过 DAD", "移除该 Pod 的 IPv6 地址，在一个邻居占有它时再添加回来，然后从邻居移除")
+        }
+        "C03" => (
+            "失效的 UDP 条目",
+            "在节点把发往集群 DNS 服务器的报文转换到无人拥有的地址时，让该 Pod 从一个端口询问它，然后移除该规则",
+        ),
+        "C12" => (
+            "nat 链被忽略",
+            "在没有任何规则使用连接跟踪的命名空间里，用 nat 类型的链丢弃该 Pod 发往一个服务端的报文",
+        ),
+        "Z07" => (
+            "另一个代理的残留",
+            "给该 Pod 所在节点添加一张 kube-proxy（nftables）留下的表，其中有一条已不存在的服务的规则",
+        ),
         "K02" => {
             ("SYN 队列已满", "给该 Pod 的服务进程一个可容 10 个连接的队列且不用 cookie，并留下 12 个半开连接")
         }
