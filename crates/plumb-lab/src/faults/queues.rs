@@ -65,7 +65,7 @@ pub(super) fn left_half_open(
         .verdict(Verdict::Drop);
     let input = chain("input", base(ChainType::Filter, Hook::Input, 0), None, vec![deaf]);
     let drop = add_table(scene.pod_namespace(from)?, Family::Inet, "deaf", vec![input], Vec::new());
-    Ok([drop.into(), held(scene, from, to, connections)?.bound_from(DEAF).half_open().into()])
+    Ok([drop.into(), held(scene, from, to, connections)?.bound_from(DEAF).half_open().every(300).into()])
 }
 
 fn half_open(scene: &Scene<'_>) -> Result<Made, String> {

@@ -228,6 +228,12 @@ impl Held {
         self
     }
 
+    /// Sent again after so many milliseconds, and again.
+    pub(super) fn every(mut self, milliseconds: u32) -> Self {
+        self.hold.every = Some(milliseconds);
+        self
+    }
+
     /// Datagrams.
     pub(super) fn datagrams(mut self) -> Self {
         self.hold.protocol = Protocol::UDP;

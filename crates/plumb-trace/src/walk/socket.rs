@@ -144,3 +144,73 @@ impl Network<'_> {
         self.ns[ns].listeners.get(&(t.protocol, t.dport)).cloned().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use plumb_model::{Namespace, NamespaceId, Read, Snapshot};
+
+    use super::*;
+
+    fn socket(protocol: Protocol, state: SocketState) -> Socket {
+        Socket {
+            family: IpFamily::V4,
+            protocol,
+            state,
+            src: IpFamily::V4.unspecified(),
+            sport: 80,
+            dst: IpFamily::V4.unspecified(),
+            dport: 0,
+            bound_dev: None,
+            receive_queue: 0,
+            send_queue: 0,
+            v6only: None,
+            uid: 0,
+            inode: 0,
+            timer: None,
+            receive_buffer: None,
+            drops: None,
+            transparent: None,
+            mark: None,
+        }
+    }
+
+    /// Whether there is no room at the first of these sockets.
+    fn full(sockets: Vec<Socket>, cookies: &str) -> bool {
+        let mut n = Namespace::empty(NamespaceId(1), "a");
+        n.sockets = Read::Got(sockets);
+        n.sysctls.0.insert("net.ipv4.tcp_syncookies".to_owned(), Read::Got(cookies.to_owned()));
+        let snapshot = Snapshot {
+            version: 1,
+            taken_at: 0,
+            host: plumb_model::Host::default(),
+            namespaces: vec![n],
+            gaps: Vec::new(),
+            redacted: false,
+        };
+        Network::compile(&snapshot).is_full(0, 0, true)
+    }
+
+    #[test]
+    fn half_open_connections_fill_a_queue_where_no_cookies_are_sent() {
+        let of = |half_open: usize, cookies| {
+            let mut all = vec![Socket { send_queue: 10, ..socket(Protocol::TCP, SocketState::Listen) }];
+            all.extend(vec![socket(Protocol::TCP, SocketState::SynRecv); half_open]);
+            full(all, cookies)
+        };
+        assert_eq!([of(10, "0"), of(11, "0"), of(11, "1")], [false, true, false]);
+    }
+
+    #[test]
+    fn a_buffer_takes_one_datagram_however_small_it_is() {
+        let of = |receive_queue, size| {
+            let one = socket(Protocol::UDP, SocketState::Close);
+            full(vec![Socket { receive_queue, receive_buffer: size, ..one }], "1")
+        };
+        // As it was measured: two datagrams of 832 bytes each in a buffer of 2304.
+        assert_eq!(
+            [of(1664, Some(2304)), of(832, Some(2304)), of(0, Some(512)), of(9999, None)],
+            [true, false, false, false]
+        );
+    }
+}

@@ -122,7 +122,7 @@ pub struct LabHoldArgs {
     /// First port that they bind, the next ones follow; any otherwise
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub source_port: Option<u16>,
-    /// Milliseconds after which each socket of UDP sends again, and again
+    /// Milliseconds after which each socket of UDP sends again, and again, and each half-open connection is begun anew
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
     pub every: Option<u32>,
     /// Close each at once on this side
