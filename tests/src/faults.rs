@@ -12,15 +12,21 @@ pub const TOLD_AS: &[(&str, &[&str])] = &[
     // Only the object that the rule was made for tells these from any other drop.
     ("S06", &["F01"]),
     ("P04", &["F01", "F01"]),
+    // That TCP is needed only an answer tells that is cut off: `diagnose --probe` asks for it.
+    ("D05", &["F01"]),
     // The place is what keeps the error from its sender, a rule, and such rules are F13; the narrow link is evidence.
     ("M01", &["F13"]),
 ];
 
 /// Faults that a check does not find, and why.
-pub const NOT_FOUND: &[(&str, &str)] = &[(
-    "F09",
-    "one attempt passes a limit that has run dry for nobody yet: plumb diagnose --connections finds it",
-)];
+pub const NOT_FOUND: &[(&str, &str)] = &[
+    (
+        "F09",
+        "one attempt passes a limit that has run dry for nobody yet: plumb diagnose --connections finds it",
+    ),
+    ("C03", "an entry is of one client's port alone: plumb diagnose --source-port finds it"),
+    ("D03", "what a server answers is known once it is asked: plumb diagnose HOST:PORT --probe finds it"),
+];
 
 /// Faults of which `diagnose` blames another place than `check`, and why.
 pub const BLAMED_ELSEWHERE: &[(&str, &str)] =

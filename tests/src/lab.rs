@@ -19,6 +19,10 @@ pub struct Made {
     pub late: bool,
     /// Options of a probe or a question without which the client sees none of it.
     pub options: Vec<String>,
+    /// Whether only servers can tell why, once they are asked.
+    pub asked: bool,
+    /// What its client does while counters are read twice: arguments of a probe, in front of the lab's own.
+    pub meanwhile: Option<Vec<String>>,
     /// What was changed, in words.
     pub effect: String,
 }
@@ -62,6 +66,12 @@ impl Checked {
     pub fn faults(&self) -> Vec<String> {
         let number = |f: &Value| f["fault"].as_str().or(f["id"].as_str()).unwrap_or_default().to_owned();
         self.findings().iter().map(number).collect()
+    }
+
+    /// Whether none of the findings is more than information.
+    #[must_use]
+    pub fn only_informs(&self) -> bool {
+        self.findings().iter().all(|f| f["severity"] == "info")
     }
 
     /// The findings, a line each.
@@ -152,6 +162,8 @@ impl Lab {
             outcome: text(&flow["outcome"]),
             late: flow["late"] == true,
             options: options(flow),
+            asked: flow["asked"] == true,
+            meanwhile: meanwhile(flow),
             effect: text(&made["fault"]["effect"]),
         })
     }
@@ -171,6 +183,25 @@ impl Lab {
         })
     }
 
+    /// Checks all of it; where only counters tell, while its client does what makes them move.
+    pub fn check_of(&self, made: &Made) -> Result<Checked> {
+        let Some(arguments) = &made.meanwhile else { return self.check() };
+        let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        arguments.extend(["--lab", &self.name, "--patience", "0.1", "-o", "json"]);
+        let pattern = format!("{}-*", self.name);
+        std::thread::scope(|scope| {
+            let check = ["check", "--netns", &pattern, "--interval", "1s", "-o", "json"];
+            let checking = scope.spawn(move || self.json(&check, &[0, 1, 3]));
+            // Both readings are somewhere in here.
+            while !checking.is_finished() {
+                self.json(&arguments, &[0, 1])?;
+            }
+            let (status, report) =
+                checking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            Ok(Checked { status, report })
+        })
+    }
+
     /// Checks all of it.
     pub fn check(&self) -> Result<Checked> {
         let pattern = format!("{}-*", self.name);
@@ -182,8 +213,17 @@ impl Lab {
     pub fn ask(&self, made: &Made, protocol: &str, connections: u32) -> Result<Value> {
         let pod = made.from.trim_start_matches("pod:").replace('/', "-");
         let (from, n) = (format!("netns:{}-{pod}", self.name), connections.to_string());
-        let mut arguments = vec!["diagnose", &from, &made.to, "--protocol", protocol];
-        arguments.extend(["--connections", &n, "-o", "json"]);
+        let mut arguments = vec!["diagnose", &from, &made.to];
+        if !made.options.iter().any(|o| o == "--protocol") {
+            arguments.extend(["--protocol", protocol]);
+        }
+        // A probe opens one connection.
+        if made.asked {
+            arguments.push("--probe");
+        } else {
+            arguments.extend(["--connections", &n]);
+        }
+        arguments.extend(["-o", "json"]);
         arguments.extend(made.options.iter().map(String::as_str));
         Ok(self.json(&arguments, &[0, 1, 3])?.1)
     }
@@ -211,10 +251,23 @@ fn options(flow: &Value) -> Vec<String> {
     if let Some(bytes) = flow["bytes"].as_object() {
         options.extend(["--bytes".to_owned(), format!("{}:{}", bytes["up"], bytes["down"])]);
     }
+    if let Some(protocol) = flow["protocol"].as_str() {
+        options.extend(["--protocol".to_owned(), protocol.to_owned()]);
+    }
     if let Some(port) = flow["source_port"].as_u64() {
         options.extend(["--source-port".to_owned(), port.to_string()]);
     }
     options
+}
+
+/// The probe that makes counters move.
+fn meanwhile(flow: &Value) -> Option<Vec<String>> {
+    let load = flow["meanwhile"].as_object()?;
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut arguments = vec!["lab".to_owned(), "probe".to_owned(), text(&flow["from"]), text(&load["to"])];
+    arguments.extend(["--protocol".to_owned(), text(&load["protocol"])]);
+    arguments.extend(["-n".to_owned(), text(&load["connections"])]);
+    Some(arguments)
 }
 
 impl Drop for Lab {

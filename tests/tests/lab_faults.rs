@@ -150,7 +150,8 @@ fn exactly(check: &Checked, numbers: &[&str]) -> Try {
     if numbers.is_empty() {
         return if told.is_empty() { Ok(()) } else { Err(format!("it is found:{}", check.told())) };
     }
-    if told.is_empty() || check.status != Some(1) {
+    let status = if check.only_informs() { 0 } else { 1 };
+    if told.is_empty() || check.status != Some(status) {
         return Err("it is not found".to_owned());
     }
     if let Some(other) = told.iter().find(|t| !numbers.contains(&t.as_str())) {
@@ -165,13 +166,14 @@ fn exactly(check: &Checked, numbers: &[&str]) -> Try {
 /// Gives the remedies that were run: the finding's id and the remedy's kind.
 fn found_and_mended(lab: &Lab, fault: &str, made: &Made) -> Try<Vec<(String, String)>> {
     let seen = symptom(lab, made)?;
-    let found = checked(lab)?;
+    let found = lab.check_of(made).map_err(|e| e.to_string())?;
     let numbers = told_as(fault);
     exactly(&found, &numbers)?;
     let elsewhere = numbers.is_empty() || BLAMED_ELSEWHERE.iter().any(|(id, _)| *id == fault);
-    diagnosed(lab, made, &seen, if elsewhere { None } else { Some(&found) })?;
-    // What is printed is run, as a person would.
-    let findings = found.report["findings"].as_array().unwrap();
+    let report = diagnosed(lab, made, &seen, if elsewhere { None } else { Some(&found) })?;
+    // What is printed is run, as a person would: by the diagnosis, where only that tells.
+    let told = if numbers.is_empty() { &report["causes"] } else { &found.report["findings"] };
+    let findings = told.as_array().unwrap();
     for command in findings.iter().filter_map(remedy) {
         let ran = Command::new("bash").args(["-c", command]).env("PATH", lab.plumb().search_path()).output();
         let ran = ran.map_err(|e| e.to_string())?;
@@ -183,7 +185,8 @@ fn found_and_mended(lab: &Lab, fault: &str, made: &Made) -> Try<Vec<(String, Str
         return Ok(Vec::new());
     }
     let mended = checked(lab)?;
-    if mended.status != Some(0) {
+    // A warning that is left as information is mended.
+    if mended.status != Some(0) || found.only_informs() && !mended.faults().is_empty() {
         return Err(format!("what is printed does not mend it:{}", mended.told()));
     }
     settled(lab, made, "mended")?;
@@ -201,7 +204,8 @@ fn remedy(finding: &Value) -> Option<&str> {
 /// made as a fault of its own.)
 fn not_mistaken(lab: &Lab, is: Option<&str>, made: &Made) -> Try {
     symptom(lab, made)?;
-    exactly(&checked(lab)?, &is.map(told_as).unwrap_or_default())
+    let found = lab.check_of(made).map_err(|e| e.to_string())?;
+    exactly(&found, &is.map(told_as).unwrap_or_default())
 }
 
 /// What real clients of the flow see. Connections that the kernel chooses anew for are opened beside each other.
@@ -247,7 +251,7 @@ fn settled(lab: &Lab, made: &Made, when: &str) -> Try {
 }
 
 /// `diagnose` tells what the client saw, and blames what the check found; something, where the check finds nothing.
-fn diagnosed(lab: &Lab, made: &Made, seen: &Probed, found: Option<&Checked>) -> Try {
+fn diagnosed(lab: &Lab, made: &Made, seen: &Probed, found: Option<&Checked>) -> Try<Value> {
     // Only several attempts meet a limit; of other choices one attempt tells.
     let limited = made.outcome == "intermittent" && found.is_none();
     let connections = if limited { CONNECTIONS } else { 1 };
@@ -261,10 +265,10 @@ fn diagnosed(lab: &Lab, made: &Made, seen: &Probed, found: Option<&Checked>) -> 
     if blames == causes.is_empty() {
         return Err(format!("diagnose blames {}:{said}", if blames { "nothing" } else { "something" }));
     }
-    let Some(found) = found else { return Ok(()) };
+    let Some(found) = found else { return Ok(report) };
     let findings = found.report["findings"].as_array().unwrap();
     match causes.iter().map(|c| &c["place"]).find(|place| !findings.iter().any(|f| names(f, place))) {
-        None => Ok(()),
+        None => Ok(report),
         Some(other) => {
             Err(format!("diagnose blames another place, {other}:{said}\n  check:{}", found.told()))
         }

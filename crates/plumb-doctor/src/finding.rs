@@ -130,6 +130,10 @@ pub enum Finding {
     DadFailed { namespace: String, device: String, address: String },
     /// The listener's queue is full.
     QueueFull { namespace: String, socket: String, queue: u32, backlog: u32 },
+    /// The listener's queue of half-open connections is full, and it sends no cookies.
+    SynQueueFull { namespace: String, socket: String, count: u32, limit: u32 },
+    /// The receive buffer of a UDP socket is full.
+    BufferFull { namespace: String, socket: String, waiting: u32, size: u32 },
     /// Whoever serves the socket is stopped.
     ServerStopped { namespace: String, socket: String, process: String },
     /// A rule hands the packet to a transparent socket, and its route leads on instead of up.
@@ -199,6 +203,10 @@ pub enum ShownWhat {
     Sysctl,
     /// Connections that wait to be accepted.
     Queue,
+    /// Connections that are half open.
+    HalfOpen,
+    /// Bytes that wait to be read.
+    Buffer,
     /// What listens on the port.
     Listener,
     /// Hardware address of a neighbour.

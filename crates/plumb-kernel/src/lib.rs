@@ -4,6 +4,7 @@
 //!   no module is loaded, no table created.
 //! * [`NamespaceWriter`] changes one namespace, [`apply`] makes a [`plumb_model::Change`] real.
 //! * [`probe::connect`] opens one real connection from inside a namespace and tells what the client saw.
+//! * [`look_up`] asks the C library for a name there, with files of its own.
 //! * [`spawn`] starts a program inside a namespace.
 //! * [`NamespaceHandle`] and [`in_namespace`] run code inside a namespace, each time on a fresh thread that ends there.
 //!
@@ -20,6 +21,7 @@
 mod discover;
 mod error;
 mod features;
+mod look_up;
 mod netlink;
 mod netns;
 pub mod probe;
@@ -29,6 +31,7 @@ mod sys;
 mod write;
 
 pub use error::{KernelError, Result};
+pub use look_up::{LookedUp, OwnFile, look_up};
 pub use netns::{NamespaceHandle, in_namespace};
 pub use read::{
     Options, OwnerOf, Parts, Progress, ResolverOf, decode_ipsets, read_ipsets, read_legacy, snapshot,

@@ -1,8 +1,10 @@
 //! System calls that no safe wrapper offers. The only `unsafe` of Plumb is in this file.
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::io;
 use std::mem::size_of;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -67,6 +69,65 @@ pub(crate) fn output_queue(fd: BorrowedFd<'_>) -> io::Result<i32> {
 pub(crate) fn unshare_net() -> io::Result<()> {
     // SAFETY: CLONE_NEWNET touches no memory and no file descriptor table; it holds for this thread alone.
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives the calling thread, and no other, mounts of its own: a copy of those that there are.
+pub(crate) fn unshare_mounts() -> io::Result<()> {
+    // SAFETY: CLONE_NEWNS touches no memory and no file descriptor table; it holds for this thread alone, whose root and
+    // working directory are its own from then on.
+    if unsafe { libc::unshare(libc::CLONE_NEWNS) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The addresses of a name, each once, or the name of getaddrinfo's error.
+pub(crate) fn addresses_of(name: &str) -> io::Result<Result<Vec<IpAddr>, String>> {
+    let name = CString::new(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // SAFETY: all of `addrinfo` may be nought: no flags, any family, null pointers. Each address comes once, of SOCK_STREAM.
+    let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
+    hints.ai_socktype = libc::SOCK_STREAM;
+    let mut list: *mut libc::addrinfo = std::ptr::null_mut();
+    // SAFETY: the name ends with a nought; hints and the pointer to the answer live through the call.
+    let result =
+        unsafe { libc::getaddrinfo(name.as_ptr(), std::ptr::null(), &raw const hints, &raw mut list) };
+    match result {
+        0 => {}
+        libc::EAI_SYSTEM => return Err(io::Error::last_os_error()),
+        error => return Ok(Err(look_up_error(error))),
+    }
+    let mut addresses = Vec::new();
+    let mut next = list;
+    while !next.is_null() {
+        // SAFETY: each entry of the list, and the address of its family that it points to, live until `freeaddrinfo`.
+        unsafe {
+            match (*next).ai_family {
+                libc::AF_INET => {
+                    let address = (*next).ai_addr.cast::<libc::sockaddr_in>().read_unaligned();
+                    addresses.push(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)).into());
+                }
+                libc::AF_INET6 => {
+                    let address = (*next).ai_addr.cast::<libc::sockaddr_in6>().read_unaligned();
+                    addresses.push(Ipv6Addr::from(address.sin6_addr.s6_addr).into());
+                }
+                _ => {}
+            }
+            next = (*next).ai_next;
+        }
+    }
+    // SAFETY: the list is getaddrinfo's, and nothing of it is kept.
+    unsafe { libc::freeaddrinfo(list) };
+    Ok(Ok(addresses))
+}
+
+/// An error of getaddrinfo(3) by its name.
+fn look_up_error(error: c_int) -> String {
+    let name = match error {
+        libc::EAI_AGAIN => "EAI_AGAIN",
+        libc::EAI_FAIL => "EAI_FAIL",
+        libc::EAI_NONAME => "EAI_NONAME",
+        libc::EAI_NODATA => "EAI_NODATA",
+        libc::EAI_MEMORY => "EAI_MEMORY",
+        other => return format!("EAI {other}"),
+    };
+    name.to_owned()
 }
 
 /// Sets the user id that new files and sockets of the calling thread bear, and nothing else of its rights.

@@ -10,6 +10,7 @@ use crate::error::{LabError, Result};
 use crate::faults::{self, Act, Deed, Fault, Flow, Made};
 use crate::lab::running;
 use crate::listen;
+use crate::resolver;
 use crate::server::{Command, Listen};
 use crate::state::{self, ActiveFault, State};
 use crate::topology::{PortProtocol, Topology};
@@ -63,7 +64,7 @@ fn make(
     look_alike: bool,
     plan: &dyn Fn(&Topology, &Snapshot) -> Planned,
 ) -> Result<Broken> {
-    let _edit = edit(lab)?;
+    let _edit = state::edit(lab)?;
     let mut state = running(lab)?;
     let refuse = |message: String| LabError::Fault { id: fault.id.to_owned(), message };
     let before = snapshot(&state)?;
@@ -77,13 +78,9 @@ fn make(
     let called = |namespace: &str| called(&state, namespace);
     let commands = made.acts.iter().flat_map(|a| a.commands(lab, &before, &called)).collect();
     for (done, act) in made.acts.iter().enumerate() {
-        if let Err(error) = perform(lab, &state, act, &before) {
-            let made: Vec<_> = made.acts.iter().take(done).cloned().collect();
-            let after = snapshot(&state)?;
-            for act in faults::undo(&made, &before, &after) {
-                let _ = perform(lab, &state, &act, &after);
-            }
-            return Err(error);
+        if let Err(error) = perform(lab, &mut state, act, &before) {
+            let half = made.acts.get(..done).unwrap_or_default();
+            return Err(taken_back(lab, &mut state, fault, half, &before, error));
         }
         settle(&state, act)?;
     }
@@ -102,12 +99,40 @@ fn make(
     Ok(Broken { fault: active, flow: made.flow, commands })
 }
 
+/// Undoes the half of a fault that was made before something was refused, and gives the error to tell: that of the refusal,
+/// with what could not be undone.
+fn taken_back(
+    lab: &str,
+    state: &mut State,
+    fault: &Fault,
+    half: &[Act],
+    before: &Snapshot,
+    error: LabError,
+) -> LabError {
+    let mut left = Vec::new();
+    match snapshot(state) {
+        Ok(after) => {
+            for act in faults::undo(half, before, &after) {
+                if let Err(other) = undo_one(lab, state, &act, &after) {
+                    left.push(other.to_string());
+                }
+            }
+        }
+        Err(other) => left.push(other.to_string()),
+    }
+    if left.is_empty() {
+        return error;
+    }
+    let message = format!("{error}; and a part of it could not be undone: {}", left.join("; "));
+    LabError::Fault { id: fault.id.to_owned(), message }
+}
+
 /// Undoes a fault and what looks like it, or all where `id` is `None`; the last one made first. Gives those that were undone.
 ///
 /// # Errors
 /// No such fault was made, or the kernel refused to undo a change.
 pub fn heal(lab: &str, id: Option<&str>) -> Result<Vec<ActiveFault>> {
-    let _edit = edit(lab)?;
+    let _edit = state::edit(lab)?;
     let mut state = running(lab)?;
     let meant = |f: &ActiveFault| id.is_none_or(|id| f.id.eq_ignore_ascii_case(id));
     if let Some(id) = id
@@ -120,7 +145,7 @@ pub fn heal(lab: &str, id: Option<&str>) -> Result<Vec<ActiveFault>> {
         let fault = state.faults.remove(index);
         let now = snapshot(&state)?;
         for act in &fault.undo {
-            undo_one(lab, &state, act, &now)?;
+            undo_one(lab, &mut state, act, &now)?;
         }
         state.write()?;
         healed.push(fault);
@@ -159,7 +184,7 @@ fn settle(state: &State, act: &Act) -> Result<()> {
 }
 
 /// Undoes an act. What a remedy undid before is no error.
-fn undo_one(lab: &str, state: &State, act: &Act, now: &Snapshot) -> Result<()> {
+fn undo_one(lab: &str, state: &mut State, act: &Act, now: &Snapshot) -> Result<()> {
     let Act::Change(change) = act else {
         return match perform(lab, state, act, now) {
             // Who was to listen no more does not; whatever else is refused, is told.
@@ -183,7 +208,7 @@ fn undo_one(lab: &str, state: &State, act: &Act, now: &Snapshot) -> Result<()> {
 }
 
 /// Does one thing.
-fn perform(lab: &str, state: &State, act: &Act, snapshot: &Snapshot) -> Result<()> {
+fn perform(lab: &str, state: &mut State, act: &Act, snapshot: &Snapshot) -> Result<()> {
     let deed = match act {
         Act::Change(change) => return apply(lab, state, change, snapshot),
         Act::Deed(deed) => deed.clone(),
@@ -196,6 +221,7 @@ fn perform(lab: &str, state: &State, act: &Act, snapshot: &Snapshot) -> Result<(
         Deed::Hold { namespace, hold } => listen::tell(lab, &namespace, Command::Hold(hold)),
         Deed::Release { namespace, name } => listen::tell(lab, &namespace, Command::Release { name }),
         Deed::Freeze { namespace, on } => listen::freeze(lab, &namespace, on),
+        Deed::Resolver { namespace, conf } => resolver::set(state, &namespace, conf),
     }
 }
 
@@ -218,7 +244,7 @@ fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Resu
         Action::StopListener { protocol, address, port, .. }
         | Action::StartListener { protocol, address, port, .. } => (*protocol, *address, *port),
         // Learnt entries come and go: one that is gone by now need not be deleted.
-        Action::DeleteNeighbour { .. } | Action::DeleteFdb { .. } => {
+        Action::DeleteNeighbour { .. } | Action::DeleteFdb { .. } | Action::DeleteConntrack(_) => {
             return match plumb_kernel::apply(change, snapshot) {
                 Err(plumb_kernel::KernelError::Missing { .. }) => Ok(()),
                 other => Ok(other?),
@@ -234,7 +260,8 @@ fn apply(lab: &str, state: &State, change: &Change, snapshot: &Snapshot) -> Resu
     } else {
         let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
         let known = listen::known(state, &namespace.name, protocol, port);
-        Command::Start(Listen::plain(known.map_or(usual, |p| p.protocol), address, port))
+        let manner = known.map(|p| p.manner.clone()).unwrap_or_default();
+        Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port, manner })
     };
     listen::tell(lab, &namespace.name, command)
 }
@@ -254,11 +281,4 @@ fn snapshot(state: &State) -> Result<Snapshot> {
     let only = Some(state.namespaces.iter().map(|n| n.name.clone()).collect());
     let owner = |id| state.namespace(id).map(|n| n.owner.clone());
     Ok(plumb_kernel::snapshot(&Options { only, parts, owner: Some(&owner), ..Options::default() })?)
-}
-
-fn edit(lab: &str) -> Result<state::Lock> {
-    state::lock(lab, "edit", Duration::from_secs(30))?.ok_or_else(|| LabError::Refused {
-        what: format!("change the lab {lab}"),
-        message: "another command is changing it".to_owned(),
-    })
 }

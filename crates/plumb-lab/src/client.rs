@@ -168,6 +168,12 @@ pub(crate) fn attempt(namespace: &NamespaceHandle, asking: Asking, to: SocketAdd
     })
 }
 
+/// What a client saw whose look-up of a name failed.
+pub(crate) fn not_looked_up(errno: String, seconds: f64) -> Attempt {
+    let stage = Some("connect".to_owned());
+    Attempt { outcome: Outcome::LocalError, errno: Some(errno), stage, seconds, answer: None }
+}
+
 /// The echo protocol of an address.
 #[must_use]
 pub(crate) fn echo_of(to: std::net::IpAddr) -> Protocol {

@@ -174,6 +174,7 @@ pub(crate) fn remove(lab: &str) -> Result<()> {
     for extension in ["sock", "json.new", "log", "json", "lock"] {
         let _ = std::fs::remove_file(state::file(lab, extension));
     }
+    let _ = std::fs::remove_dir_all(state::file(lab, "etc"));
     Ok(())
 }
 

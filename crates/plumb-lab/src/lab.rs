@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use plumb_kernel::NamespaceHandle;
+use plumb_kernel::{NamespaceHandle, OwnFile};
 use plumb_model::{IpFamily, Protocol};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ use crate::client::{self, Asking, Attempt, Outcome, Payload};
 use crate::error::{LabError, Result};
 use crate::execute;
 use crate::resolve;
+use crate::resolver;
 use crate::state::{self, Phase, State};
 use crate::step::Step;
 use crate::supervisor::Message;
@@ -33,7 +35,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The lab runs already, or something of it could not be made; then nothing of it is left.
 pub fn up(topology: &Topology, progress: &mut dyn FnMut(Step)) -> Result<()> {
     let lab = &topology.name;
-    let _edit = edit(lab)?;
+    let _edit = state::edit(lab)?;
     if let Some(state) = State::read(lab)? {
         if state.alive() {
             return Err(LabError::Running(lab.clone()));
@@ -106,7 +108,7 @@ pub fn down(lab: &str) -> Result<()> {
     if !state::file(lab, "json").exists() {
         return Err(no_such_lab(lab));
     }
-    let _edit = edit(lab)?;
+    let _edit = state::edit(lab)?;
     if let Ok(Some(state)) = State::read(lab) {
         end_supervisor(&state)?;
     }
@@ -145,13 +147,6 @@ fn end_supervisor(state: &State) -> Result<()> {
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(())
-}
-
-fn edit(lab: &str) -> Result<state::Lock> {
-    state::lock(lab, "edit", DEADLINE)?.ok_or_else(|| LabError::Refused {
-        what: format!("change the lab {lab}"),
-        message: "another command is changing it".to_owned(),
-    })
 }
 
 fn no_such_lab(lab: &str) -> LabError {
@@ -196,9 +191,9 @@ pub fn topology(lab: &str) -> Result<Topology> {
 /// # Errors
 /// Nothing bears the name, or the command cannot be started.
 pub fn run_in(lab: &str, name: &str, command: &[OsString]) -> Result<ExitStatus> {
-    let (namespace, mut command, what) = command_in(lab, name, command)?;
+    let (namespace, files, mut command, what) = command_in(lab, name, command)?;
     // A process starts in the namespace of the thread that starts it.
-    namespace.run(|| command.status())?.map_err(LabError::io(what))
+    namespace.run_seeing(&files, || command.status())?.map_err(LabError::io(what))
 }
 
 /// Becomes a command in a namespace of a lab.
@@ -206,13 +201,16 @@ pub fn run_in(lab: &str, name: &str, command: &[OsString]) -> Result<ExitStatus>
 /// # Errors
 /// Nothing bears the name, or the command cannot be started. It returns for no other reason.
 pub fn exec(lab: &str, name: &str, command: &[OsString]) -> Result<std::convert::Infallible> {
-    let (namespace, mut command, what) = command_in(lab, name, command)?;
+    let (namespace, files, mut command, what) = command_in(lab, name, command)?;
     // The thread that enters is the one that becomes the command.
-    let error = namespace.run(|| command.exec())?;
+    let error = namespace.run_seeing(&files, || command.exec())?;
     Err(LabError::io(what)(error))
 }
 
-fn command_in(lab: &str, name: &str, command: &[OsString]) -> Result<(NamespaceHandle, Command, String)> {
+/// Where a command runs, what it sees as its own files, and what to say of it.
+type Placed = (NamespaceHandle, Vec<OwnFile>, Command, String);
+
+fn command_in(lab: &str, name: &str, command: &[OsString]) -> Result<Placed> {
     let state = running(lab)?;
     let namespace = resolve::namespace(&state.topology, name)?;
     let Some((program, arguments)) = command.split_first() else {
@@ -221,7 +219,8 @@ fn command_in(lab: &str, name: &str, command: &[OsString]) -> Result<(NamespaceH
     let what = format!("run {} in {namespace}", PathBuf::from(program).display());
     let mut command = Command::new(program);
     command.args(arguments);
-    Ok((execute::open(&namespace)?, command, what))
+    let files = resolver::written(&state, &namespace)?;
+    Ok((execute::open(&namespace)?, files, command, what))
 }
 
 /// How a probe is made.
@@ -277,29 +276,78 @@ pub struct ProbeReport {
 pub fn probe(lab: &str, from: &str, to: &str, options: &ProbeOptions) -> Result<ProbeReport> {
     let state = running(lab)?;
     let namespace = resolve::namespace(&state.topology, from)?;
-    let destination = resolve::destination(&state.topology, to, options.family)?;
-    let echo = client::echo_of(destination.address);
-    let protocol = match (options.protocol, destination.port) {
-        // `icmp` is asked of either family by the same word.
-        (Some(Protocol::ICMP | Protocol::ICMPV6), _) => echo,
-        (Some(_), None) => return Err(LabError::Unknown(format!("`{to}` names no port"))),
-        (Some(protocol), Some(_)) => protocol,
-        (None, Some(_)) => destination.protocol.unwrap_or(Protocol::TCP),
-        (None, None) => echo,
-    };
     let handle = execute::open(&namespace)?;
-    let socket = destination.socket();
-    let asking = Asking {
-        protocol,
-        patience: options.patience,
-        bytes: options.bytes,
-        source_port: options.source_port,
+    let client = Client { state: &state, namespace: &namespace, handle: &handle, options };
+    let (to, protocol, attempts) = match resolve::host(&state.topology, to) {
+        Some((host, port)) => client.by_name(host, port)?,
+        None => client.by_address(to)?,
     };
-    let once = |_| client::attempt(&handle, asking, socket);
-    let attempts = (0..options.connections.max(1)).map(once).collect::<Result<Vec<_>>>()?;
     let mut outcomes = attempts.iter().map(|a| a.outcome);
     let first = outcomes.next().unwrap_or(Outcome::TimesOut);
     let outcome = if outcomes.all(|o| o == first) { first } else { Outcome::Intermittent };
-    let to = if destination.port.is_some() { socket.to_string() } else { destination.address.to_string() };
-    Ok(ProbeReport { from: namespace, to, protocol: protocol.to_string(), outcome, attempts })
+    Ok(ProbeReport { from: namespace.clone(), to, protocol: protocol.to_string(), outcome, attempts })
+}
+
+/// A client of a lab: where it is, and how it asks.
+struct Client<'a> {
+    state: &'a State,
+    namespace: &'a str,
+    handle: &'a NamespaceHandle,
+    options: &'a ProbeOptions,
+}
+
+/// Whom it asked, over which protocol, and what it saw.
+type Seen = (String, Protocol, Vec<Attempt>);
+
+impl Client<'_> {
+    fn attempts(&self, once: impl Fn() -> Result<Attempt>) -> Result<Vec<Attempt>> {
+        (0..self.options.connections.max(1)).map(|_| once()).collect()
+    }
+
+    fn attempt(&self, protocol: Protocol, to: SocketAddr) -> Result<Attempt> {
+        let ProbeOptions { patience, bytes, source_port, .. } = *self.options;
+        client::attempt(self.handle, Asking { protocol, patience, bytes, source_port }, to)
+    }
+
+    fn by_address(&self, to: &str) -> Result<Seen> {
+        let destination = resolve::destination(&self.state.topology, to, self.options.family)?;
+        let echo = client::echo_of(destination.address);
+        let protocol = match (self.options.protocol, destination.port) {
+            // `icmp` is asked of either family by the same word.
+            (Some(Protocol::ICMP | Protocol::ICMPV6), _) => echo,
+            (Some(_), None) => return Err(LabError::Unknown(format!("`{to}` names no port"))),
+            (Some(protocol), Some(_)) => protocol,
+            (None, Some(_)) => destination.protocol.unwrap_or(Protocol::TCP),
+            (None, None) => echo,
+        };
+        let socket = destination.socket();
+        let attempts = self.attempts(|| self.attempt(protocol, socket))?;
+        let to =
+            if destination.port.is_some() { socket.to_string() } else { destination.address.to_string() };
+        Ok((to, protocol, attempts))
+    }
+
+    /// Looks a name up anew for each connection, as a client does that is started anew, and connects to the first address.
+    fn by_name(&self, host: &str, port: u16) -> Result<Seen> {
+        let files = resolver::written(self.state, self.namespace)?;
+        let protocol = match self.options.protocol {
+            Some(Protocol::ICMP) => return Err(LabError::Unknown("an echo is asked of no port".to_owned())),
+            other => other.unwrap_or(Protocol::TCP),
+        };
+        let attempts = self.attempts(|| {
+            let start = Instant::now();
+            let found = plumb_kernel::look_up(self.handle, host, &files)?;
+            let fits = |a: &&IpAddr| self.options.family.is_none_or(|f| IpFamily::of(**a) == f);
+            let looked_up = start.elapsed().as_secs_f64();
+            let failed = |errno| Ok(client::not_looked_up(errno, looked_up));
+            let address = match &found {
+                Ok(addresses) => addresses.iter().find(fits),
+                Err(errno) => return failed(errno.clone()),
+            };
+            let Some(address) = address else { return failed("EAI_NODATA".to_owned()) };
+            let seen = self.attempt(protocol, SocketAddr::new(*address, port))?;
+            Ok(Attempt { seconds: seen.seconds + looked_up, ..seen })
+        })?;
+        Ok((format!("{host}:{port}"), protocol, attempts))
+    }
 }

@@ -11,8 +11,8 @@ use crate::state::{self, State};
 use crate::supervisor::{Request, Response, ask};
 use crate::topology::{Port, PortProtocol};
 
-/// Makes the server of a pod (or of `outside`) listen in a manner of its own, or listen no more (`None`). `address` is as
-/// the topology says where `None`.
+/// Makes the server of a pod (or of `outside`) listen in a manner of its own, or listen no more (`None`). What it speaks and
+/// `address` are as the topology says where they are `None`.
 ///
 /// # Errors
 /// Nothing bears the name, or the server cannot.
@@ -20,7 +20,7 @@ pub fn listen(
     lab: &str,
     name: &str,
     start: Option<Manner>,
-    protocol: Protocol,
+    (protocol, spoken): (Protocol, Option<PortProtocol>),
     address: Option<IpAddr>,
     port: u16,
 ) -> Result<()> {
@@ -31,7 +31,12 @@ pub fn listen(
     let usual = if protocol == Protocol::UDP { PortProtocol::Udp } else { PortProtocol::Tcp };
     let command = match start {
         Some(manner) => {
-            Command::Start(Listen { protocol: known.map_or(usual, |p| p.protocol), address, port, manner })
+            let protocol = spoken.unwrap_or_else(|| known.map_or(usual, |p| p.protocol));
+            if let Some((field, why)) = manner.flaw(protocol) {
+                let what = format!("make {name} listen on {} port {port}", protocol.word());
+                return Err(LabError::Refused { what, message: format!("{field}: {why}") });
+            }
+            Command::Start(Listen { protocol, address, port, manner })
         }
         None => Command::Stop { protocol, address, port },
     };
@@ -54,6 +59,15 @@ pub fn hold(lab: &str, name: &str, hold: Hold) -> Result<()> {
 pub fn release(lab: &str, name: &str, held: &str) -> Result<()> {
     let namespace = crate::resolve::namespace(&running(lab)?.topology, name)?;
     tell(lab, &namespace, Command::Release { name: held.to_owned() })
+}
+
+/// Makes the server of a pod (or of `outside`) begin anew: it serves what the topology says, and holds on to nothing.
+///
+/// # Errors
+/// Nothing bears the name, or the server cannot.
+pub fn restart(lab: &str, name: &str) -> Result<()> {
+    let namespace = crate::resolve::namespace(&running(lab)?.topology, name)?;
+    tell(lab, &namespace, Command::Restart)
 }
 
 /// Stops the process in a namespace, or lets it go on.
@@ -100,14 +114,23 @@ pub fn start_command(namespace: &str, socket: &str) -> Option<String> {
         Ok(address) => address.port(),
         Err(_) => address.strip_prefix("*:")?.parse().ok()?,
     };
+    let (lab, pod) = pod_of(namespace)?;
+    Some(format!("plumb lab listen --lab {lab} {pod} {port} --protocol {protocol}"))
+}
+
+/// The command that starts the server of a namespace anew, where that is a pod of a lab that runs.
+#[must_use]
+pub fn restart_command(namespace: &str) -> Option<String> {
+    let (lab, pod) = pod_of(namespace)?;
+    Some(format!("plumb lab restart --lab {lab} {pod}"))
+}
+
+/// The lab that runs, and the pod of it, whose namespace this is.
+fn pod_of(namespace: &str) -> Option<(String, String)> {
     state::labs().into_iter().find_map(|lab| {
         let state = State::read(&lab).ok().flatten().filter(State::alive)?;
         let owner = &state.namespaces.iter().find(|n| n.name == namespace)?.owner;
-        match owner {
-            Owner::Pod { namespace, name, .. } => Some(format!(
-                "plumb lab listen --lab {lab} pod:{namespace}/{name} {port} --protocol {protocol}"
-            )),
-            _ => None,
-        }
+        let Owner::Pod { namespace, name, .. } = owner else { return None };
+        Some((lab, format!("pod:{namespace}/{name}")))
     })
 }

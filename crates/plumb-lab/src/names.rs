@@ -7,19 +7,17 @@ use std::thread;
 
 use plumb_api::Object;
 use plumb_dns::Zone;
-use plumb_model::{HostsEntry, NameServer, NamespaceId, Owner, Read, ResolvConf, Resolver, ResolverOptions};
+use plumb_model::{NamespaceId, Owner, Resolver};
 use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::cluster;
 use crate::error::{LabError, Result};
+use crate::resolver;
 use crate::server::Command;
 use crate::state::{State, labs};
 use crate::supervisor::{Request, Response, ask};
-use crate::topology::{Pod, PortProtocol, Topology};
-
-/// `ndots` in the resolv.conf that kubelets write (`pkg/kubelet/network/dns`).
-const NDOTS: u32 = 5;
+use crate::topology::{PortProtocol, Topology};
 
 /// The names of one lab's cluster.
 #[derive(Clone, Debug)]
@@ -98,45 +96,11 @@ pub fn resolvers() -> BTreeMap<NamespaceId, Resolver> {
         let of_pod = |id: Option<NamespaceId>, owner: &Owner| {
             let Owner::Pod { namespace, name, .. } = owner else { return None };
             let pod = state.topology.pod(&format!("{namespace}/{name}"))?;
-            Some((id?, resolver(&state.topology, pod)?))
+            Some((id?, resolver::files(&state, pod)?))
         };
         state.namespaces.iter().filter_map(|n| of_pod(n.id, &n.owner)).collect::<Vec<_>>()
     };
     states.flat_map(of_lab).collect()
-}
-
-/// What a kubelet gives a pod with `dnsPolicy: ClusterFirst`, with the hosts file that it writes.
-fn resolver(topology: &Topology, pod: &Pod) -> Option<Resolver> {
-    let dns = topology.dns.as_ref()?;
-    let domain = &dns.domain;
-    let conf = ResolvConf {
-        nameservers: dns.servers.iter().map(|a| NameServer { address: *a, scope: None }).collect(),
-        search: vec![format!("{}.svc.{domain}", pod.namespace), format!("svc.{domain}"), domain.clone()],
-        options: ResolverOptions { ndots: NDOTS, ..ResolverOptions::default() },
-    };
-    let names = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect();
-    let mut hosts = vec![
-        HostsEntry { address: IpAddr::from([127, 0, 0, 1]), names: names(&["localhost"]) },
-        HostsEntry {
-            address: std::net::Ipv6Addr::LOCALHOST.into(),
-            names: names(&["localhost", "ip6-localhost", "ip6-loopback"]),
-        },
-    ];
-    hosts.extend(
-        topology
-            .pod_addresses(pod)
-            .into_iter()
-            .map(|address| HostsEntry { address, names: vec![pod.name.clone()] }),
-    );
-    Some(Resolver {
-        conf: Read::Got(conf),
-        hosts: Read::Got(hosts),
-        order: Read::Absent { feature: "/etc/nsswitch.conf".to_owned() },
-        domain: None,
-        paths: ["resolv.conf", "hosts", "nsswitch.conf"].map(|file| format!("/etc/{file}")),
-        odd: Vec::new(),
-        others: Vec::new(),
-    })
 }
 
 /// The objects that have names: those of the API, as they are now where it runs, and Services made by hand.

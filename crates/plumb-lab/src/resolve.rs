@@ -95,6 +95,21 @@ fn owner(topology: &Topology, address: IpAddr) -> Option<String> {
     outside.then(|| topology.outside_namespace())
 }
 
+/// The name and the port of a text that names a host: `HOST:PORT`, where the host is nothing that the topology knows by that
+/// name. Whoever asks for it looks it up.
+#[must_use]
+pub(crate) fn host<'t>(topology: &Topology, text: &'t str) -> Option<(&'t str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let known = topology.service(host).is_some()
+        || topology.pod(host).is_some()
+        || topology.node(host).is_some()
+        || host == "outside"
+        || host.parse::<IpAddr>().is_ok();
+    (!host.is_empty() && host.chars().all(is_name) && !known).then_some(())?;
+    Some((host, port.parse().ok()?))
+}
+
 /// Where a text leads: `ADDRESS:PORT`, `[V6]:PORT`, `ADDRESS`, `pod:NAMESPACE/NAME[:PORT]`, `svc:NAME[:PORT]`,
 /// `node:NAME[:PORT]`, `outside[:PORT]`; a pod's port by number or name, its first where none is given. `family` chooses
 /// among the addresses of a name; the first it has where `None`.
@@ -213,6 +228,25 @@ mod tests {
         assert_eq!(to("[fd00::9]:22", None), "[fd00::9]:22 ?");
         assert!(to("pod:default/web-9:80", None).starts_with("nothing in the lab"));
         assert!(to("web-1:metrics", None).contains("its ports are 8080 (http)"));
+    }
+
+    #[test]
+    fn hosts_are_what_the_topology_does_not_know() {
+        let lab = Topology::standard("demo").unwrap();
+        assert_eq!(host(&lab, "web.default:80"), Some(("web.default", 80)));
+        assert_eq!(host(&lab, "my-service:80"), Some(("my-service", 80)));
+        for known in [
+            "web:80",
+            "web-0:8080",
+            "node-1:22",
+            "outside:80",
+            "10.0.0.1:80",
+            "[fd00::1]:80",
+            "svc:web:80",
+            "x:http",
+        ] {
+            assert_eq!(host(&lab, known), None, "{known}");
+        }
     }
 
     #[test]

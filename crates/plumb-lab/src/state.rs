@@ -7,6 +7,7 @@
 //! | `NAME.edit` | held while a lab is started, ended, broken or healed |
 //! | `NAME.sock` | where the supervisor takes commands |
 //! | `NAME.log` | what the supervisor and the servers complain of |
+//! | `NAME.etc` | files of pods that a client of theirs sees as its own |
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -15,7 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use plumb_model::{NamespaceId, Owner};
+use plumb_model::{NamespaceId, Owner, ResolvConf};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,9 @@ pub(crate) struct State {
     pub namespaces: Vec<LabNamespace>,
     /// Faults, oldest first.
     pub faults: Vec<ActiveFault>,
+    /// What pods have in the place of the resolv.conf that a kubelet writes, by their namespaces.
+    #[serde(default)]
+    pub resolvers: BTreeMap<String, ResolvConf>,
 }
 
 impl State {
@@ -188,6 +192,14 @@ pub(crate) fn lock(lab: &str, extension: &str, patience: Duration) -> Result<Opt
             Err(e) => return Err(LabError::io(format!("lock {}", path.display()))(e.into())),
         }
     }
+}
+
+/// The right to change a lab.
+pub(crate) fn edit(lab: &str) -> Result<Lock> {
+    lock(lab, "edit", Duration::from_secs(30))?.ok_or_else(|| LabError::Refused {
+        what: format!("change the lab {lab}"),
+        message: "another command is changing it".to_owned(),
+    })
 }
 
 fn same_file(held: &File, path: &PathBuf) -> bool {

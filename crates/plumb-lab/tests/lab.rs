@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use plumb_lab::server::Manner;
-use plumb_lab::{Outcome, ProbeOptions, Topology};
+use plumb_lab::{Outcome, ProbeOptions, ResolverChange, Topology};
 use plumb_model::Protocol;
 use support::{Lab, say};
 
@@ -35,6 +35,7 @@ fn main() {
         Trial::test("what_is_in_the_way_stays", what_is_in_the_way_stays),
         Trial::test("a_small_lab_of_one_family", a_small_lab_of_one_family),
         Trial::test("commands_run_inside", commands_run_inside),
+        Trial::test("commands_see_the_pods_files", commands_see_the_pods_files),
         Trial::test("rules_read_back_as_planned", rules_read_back_as_planned),
         Trial::test("faults_of_one_family", faults_of_one_family),
         Trial::test("a_missing_listener_has_a_command", a_missing_listener_has_a_command),
@@ -205,6 +206,32 @@ fn commands_run_inside() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A pod's commands see its own resolv.conf, and its look-ups ask whom it names; the machine's files stay as they are.
+fn commands_see_the_pods_files() -> Result<(), Failed> {
+    let lab = Lab::standard()?;
+    let own = || std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let before = own();
+    let names = |server: &str| -> Result<bool, Failed> {
+        let grep = ["grep", "-qx", server, "/etc/resolv.conf"].map(Into::into);
+        Ok(plumb_lab::run_in(&lab.name, "client-0", &grep)?.success())
+    };
+    let errno = || -> Result<Option<String>, Failed> {
+        let seen = plumb_lab::probe(&lab.name, "client-0", "my-service:80", &support::options())?;
+        Ok(seen.attempts[0].errno.clone())
+    };
+    assert!(names("nameserver 10.97.0.53")?);
+    assert_eq!(errno()?, None);
+    let other = ResolverChange { servers: vec!["127.0.0.9".parse().unwrap()], ..ResolverChange::default() };
+    plumb_lab::set_resolver(&lab.name, "client-0", Some(&other))?;
+    assert!(names("nameserver 127.0.0.9")? && !names("nameserver 10.97.0.53")?);
+    assert_eq!(errno()?.as_deref(), Some("EAI_AGAIN"));
+    plumb_lab::set_resolver(&lab.name, "client-0", None)?;
+    assert_eq!((names("nameserver 10.97.0.53")?, errno()?), (true, None));
+    assert!(plumb_lab::set_resolver(&lab.name, "node:node-1", None).is_err());
+    assert_eq!(own(), before);
+    Ok(())
+}
+
 /// The kernel's tables are those of the plan: what was encoded is what is decoded.
 fn rules_read_back_as_planned() -> Result<(), Failed> {
     let lab = Lab::standard()?;
@@ -260,7 +287,14 @@ fn a_missing_listener_has_a_command() -> Result<(), Failed> {
     let expected = format!("plumb lab listen --lab {} pod:default/redis-1 6379 --protocol tcp", lab.name);
     assert_eq!(command, expected);
     assert_eq!(plumb_lab::start_command(&format!("{}-node-1", lab.name), "tcp *:1"), None);
-    plumb_lab::listen(&lab.name, "pod:default/redis-1", Some(Manner::default()), Protocol::TCP, None, 6379)?;
+    plumb_lab::listen(
+        &lab.name,
+        "pod:default/redis-1",
+        Some(Manner::default()),
+        (Protocol::TCP, None),
+        None,
+        6379,
+    )?;
     assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);
     plumb_lab::heal(&lab.name, None)?;
     assert_eq!(lab.probe("client-0", "redis-1")?.outcome, Outcome::Connects);

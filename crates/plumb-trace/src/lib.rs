@@ -16,4 +16,4 @@ pub mod state;
 mod walk;
 
 pub use network::Network;
-pub use walk::{End, Goal, Walker};
+pub use walk::{End, Goal, HalfOpen, Walker};

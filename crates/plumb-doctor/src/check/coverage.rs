@@ -31,8 +31,13 @@ pub fn coverage() -> BTreeMap<&'static str, Coverage> {
     for (id, fault) in crate::names::NAME_KINDS.iter().filter_map(|(id, fault)| Some((*id, (*fault)?))) {
         let c = all.entry(fault).or_default();
         c.ids.insert(id);
-        c.state |=
-            matches!(id, "dns-servers-beyond-three" | "dns-server-local-down" | "dns-search-explosion");
+        c.state |= matches!(
+            id,
+            "dns-servers-beyond-three"
+                | "dns-server-not-the-clusters"
+                | "dns-server-local-down"
+                | "dns-search-explosion"
+        );
     }
     let moving = motion::CHECKS.iter().map(|c| c.kinds).chain(motion::HOST_CHECKS.iter().map(|c| c.kinds));
     for (check, is_motion) in

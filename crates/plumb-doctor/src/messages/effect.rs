@@ -122,6 +122,8 @@ pub(super) fn ending(finding: &Finding, transport: Transport) -> Ending {
         | F::PortNoHairpin { .. }
         | F::FdbWrong { .. }
         | F::QueueFull { .. }
+        | F::SynQueueFull { .. }
+        | F::BufferFull { .. }
         | F::ServerStopped { .. }
         | F::HandedOver { .. } => Ending::Silence,
         F::FrameTooBig { .. } => by_packet(Packet::Payload),
@@ -186,6 +188,8 @@ impl Finding {
             | F::PrefixTooWide { namespace, .. }
             | F::PortsUsedUp { namespace, .. }
             | F::QueueFull { namespace, .. }
+            | F::SynQueueFull { namespace, .. }
+            | F::BufferFull { namespace, .. }
             | F::ServerStopped { namespace, .. }
             | F::DuplicateMac { namespace, .. }
             | F::DadFailed { namespace, .. }

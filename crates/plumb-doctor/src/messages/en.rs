@@ -242,6 +242,12 @@ pub(super) fn summary(finding: &Finding) -> String {
                 "{queue} connections wait to be accepted on {socket} in {namespace}; its backlog is {backlog}, so new ones are dropped"
             )
         }
+        F::SynQueueFull { namespace, socket, count, limit } => format!(
+            "{count} connections to {socket} in {namespace} are half open; its queue of them holds {limit} and it sends no cookies, so new ones are dropped"
+        ),
+        F::BufferFull { namespace, socket, waiting, size } => format!(
+            "datagrams of {waiting} bytes wait to be read on {socket} in {namespace}, and its buffer of {size} has no room for one more"
+        ),
         F::DuplicateMac { namespace, device, mac, other } => {
             format!(
                 "{device} in {namespace} has the hardware address {mac}, which {other} on the same link has, too; packets for {other} reach {namespace}"
@@ -343,6 +349,8 @@ pub(super) fn shown(what: ShownWhat) -> &'static str {
         ShownWhat::PolicyCounter => "packets decided by the chain's policy",
         ShownWhat::Sysctl => "value of the sysctl",
         ShownWhat::Queue => "connections that wait to be accepted",
+        ShownWhat::HalfOpen => "connections that are half open",
+        ShownWhat::Buffer => "bytes that wait to be read",
         ShownWhat::Listener => "what listens on the port",
         ShownWhat::Neighbour => "hardware address of the neighbour",
         ShownWhat::PortSetting => "setting of the bridge port",

@@ -100,6 +100,8 @@ fn all() -> Vec<Finding> {
         F::PrefixTooWide { namespace: ns(), device: device(), prefix: s("10.3.2.1/8"), address: address() },
         F::PortsUsedUp { namespace: ns(), destination: s("10.3.2.1:53"), range: s("40000 40003"), used: 4 },
         F::QueueFull { namespace: ns(), socket: socket(), queue: 129, backlog: 128 },
+        F::SynQueueFull { namespace: ns(), socket: socket(), count: 128, limit: 128 },
+        F::BufferFull { namespace: ns(), socket: s("udp *:53"), waiting: 4608, size: 4096 },
         F::DuplicateMac { namespace: ns(), device: device(), mac: lladdr(), other: s("web-1") },
         F::DadFailed { namespace: ns(), device: device(), address: s("fd00::7") },
         F::ServerStopped { namespace: ns(), socket: socket(), process: s("redis (7)") },

@@ -204,6 +204,12 @@ pub(super) fn summary(finding: &Finding) -> String {
                 "{namespace} 中 {socket} 有 {queue} 个连接等待 accept，backlog 为 {backlog}，新连接被丢弃"
             )
         }
+        F::SynQueueFull { namespace, socket, count, limit } => format!(
+            "{namespace} 中 {socket} 有 {count} 个半开连接，半开队列可容 {limit} 个且不发送 cookie，新连接被丢弃"
+        ),
+        F::BufferFull { namespace, socket, waiting, size } => format!(
+            "{namespace} 中 {socket} 有 {waiting} 字节的数据报等待读取，{size} 字节的接收缓冲区再也放不下一个"
+        ),
         F::DuplicateMac { namespace, device, mac, other } => {
             format!(
                 "{namespace} 中的 {device} 与同一链路上的 {other} 有相同的硬件地址 {mac}；发往 {other} 的报文到达 {namespace}"
@@ -289,6 +295,8 @@ pub(super) fn shown(what: ShownWhat) -> &'static str {
         ShownWhat::PolicyCounter => "由链默认策略处理的报文",
         ShownWhat::Sysctl => "sysctl 的值",
         ShownWhat::Queue => "等待 accept 的连接",
+        ShownWhat::HalfOpen => "半开连接",
+        ShownWhat::Buffer => "等待读取的字节",
         ShownWhat::Listener => "监听该端口的套接字",
         ShownWhat::Neighbour => "邻居的 MAC 地址",
         ShownWhat::PortSetting => "网桥端口的设置",

@@ -21,8 +21,9 @@ pub enum NameFinding {
     ServersBeyondThree { namespace: String, servers: Vec<String>, path: String },
     /// A name of the cluster is asked of a server that is not the cluster's.
     NotTheClusters { namespace: String, server: String, cluster: Vec<String>, path: String },
-    /// A server of the machine's own address (loopback, node-local cache) has no listener there.
-    LocalServerDown { namespace: String, server: String, path: String },
+    /// A server at an address of its own (loopback) or of its node's (a node-local cache) has no listener there. `owner`: whose
+    /// address it is.
+    LocalServerDown { namespace: String, server: String, owner: String, path: String },
     /// The server says that there is no such name. `asked`: every name that was asked for.
     NameNotFound { namespace: String, name: String, asked: Vec<String>, server: String },
     /// The name is there without an address.

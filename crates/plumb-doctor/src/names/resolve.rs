@@ -253,7 +253,7 @@ fn servers(ways: &[Way], asked: bool) -> impl Iterator<Item = ServerReport> + '_
 }
 
 /// A line of a file.
-pub(super) fn file(net: &Network, ns: NsIndex, path: &str, line: &str) -> Place {
+pub(crate) fn file(net: &Network, ns: NsIndex, path: &str, line: &str) -> Place {
     let mut place = place::namespace(net, ns);
     place::set(&mut place, "file", path);
     if !line.is_empty() {

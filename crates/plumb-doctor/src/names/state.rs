@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Namespace, Owner, Protocol, Resolver, Snapshot};
+use plumb_model::{NameServer, Namespace, Owner, Protocol, Resolver, Snapshot};
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Origin, Outcome, Transport};
 use plumb_trace::state::NsIndex;
@@ -28,21 +28,40 @@ const OUTSIDE: &str = "name.example.com";
 /// More questions than this for one name from outside are told: the name, and three domains before it, are a pod's own.
 const USUAL_QUERIES: usize = 4;
 
-/// The name servers that a namespace's own files name: the three that are asked. None where its files are not its own. A pod whose
-/// files have a path of the machine's has its own where they hold something else than the machine's (a lab's pods).
+/// A namespace's own files; none where they are somebody else's. A pod whose files have a path of the machine's has its own where
+/// they hold something else than the machine's (a lab's pods).
 #[must_use]
-pub fn own_servers(snapshot: &Snapshot, n: &Namespace) -> Vec<IpAddr> {
+pub fn own_files<'s>(snapshot: &'s Snapshot, n: &'s Namespace) -> Option<&'s Resolver> {
     let host = || snapshot.namespaces.iter().find(|o| o.own && o.node == n.node);
     let differs = |r: &Resolver| {
         let of_host = host().and_then(|o| o.resolver.value());
         matches!(n.owner, Some(Owner::Pod { .. })) && of_host.is_some_and(|o| o.conf != r.conf)
     };
-    let own = n.resolver.value().filter(|r| is_its_own(n, r) || differs(r));
-    let Some(resolver) = own else { return Vec::new() };
+    n.resolver.value().filter(|r| is_its_own(n, r) || differs(r))
+}
+
+/// The name servers that a namespace's own files name: the three that are asked.
+#[must_use]
+pub fn own_servers(snapshot: &Snapshot, n: &Namespace) -> Vec<IpAddr> {
+    let Some(resolver) = own_files(snapshot, n) else { return Vec::new() };
     if resolver.conf.value().is_none() {
         return Vec::new();
     }
     Plan::new(resolver, OUTSIDE).servers.iter().map(|s| s.address).collect()
+}
+
+/// Who has an address that a namespace asks for names without leaving its machine: itself, or, for a pod, its node (a node-local
+/// cache).
+#[must_use]
+pub fn local_owner(net: &Network, ns: NsIndex, address: IpAddr) -> Option<NsIndex> {
+    let n = net.namespace(ns);
+    if is_here(n, address) {
+        return Some(ns);
+    }
+    let Some(Owner::Pod { node: of_pod, .. }) = &n.owner else { return None };
+    let is_its_node = |o: &Namespace| matches!(&o.owner, Some(Owner::Node { node }) if node == of_pod);
+    let node = net.snapshot.namespaces.iter().position(is_its_node)?;
+    is_here(net.namespace(node), address).then_some(node)
 }
 
 /// Whether the files are the namespace's own. In one that has no process with files of its own, whoever starts one decides.
@@ -51,16 +70,14 @@ fn is_its_own(n: &Namespace, resolver: &Resolver) -> bool {
     n.own || path.starts_with("/proc/") || path.starts_with("/etc/netns/")
 }
 
-/// What can be said of a namespace's files. Nothing of a namespace that has no process with files of its own: whoever starts
-/// one there decides about them.
+/// What can be said of a namespace's own files.
 #[must_use]
 pub fn findings(net: &Network, ns: NsIndex) -> Vec<Found> {
     let n = net.namespace(ns);
-    let Some(resolver) = n.resolver.value() else { return Vec::new() };
-    let path = &resolver.paths[0];
-    if !is_its_own(n, resolver) || resolver.conf.is_denied() {
+    let Some(resolver) = own_files(net.snapshot, n).filter(|r| !r.conf.is_denied()) else {
         return Vec::new();
-    }
+    };
+    let path = &resolver.paths[0];
     let plan = Plan::new(resolver, OUTSIDE);
     let mut all = Vec::new();
     if !plan.unasked.is_empty() {
@@ -75,7 +92,9 @@ pub fn findings(net: &Network, ns: NsIndex) -> Vec<Found> {
     }
     // Without any resolv.conf nobody meant to ask.
     if !resolver.conf.is_absent() {
-        for server in plan.servers.iter().filter(|s| is_here(n, s.address) && !listens(n, s.address)) {
+        let local = |s: &NameServer| Some((s.clone(), local_owner(net, ns, s.address)?));
+        let dead = |(s, owner): &(NameServer, NsIndex)| !listens(net.namespace(*owner), s.address);
+        for (server, owner) in plan.servers.iter().filter_map(local).filter(dead) {
             // Rules may lead elsewhere, as those of 127.0.0.11 in a container do.
             let flow = Flow {
                 origin: Origin::Process { ns, source: None },
@@ -91,14 +110,7 @@ pub fn findings(net: &Network, ns: NsIndex) -> Vec<Found> {
             if walk(net, &flow).attempt.outcome != Outcome::Refused {
                 continue;
             }
-            all.push(Found {
-                finding: NameFinding::LocalServerDown {
-                    namespace: n.name.clone(),
-                    server: written(server),
-                    path: path.clone(),
-                },
-                place: place::missing_socket(net, ns, Protocol::UDP, server.address, DNS),
-            });
+            all.push(local_down(net, ns, owner, &server, path));
         }
     }
     if plan.queries.len() > USUAL_QUERIES && plan.options.ndots > 2 {
@@ -113,6 +125,25 @@ pub fn findings(net: &Network, ns: NsIndex) -> Vec<Found> {
         });
     }
     all
+}
+
+/// Nobody answers at an address of the namespace itself, or of its node.
+pub(crate) fn local_down(
+    net: &Network,
+    ns: NsIndex,
+    owner: NsIndex,
+    server: &NameServer,
+    path: &str,
+) -> Found {
+    Found {
+        finding: NameFinding::LocalServerDown {
+            namespace: net.namespace(ns).name.clone(),
+            server: written(server),
+            owner: net.namespace(owner).name.clone(),
+            path: path.to_owned(),
+        },
+        place: place::missing_socket(net, owner, Protocol::UDP, server.address, DNS),
+    }
 }
 
 fn at(net: &Network, ns: NsIndex, path: &str, line: &str) -> Place {

@@ -122,7 +122,7 @@ fn all() -> Vec<super::NameFinding> {
         F::ServerLate { namespace: ns(), server: server(), why: why(), seconds: 5 },
         F::ServersBeyondThree { namespace: ns(), servers: vec![server()], path: path() },
         F::NotTheClusters { namespace: ns(), server: server(), cluster: vec![s("10.96.0.10")], path: path() },
-        F::LocalServerDown { namespace: ns(), server: server(), path: path() },
+        F::LocalServerDown { namespace: ns(), server: server(), owner: ns(), path: path() },
         F::NameNotFound { namespace: ns(), name: name(), asked: vec![s("web.a")], server: server() },
         F::NoAddress { namespace: ns(), name: name(), server: server() },
         F::ServerFails { namespace: ns(), server: server(), rcode: s("SERVFAIL"), name: name() },

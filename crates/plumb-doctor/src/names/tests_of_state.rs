@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use plumb_api::Object;
 use plumb_dns::Zone;
 use plumb_model::{
-    Address, HostsEntry, IpFamily, Link, Namespace, NamespaceId, NextHop, PolicyRule, Protocol, Read,
+    Address, HostsEntry, IpFamily, Link, Namespace, NamespaceId, NextHop, Owner, PolicyRule, Protocol, Read,
     ResolvConf, Resolver, Route, RouteKind, Snapshot, Socket, SocketState,
 };
 use plumb_trace::Network;
 use plumb_trace::session::{Flow, Origin, Transport};
 use serde_json::json;
 
-use super::state::findings;
+use super::state::{findings, local_owner};
 use super::{Cluster, NameQuestion, Told, diagnose};
 use crate::messages::Lang;
 use crate::place::tests::{link, route_to, snapshot};
@@ -99,6 +99,25 @@ fn of_files_alone() {
     let mut unread = pod(loopback, &[]);
     unread.sockets = Read::Denied { capability: "CAP_NET_ADMIN".into() };
     assert_eq!(ids(unread), [""; 0]);
+}
+
+#[test]
+fn whose_a_server_near_by_is() {
+    let owner = |address: &str, node: &str| {
+        let mut client = pod("", &[]);
+        client.owner = Some(Owner::Pod { namespace: "a".into(), name: "pod-1".into(), node: node.into() });
+        let mut own = pod("", &[]);
+        (own.id, own.name) = (NamespaceId(2), "node-1".into());
+        own.owner = Some(Owner::Node { node: "node-1".into() });
+        own.addresses.value_mut().unwrap()[0].prefix = "169.254.20.10/32".parse().unwrap();
+        let s = snapshot(vec![client, own]);
+        local_owner(&Network::compile(&s), 0, address.parse().unwrap())
+    };
+    assert_eq!(owner("127.0.0.53", "node-1"), Some(0));
+    assert_eq!(owner("169.254.20.10", "node-1"), Some(1));
+    // Another node's is somebody else's.
+    assert_eq!(owner("169.254.20.10", "node-2"), None);
+    assert_eq!(owner("10.96.0.10", "node-1"), None);
 }
 
 fn asked(s: &Snapshot, name: &str, servers: &[IpAddr]) -> Report {

@@ -105,7 +105,12 @@ fn inside(mut reading: Reading, features: &Features, options: &Options<'_>) -> R
         n.other_engines.extend(features.programs.iter().cloned());
     }
     if parts.sockets {
-        n.sockets = absence(socket_list(features, parts.statistics), "sockets", "inet_diag", gaps);
+        n.sockets = absence(
+            socket_list(features, parts.statistics || !sends_cookies()),
+            "sockets",
+            "inet_diag",
+            gaps,
+        );
     }
     if parts.processes {
         processes::read(n, gaps);
@@ -181,6 +186,13 @@ fn netfilter(n: &mut Namespace, gaps: &mut Vec<String>, features: &Features, opt
             Read::Absent { feature: absent("nf_conntrack_netlink") }
         };
     }
+}
+
+/// Whether listeners whose queue of half-open connections is full answer with cookies (`tcp_conn_request`). Where they do not,
+/// that queue decides who connects.
+fn sends_cookies() -> bool {
+    let value = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_syncookies");
+    value.map_or(true, |value| value.trim() != "0")
 }
 
 fn socket_list(features: &Features, half_open: bool) -> Result<Read<Vec<plumb_model::Socket>>> {

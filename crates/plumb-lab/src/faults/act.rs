@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Action, Change, Protocol, Snapshot};
+use plumb_model::{Action, Change, Protocol, ResolvConf, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::server::{Hold, Listen};
@@ -59,6 +59,13 @@ pub enum Deed {
         namespace: String,
         /// Whether it stops.
         on: bool,
+    },
+    /// It asks others for names.
+    Resolver {
+        /// Name of the namespace.
+        namespace: String,
+        /// Its resolv.conf; that of a kubelet where `None`.
+        conf: Option<ResolvConf>,
     },
 }
 
@@ -138,6 +145,7 @@ impl Deed {
                 Self::Release { namespace: namespace.clone(), name: hold.name.clone() }
             }
             Self::Freeze { namespace, on } => Self::Freeze { namespace: namespace.clone(), on: !on },
+            Self::Resolver { namespace, .. } => Self::Resolver { namespace: namespace.clone(), conf: None },
             Self::Close { .. } | Self::Release { .. } => return None,
         })
     }
@@ -148,7 +156,7 @@ impl Deed {
                 "plumb lab listen --lab {lab} {} {} --protocol {} --address {}{}",
                 owner(namespace),
                 listen.port,
-                listen.protocol.transport(),
+                listen.protocol.word(),
                 listen.address,
                 listen.manner.options()
             ),
@@ -171,8 +179,10 @@ impl Deed {
                 if let Some(every) = hold.every {
                     line.push_str(&format!(" --every {every}"));
                 }
-                if hold.close {
-                    line.push_str(" --close");
+                for (_, word) in
+                    [(hold.close, " --close"), (hold.half_open, " --half-open")].iter().filter(|w| w.0)
+                {
+                    line.push_str(word);
                 }
                 line
             }
@@ -182,6 +192,22 @@ impl Deed {
             Self::Freeze { namespace, on } => {
                 let signal = if *on { "STOP" } else { "CONT" };
                 format!("kill -{signal} $(ip netns pids {namespace})")
+            }
+            Self::Resolver { namespace, conf } => {
+                let mut line = format!("plumb lab resolver --lab {lab} {}", owner(namespace));
+                match conf {
+                    None => line.push_str(" --usual"),
+                    Some(conf) => {
+                        for server in &conf.nameservers {
+                            line.push_str(&format!(" --server {}", server.address));
+                        }
+                        for domain in &conf.search {
+                            line.push_str(&format!(" --search {domain}"));
+                        }
+                        line.push_str(&format!(" --ndots {}", conf.options.ndots));
+                    }
+                }
+                line
             }
         };
         vec![line]
@@ -208,6 +234,7 @@ mod tests {
             source_port: Some(4000),
             every: None,
             close: true,
+            half_open: false,
         };
         [
             Deed::Listen { namespace: namespace(), listen },
@@ -243,7 +270,7 @@ mod tests {
             deeds().iter().flat_map(|d| d.command("demo", &|_| "pod:default/web-0".to_owned())).collect();
         assert_eq!(
             said[0],
-            "plumb lab listen --lab demo pod:default/web-0 8080 --protocol tcp --address 0.0.0.0 --backlog 0 --never-accept"
+            "plumb lab listen --lab demo pod:default/web-0 8080 --protocol http --address 0.0.0.0 --backlog 0 --never-accept"
         );
         assert_eq!(
             said[1],

@@ -2,8 +2,9 @@
 
 use plumb_model::{Action, Change, IpFamily, Prefix};
 
-use super::scene::{address_of, change, default_route, device, made, route, serves, sysctl};
-use super::{Fault, Made, Scene, TargetKind};
+use super::scene::{Held, address_of, change, default_route, device, made, made_by, route, serves, sysctl};
+use super::servers::held;
+use super::{Act, Fault, Made, Scene, TargetKind};
 use crate::client::Outcome;
 use crate::plan::bridge::{CNI0, ETH0};
 use crate::topology::Pod;
@@ -50,6 +51,13 @@ pub(super) const FAULTS: &[Fault] = &[
         does: "turns flood and learning off on the pod's port and forgets its address",
         target: TargetKind::Server,
         make: no_flood,
+    },
+    Fault {
+        id: "L09",
+        name: "duplicate MAC on one bridge",
+        does: "gives a neighbour the pod's hardware address, and lets it send: cni0 takes it for the pod",
+        target: TargetKind::Server,
+        make: same_mac,
     },
     Fault {
         id: "A02",
@@ -240,4 +248,31 @@ fn no_ipv6(scene: &Scene<'_>) -> Result<Made, String> {
     let mut changes = vec![off];
     changes.extend(super::neighbour::forget(scene, pod)?);
     made(changes, flow, format!("IPv6 is disabled on eth0 of {}", pod.full_name()))
+}
+
+/// Another pod gets the hardware address of this one, and its node asks for it anew.
+pub(super) fn with_mac_of(scene: &Scene<'_>, pod: &Pod, other: &Pod) -> Result<Vec<Change>, String> {
+    let mac = device(scene.pod_namespace(pod)?, ETH0)?.mac.ok_or("eth0 has no hardware address")?;
+    let node = scene.node_namespace(other)?;
+    let forget = |address| change(node, Action::DeleteNeighbour { device: CNI0.to_owned(), address });
+    let mut changes =
+        vec![change(scene.pod_namespace(other)?, Action::SetMac { device: ETH0.to_owned(), mac })];
+    changes.extend(scene.topology.pod_addresses(other).into_iter().map(forget));
+    Ok(changes)
+}
+
+fn same_mac(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let other = scene.neighbour(pod, |_| true)?;
+    // The bridge believes whoever spoke last.
+    let speaks = Held::new(scene, other, scene.outside()?, 1).datagrams().every(100);
+    let client = scene.remote(pod, |_| true)?;
+    let flow = scene.flow_to_pod(client, pod, Outcome::TimesOut)?;
+    // Who has just been answered does not ask for the address again, by which the pod would speak.
+    let known = held(scene, client, pod, 1)?;
+    let effect = format!("{} has the hardware address of {}", other.full_name(), pod.full_name());
+    let mut acts: Vec<Act> = vec![known.into()];
+    acts.extend(with_mac_of(scene, pod, other)?.into_iter().map(Act::from));
+    acts.push(speaks.into());
+    made_by(acts, flow, effect)
 }

@@ -7,10 +7,13 @@
 mod act;
 mod addresses;
 mod firewall;
+mod leftovers;
 mod link;
 pub mod look_alike;
+mod names;
 mod neighbour;
 mod netfilter;
+mod queues;
 mod routing;
 mod scene;
 mod servers;
@@ -27,7 +30,7 @@ pub use scene::Scene;
 pub(crate) use undo::{readable, undo};
 
 use crate::client::{Outcome, Payload};
-use crate::topology::Topology;
+use crate::topology::{PortProtocol, Topology};
 
 /// What a fault is made at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,13 +94,43 @@ pub struct Flow {
     /// The port that the client must bind to see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
+    /// What it speaks, where the topology serves nothing at its destination; TCP otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<PortProtocol>,
+    /// Whether only servers can tell why, once they are asked (`plumb diagnose --probe`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
+    /// What its client does between two readings of counters, where only those tell (`plumb check --interval`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meanwhile: Option<Meanwhile>,
+}
+
+/// Connections or datagrams that make counters move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meanwhile {
+    /// What is asked: `ADDRESS:PORT`.
+    pub to: String,
+    /// Over which protocol.
+    pub protocol: PortProtocol,
+    /// How many.
+    pub connections: u32,
 }
 
 impl Flow {
     /// A flow whose client only connects, from any port.
     #[must_use]
     pub fn new(from: String, to: String, outcome: Outcome) -> Self {
-        Self { from, to, outcome, late: false, bytes: None, source_port: None }
+        Self {
+            from,
+            to,
+            outcome,
+            late: false,
+            bytes: None,
+            source_port: None,
+            protocol: None,
+            asked: false,
+            meanwhile: None,
+        }
     }
 
     /// One that connects late.
@@ -118,12 +151,38 @@ impl Flow {
         Self { source_port: Some(port), ..self }
     }
 
-    /// The options of `plumb lab probe` and `plumb diagnose` that ask about it.
+    /// One that speaks this.
+    #[must_use]
+    pub fn over(self, protocol: PortProtocol) -> Self {
+        Self { protocol: Some(protocol), ..self }
+    }
+
+    /// One that only counters explain, while its client asks this.
+    #[must_use]
+    pub fn meanwhile(self, to: String, protocol: PortProtocol, connections: u32) -> Self {
+        Self { meanwhile: Some(Meanwhile { to, protocol, connections }), ..self }
+    }
+
+    /// One that only servers can explain.
+    #[must_use]
+    pub fn asked(self) -> Self {
+        Self { asked: true, ..self }
+    }
+
+    /// The options of `plumb diagnose` that ask about it.
+    #[must_use]
+    pub fn question(&self) -> String {
+        let asked = if self.asked { " --probe" } else { "" };
+        format!("{}{asked}", self.options())
+    }
+
+    /// The options of `plumb lab probe` that ask about it.
     #[must_use]
     pub fn options(&self) -> String {
         let bytes = self.bytes.map(|b| format!(" --bytes {b}")).unwrap_or_default();
         let port = self.source_port.map(|p| format!(" --source-port {p}")).unwrap_or_default();
-        format!("{bytes}{port}")
+        let protocol = self.protocol.map(|p| format!(" --protocol {}", p.word())).unwrap_or_default();
+        format!("{protocol}{bytes}{port}")
     }
 }
 
@@ -152,6 +211,9 @@ pub fn all() -> Vec<Fault> {
     all.extend_from_slice(sizes::FAULTS);
     all.extend_from_slice(servers::FAULTS);
     all.extend_from_slice(socket::FAULTS);
+    all.extend_from_slice(names::FAULTS);
+    all.extend_from_slice(queues::FAULTS);
+    all.extend_from_slice(leftovers::FAULTS);
     all
 }
 

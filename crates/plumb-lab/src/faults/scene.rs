@@ -211,8 +211,33 @@ impl Held {
             source_port: None,
             every: None,
             close: false,
+            half_open: false,
         };
         Self { namespace: scene.topology.pod_namespace(from), hold }
+    }
+
+    /// Begun, and not waited for.
+    pub(super) fn half_open(mut self) -> Self {
+        self.hold.half_open = true;
+        self
+    }
+
+    /// From this port on.
+    pub(super) fn bound_from(mut self, first: u16) -> Self {
+        self.hold.source_port = Some(first);
+        self
+    }
+
+    /// Sent again after so many milliseconds, and again.
+    pub(super) fn every(mut self, milliseconds: u32) -> Self {
+        self.hold.every = Some(milliseconds);
+        self
+    }
+
+    /// Datagrams.
+    pub(super) fn datagrams(mut self) -> Self {
+        self.hold.protocol = Protocol::UDP;
+        self
     }
 
     /// Closed on the pod's side.

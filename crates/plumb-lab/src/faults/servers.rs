@@ -193,9 +193,10 @@ fn frozen(scene: &Scene<'_>) -> Result<Made, String> {
 /// Ports of the translation, first and last.
 const TRANSLATED: (u16, u16) = (50_000, 50_003);
 
-/// A translation with few ports, and this many connections that it translates.
-fn few_translations(scene: &Scene<'_>, connections: u32) -> Result<Vec<Act>, String> {
+/// A translation with few ports, and as many connections to a port of the server outside that it translates.
+pub(super) fn few_translations(scene: &Scene<'_>, port: u16) -> Result<Vec<Act>, String> {
     let pod = scene.pod()?;
+    let all = u32::from(TRANSLATED.1 - TRANSLATED.0) + 1;
     let ns = scene.node_namespace(pod)?;
     let node = of_family(&scene.topology.node_addresses(&pod.node), scene.family()).ok_or("no address")?;
     let outside = scene.outside()?;
@@ -206,15 +207,14 @@ fn few_translations(scene: &Scene<'_>, connections: u32) -> Result<Vec<Act>, Str
         .counter()
         .snat_ports(node, TRANSLATED.0, TRANSLATED.1);
     let add = add_rule(ns, Family::Inet, MASQUERADE, "postrouting", rule);
-    Ok(vec![add.into(), Held::new(scene, pod, outside, connections).into()])
+    Ok(vec![add.into(), Held::new(scene, pod, (outside.0, port), all).into()])
 }
 
 fn no_translation_left(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
-    let all = u32::from(TRANSLATED.1 - TRANSLATED.0) + 1;
     let flow = scene.flow_to_outside(pod, Outcome::TimesOut)?;
     made_by(
-        few_translations(scene, all)?,
+        few_translations(scene, scene.outside()?.1)?,
         flow,
         format!("{} has four ports for what {} sends to outside, all in use", pod.node, pod.full_name()),
     )

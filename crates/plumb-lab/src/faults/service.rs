@@ -1,13 +1,15 @@
 //! Services and source translation.
 
-use plumb_model::{Action, IpFamily, Prefix};
-use plumb_nft::{Expr, Family};
+use plumb_model::{Action, IpFamily, Prefix, Protocol};
+use plumb_nft::{ChainType, Expr, Family, Hook};
 
-use super::scene::{add_rule, change, device, made, serves, sysctl};
+use super::firewall::add_table;
+use super::scene::{add_rule, change, device, made, serves, stream_port, sysctl};
 use super::{Fault, Made, Scene, TargetKind, socket};
 use crate::client::Outcome;
 use crate::plan::nat::{MASQUERADE, SERVICES, endpoint_chain};
-use crate::plan::rules::{self, Side};
+use crate::plan::of_family;
+use crate::plan::rules::{self, Side, base, chain};
 use crate::topology::{NatService, Pod};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -45,6 +47,13 @@ pub(super) const FAULTS: &[Fault] = &[
         does: "deletes the masquerade rule of the pod's node: its pods reach outside with their own addresses",
         target: TargetKind::Client,
         make: no_masquerade,
+    },
+    Fault {
+        id: "S14",
+        name: "node port among clients' ports",
+        does: "translates TCP port 30080 of the pod's node to the pod, and gives clients of the node the ports from 30000 on",
+        target: TargetKind::Server,
+        make: shared_ports,
     },
     Fault {
         id: "S12",
@@ -209,4 +218,33 @@ fn no_bridge_call(scene: &Scene<'_>) -> Result<Made, String> {
     };
     let flow = scene.flow_to_service(client, service, share(service, Outcome::TimesOut))?;
     made(vec![sysctl(ns, name, "0")], flow, format!("what is bridged on {} passes its rules by", pod.node))
+}
+
+/// A node port by hand, as kube-proxy (iptables) names its chains, beside these settings of the node.
+pub(super) fn node_port(scene: &Scene<'_>, settings: &[(&str, &str)]) -> Result<Made, String> {
+    const PORT: u16 = 30_080;
+    let pod = scene.pod()?;
+    let (ns, ip) = (scene.node_namespace(pod)?, scene.family());
+    let family = rules::table_family(ip);
+    let node = of_family(&scene.topology.node_addresses(&pod.node), ip).ok_or("the node has no address")?;
+    let port = stream_port(pod).ok_or("no TCP port")?.port;
+    let translate = rules::rule(family)
+        .address(Side::Destination, Prefix::host(node), true)
+        .destination_port(Protocol::TCP, PORT)
+        .counter()
+        .dnat(scene.address(pod, ip)?, port);
+    let jump = rules::rule(family).jump("KUBE-NODEPORTS");
+    let chains = vec![
+        chain("KUBE-NODEPORTS", None, None, vec![translate]),
+        chain("PREROUTING", base(ChainType::Nat, Hook::Prerouting, -100), None, vec![jump]),
+    ];
+    let mut changes = vec![add_table(ns, family, "nat", chains, Vec::new())];
+    changes.extend(settings.iter().map(|(name, value)| sysctl(ns, name, value)));
+    // Nobody is hurt before a client of the node gets that very port.
+    let flow = scene.flow_to_pod(scene.remote(pod, |_| true)?, pod, Outcome::Connects)?;
+    made(changes, flow, format!("TCP port {PORT} of {} leads to {}", pod.node, pod.full_name()))
+}
+
+fn shared_ports(scene: &Scene<'_>) -> Result<Made, String> {
+    node_port(scene, &[("net.ipv4.ip_local_port_range", "30000 60999")])
 }

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use plumb_model::{Action, Change, IpFamily};
+use plumb_model::{Action, Change, IpFamily, Namespace};
 
 use super::scene::{change, made, stream_port};
 use super::{Fault, Made, Scene, TargetKind};
 use crate::client::Outcome;
-use crate::topology::Pod;
+use crate::topology::{Pod, Port};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
@@ -54,15 +54,7 @@ fn no_dns_server(scene: &Scene<'_>) -> Result<Made, String> {
     for server in &servers {
         let ns = scene.pod_namespace(server)?;
         for port in server.ports.iter().filter(|p| p.port == 53) {
-            changes.push(change(
-                ns,
-                Action::StopListener {
-                    family: IpFamily::of(port.address),
-                    protocol: port.protocol.transport(),
-                    address: port.address,
-                    port: port.port,
-                },
-            ));
+            changes.push(close(ns, port));
         }
     }
     let to = std::net::SocketAddr::new(scene.address(first, scene.family())?, 53).to_string();
@@ -82,15 +74,20 @@ pub(super) fn stop(scene: &Scene<'_>, pod: &Pod, number: u16) -> Result<Change, 
         .iter()
         .find(|p| p.port == number && p.protocol.transport() == plumb_model::Protocol::TCP)
         .ok_or_else(|| format!("`{}` does not serve TCP port {number}", pod.full_name()))?;
-    Ok(change(
-        scene.pod_namespace(pod)?,
+    Ok(close(scene.pod_namespace(pod)?, port))
+}
+
+/// Closes a port of the topology; undone, it is served again as the topology says.
+pub(super) fn close(ns: &Namespace, port: &Port) -> Change {
+    change(
+        ns,
         Action::StopListener {
             family: IpFamily::of(port.address),
             protocol: port.protocol.transport(),
             address: port.address,
             port: port.port,
         },
-    ))
+    )
 }
 
 pub(super) fn start(scene: &Scene<'_>, pod: &Pod, address: IpAddr, port: u16) -> Result<Change, String> {

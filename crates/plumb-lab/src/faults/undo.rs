@@ -31,8 +31,25 @@ pub(crate) fn undo(acts: &[Act], before: &Snapshot, after: &Snapshot) -> Vec<Act
         let actions = one(&change.action, was, is, &claimed);
         all.extend(other_end(&change.action, was, before).map(Act::Change));
         all.extend(actions.into_iter().map(|action| Change { namespace: change.namespace, action }.into()));
+        all.extend(stale_neighbours(&change.action, was, [before, after]).into_iter().map(Act::Change));
     }
     all
+}
+
+/// Whoever knows a device by a hardware address that it had meanwhile must ask again.
+fn stale_neighbours(action: &Action, was: &Namespace, seen: [&Snapshot; 2]) -> Vec<Change> {
+    let Action::SetMac { device, .. } = action else { return Vec::new() };
+    let index = was.link_by_name(device).map(|l| l.index);
+    let own = |addr| was.addresses.items().iter().any(|a| Some(a.index) == index && a.prefix.addr == addr);
+    let namespaces = seen.into_iter().flat_map(|s| &s.namespaces);
+    let known = namespaces.flat_map(|n| n.neighbours.items().iter().map(move |e| (n, e)));
+    known
+        .filter(|(_, e)| own(e.addr))
+        .map(|(n, e)| Change {
+            namespace: n.id,
+            action: Action::DeleteNeighbour { device: n.link_name(e.index), address: e.addr },
+        })
+        .collect()
 }
 
 /// Where two ends of a veth pair disagree, a remedy may have changed the other one.
@@ -198,6 +215,8 @@ fn one(action: &Action, was: &Namespace, is: Option<&Namespace>, claimed: &[Rule
         Action::AddFdb { device, entry } => {
             single(Action::DeleteFdb { device: device.clone(), entry: entry.clone() })
         }
+        // What was decided since then is the fault's.
+        Action::DeleteConntrack(entry) => single(Action::DeleteConntrack(entry.clone())),
         Action::StopListener { family, protocol, address, port } => single(Action::StartListener {
             family: *family,
             protocol: *protocol,

@@ -131,6 +131,14 @@ impl Draft {
             .equal(Bytes(port.to_be_bytes().to_vec()))
     }
 
+    /// `tcp dport FIRST-LAST`
+    pub(crate) fn destination_ports(self, protocol: Protocol, first: u16, last: u16) -> Self {
+        self.protocol(protocol)
+            .push(Expr::Payload { dreg: R1, base: PayloadBase::Transport, offset: 2, len: 2 })
+            .compare(CmpOp::Gte, Bytes(first.to_be_bytes().to_vec()))
+            .compare(CmpOp::Lte, Bytes(last.to_be_bytes().to_vec()))
+    }
+
     /// `icmpv6 type …`
     pub(crate) fn icmpv6_type(self, kind: u8) -> Self {
         self.protocol(Protocol::ICMPV6)

@@ -26,12 +26,15 @@ pub struct Hold {
     /// First port that they bind, the next ones follow; any where `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_port: Option<u16>,
-    /// Milliseconds after which each socket of UDP sends again, and again.
+    /// Milliseconds after which each socket of UDP sends again, and again; each connection that is half open is begun anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<u32>,
     /// What is opened is closed at once on this side.
     #[serde(default)]
     pub close: bool,
+    /// Only the first packet of each connection is waited for: it stays half open where no answer comes.
+    #[serde(default)]
+    pub half_open: bool,
 }
 
 /// Connections that are kept.
@@ -63,9 +66,13 @@ impl Held {
                 held.sockets.push(socket);
             }
         }
-        if let Some(every) = hold.every.filter(|_| hold.protocol == Protocol::UDP) {
-            held.speak(Duration::from_millis(every.into()))
-                .map_err(|e| format!("send again and again: {e}"))?;
+        if let Some(every) = hold.every.map(|every| Duration::from_millis(every.into())) {
+            let again = match (hold.protocol, hold.half_open) {
+                (Protocol::UDP, _) => held.speak(every),
+                (_, true) => held.begin_anew(hold.clone(), every),
+                _ => Ok(()),
+            };
+            again.map_err(|e| format!("send again and again: {e}"))?;
         }
         Ok(held)
     }
@@ -79,6 +86,21 @@ impl Held {
                 for socket in &sockets {
                     let _ = socket.send(b"held");
                 }
+            }
+        })?;
+        self.speaker = Some(speaker);
+        Ok(())
+    }
+
+    /// A listener forgets who does not go on (`reqsk_timer_handler`), the sooner the fuller its queue is.
+    fn begin_anew(&mut self, hold: Hold, every: Duration) -> io::Result<()> {
+        let mut sockets = std::mem::take(&mut self.sockets);
+        let (speaker, end) = channel();
+        std::thread::Builder::new().name("speaker".to_owned()).spawn(move || {
+            while end.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                sockets.clear();
+                let port = |i| hold.source_port.map(|p| p.wrapping_add(u16::try_from(i).unwrap_or(u16::MAX)));
+                sockets.extend((0..hold.connections).filter_map(|i| one(&hold, port(i)).ok()));
             }
         })?;
         self.speaker = Some(speaker);
@@ -114,6 +136,14 @@ fn one(hold: &Hold, port: Option<u16>) -> io::Result<Socket> {
     if kind == Type::DGRAM {
         socket.connect(&hold.to.into())?;
         socket.send(b"held")?;
+    } else if hold.half_open {
+        socket.set_nonblocking(true)?;
+        match socket.connect(&hold.to.into()) {
+            Err(e) if e.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+                return Err(e);
+            }
+            _ => {}
+        }
     } else {
         socket.connect_timeout(&hold.to.into(), PATIENCE)?;
     }

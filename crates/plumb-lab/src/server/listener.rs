@@ -62,7 +62,7 @@ impl Listener {
     pub(super) fn serve(&self, name: &str, zone: &Arc<Zone>) -> io::Result<()> {
         match &self.socket {
             Socket::Datagram(socket) if self.listen.protocol == PortProtocol::Dns => {
-                names::datagram(socket, name, zone)
+                names::datagram(socket, name, zone, &self.listen.manner)
             }
             Socket::Datagram(socket) => datagram(socket, name),
             Socket::Stream(socket) => {
@@ -74,9 +74,10 @@ impl Listener {
                     self.kept.lock().map_err(|_| io::Error::other("poisoned"))?.push(stream.try_clone()?);
                 }
                 let (name, protocol, zone) = (name.to_owned(), self.listen.protocol, Arc::clone(zone));
+                let manner = self.listen.manner.clone();
                 std::thread::Builder::new().name("client".to_owned()).spawn(move || {
                     let _ = match protocol {
-                        PortProtocol::DnsTcp => names::conversation(stream, client, &name, &zone),
+                        PortProtocol::DnsTcp => names::conversation(stream, client, &name, (&zone, &manner)),
                         other => conversation(stream, client, name, other == PortProtocol::Http),
                     };
                 })?;

@@ -37,7 +37,7 @@ pub use answer::Answer;
 use held::Held;
 pub use held::Hold;
 use listener::Listener;
-pub use manner::Manner;
+pub use manner::{DnsError, Manner};
 
 use crate::topology::PortProtocol;
 
@@ -91,6 +91,8 @@ pub enum Command {
         /// Port.
         port: u16,
     },
+    /// Begin anew: serve what it was told first, hold on to nothing.
+    Restart,
     /// Open connections and keep them, until they are let go.
     Hold(Hold),
     /// Let go of what was kept under this name.
@@ -131,7 +133,7 @@ pub fn run() -> Result<(), String> {
         Ok(_) => Reply::Done,
         Err(message) => Reply::Failed(message.clone()),
     })?;
-    serve(&config.name, begun?, input)
+    serve(&config, begun?, input)
 }
 
 fn reply(reply: Reply) -> Result<(), String> {
@@ -164,14 +166,19 @@ fn begin(config: &Config) -> Result<Vec<Listener>, String> {
     if let Ok(name) = std::ffi::CString::new(short) {
         let _ = rustix::thread::set_name(&name);
     }
+    bind(config)
+}
+
+fn bind(config: &Config) -> Result<Vec<Listener>, String> {
     config.listeners.iter().map(Listener::bind).collect()
 }
 
 fn serve(
-    name: &str,
+    config: &Config,
     mut listeners: Vec<Listener>,
     mut input: BufReader<std::io::Stdin>,
 ) -> Result<(), String> {
+    let name = config.name.as_str();
     let mut zone = Arc::new(Zone::default());
     let mut held = Vec::new();
     loop {
@@ -196,14 +203,20 @@ fn serve(
             let mut line = String::new();
             match input.read_line(&mut line) {
                 Ok(0) => return Ok(()),
-                Ok(_) => reply(obey(&line, &mut listeners, &mut held, &mut zone))?,
+                Ok(_) => reply(obey(&line, config, &mut listeners, &mut held, &mut zone))?,
                 Err(e) => return Err(format!("read a command: {e}")),
             }
         }
     }
 }
 
-fn obey(line: &str, listeners: &mut Vec<Listener>, held: &mut Vec<Held>, zone: &mut Arc<Zone>) -> Reply {
+fn obey(
+    line: &str,
+    config: &Config,
+    listeners: &mut Vec<Listener>,
+    held: &mut Vec<Held>,
+    zone: &mut Arc<Zone>,
+) -> Reply {
     let command = match serde_json::from_str(line) {
         Ok(command) => command,
         Err(e) => return Reply::Failed(format!("read a command: {e}")),
@@ -216,6 +229,17 @@ fn obey(line: &str, listeners: &mut Vec<Listener>, held: &mut Vec<Held>, zone: &
             }
             Err(message) => Reply::Failed(message),
         },
+        Command::Restart => {
+            listeners.clear();
+            held.clear();
+            match bind(config) {
+                Ok(all) => {
+                    *listeners = all;
+                    Reply::Done
+                }
+                Err(message) => Reply::Failed(message),
+            }
+        }
         Command::Hold(hold) => match Held::open(&hold) {
             Ok(more) => {
                 held.push(more);

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 
 use plumb_dns::{Message, Zone, answer};
 
+use super::Manner;
 use super::answer::{Answer, plain};
 use super::listener::PATIENCE;
 
@@ -13,7 +14,7 @@ use super::listener::PATIENCE;
 const PROBE: &[u8; 2] = b"GE";
 
 /// One datagram.
-pub(super) fn datagram(socket: &UdpSocket, name: &str, zone: &Zone) -> io::Result<()> {
+pub(super) fn datagram(socket: &UdpSocket, name: &str, zone: &Zone, manner: &Manner) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let (n, client) = match socket.recv_from(&mut buffer) {
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -21,7 +22,7 @@ pub(super) fn datagram(socket: &UdpSocket, name: &str, zone: &Zone) -> io::Resul
     };
     let bytes = buffer.get(..n).unwrap_or_default();
     let reply = match Message::decode(bytes) {
-        Ok(_) => answer(zone, bytes, true),
+        Ok(_) => answer(zone, bytes, true).map(|whole| manner.answer(whole, true)),
         Err(_) => Some(who(name, client, socket.local_addr()?).into_bytes()),
     };
     if let Some(reply) = reply {
@@ -35,7 +36,7 @@ pub(super) fn conversation(
     mut stream: TcpStream,
     client: SocketAddr,
     name: &str,
-    zone: &Zone,
+    (zone, manner): (&Zone, &Manner),
 ) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -54,6 +55,7 @@ pub(super) fn conversation(
         let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
         stream.read_exact(&mut question)?;
         let Some(reply) = answer(zone, &question, false) else { return Ok(()) };
+        let reply = manner.answer(reply, false);
         let Ok(size) = u16::try_from(reply.len()) else { return Ok(()) };
         let mut framed = size.to_be_bytes().to_vec();
         framed.extend(reply);

@@ -103,6 +103,7 @@ fn build(topology: Topology, plan: &Plan) -> Result<(Topology, Pods, Option<Clus
         started: state::process_start(me).unwrap_or(0),
         namespaces: namespaces.collect(),
         faults: Vec::new(),
+        resolvers: std::collections::BTreeMap::new(),
     };
     // Before anything is made: whatever happens from here on, what is left can be found.
     state.write()?;

@@ -180,7 +180,12 @@ fn listeners(plan: &Plan, server: &ServerPlan) -> Vec<Listen> {
     let several = [true, false].iter().any(|v4| addresses.iter().filter(|a| a.is_ipv4() == *v4).count() > 1);
     let mut out = Vec::new();
     for port in &server.ports {
-        let listen = |address| Listen::plain(port.protocol, address, port.port);
+        let listen = |address| Listen {
+            protocol: port.protocol,
+            address,
+            port: port.port,
+            manner: port.manner.clone(),
+        };
         if port.protocol.transport() == Protocol::UDP && port.address.is_unspecified() && several {
             out.extend(addresses.iter().map(|a| listen(*a)));
         } else {

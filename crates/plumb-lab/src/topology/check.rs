@@ -1,5 +1,6 @@
 //! From the file as written to a topology that can be built: defaults filled in, every reference followed.
 
+mod ports;
 mod services;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,8 @@ use serde_saphyr::{Location, Spanned};
 
 use super::error::Found;
 use super::{Dns, Network, Node, Outside, Pod, Port, PortProtocol, Ready, Topology, file, ranges};
+
+use ports::ports;
 
 type Checked<T> = Result<T, Found>;
 
@@ -292,44 +295,6 @@ fn nodes(file: &Spanned<Vec<file::Node>>, network: &Network) -> Checked<Vec<Node
     Ok(out)
 }
 
-fn ports(file: Vec<file::Port>, of: &str) -> Checked<Vec<Port>> {
-    let mut out: Vec<Port> = Vec::new();
-    for port in file {
-        let at = port.port.referenced;
-        if port.port.value == 0 {
-            return flaw(at, "0 is not a port");
-        }
-        let number = port.port.value;
-        let bound = match &port.address {
-            Some(text) => address(text, "address")?,
-            None => IpFamily::V6.unspecified(),
-        };
-        let name = port.name.unwrap_or_else(|| {
-            let kind = match port.protocol {
-                PortProtocol::Tcp => "tcp",
-                PortProtocol::Udp => "udp",
-                PortProtocol::Http => "http",
-                PortProtocol::Dns => "dns",
-                PortProtocol::DnsTcp => "dns-tcp",
-            };
-            format!("{kind}-{number}")
-        });
-        if out.iter().any(|p| p.name == name) {
-            return flaw(at, format!("{of} has a second port called `{name}`"));
-        }
-        let clash = |p: &&Port| {
-            p.port == number
-                && p.protocol.transport() == port.protocol.transport()
-                && (p.address == bound || p.address.is_unspecified() || bound.is_unspecified())
-        };
-        if let Some(other) = out.iter().find(clash) {
-            return flaw(at, format!("{of} serves port {number} twice: `{}` and `{name}`", other.name));
-        }
-        out.push(Port { name, port: number, protocol: port.protocol, address: bound });
-    }
-    Ok(out)
-}
-
 fn pods(file: Vec<file::Pod>, nodes: &[Node]) -> Checked<Vec<Pod>> {
     let mut out: Vec<Pod> = Vec::new();
     let mut taken = BTreeSet::from_iter(nodes.iter().map(|n| n.name.clone()));
@@ -382,6 +347,7 @@ fn outside(file: file::Outside) -> Checked<Outside> {
             port: 80,
             protocol: PortProtocol::Http,
             address: IpFamily::V6.unspecified(),
+            manner: crate::server::Manner::default(),
         }],
     };
     Ok(Outside { addresses, ports })

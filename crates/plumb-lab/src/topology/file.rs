@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{NetworkKind, PortProtocol};
+use crate::server::Manner;
 
 /// A lab: nodes, pods, the network between them and what surrounds it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -108,6 +109,10 @@ pub(super) struct Port {
     #[serde(default)]
     #[schemars(with = "Option<std::net::IpAddr>")]
     pub(super) address: Option<Spanned<String>>,
+    /// How its server differs from a plain one. Default: not at all.
+    #[serde(default)]
+    #[schemars(with = "Option<Manner>")]
+    pub(super) manner: Option<Spanned<Manner>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -18,6 +18,8 @@ use std::path::Path;
 use plumb_model::{IpFamily, Prefix, Protocol};
 use serde::{Deserialize, Serialize};
 
+use crate::server::Manner;
+
 pub use error::TopologyError;
 pub use schema::{schema, subschema};
 
@@ -103,6 +105,9 @@ pub struct Port {
     pub protocol: PortProtocol,
     /// Address that it is bound to; `::` takes both families.
     pub address: IpAddr,
+    /// How it differs from what a plain server does.
+    #[serde(default, skip_serializing_if = "Manner::is_plain")]
+    pub manner: Manner,
 }
 
 /// What is spoken on a port.
@@ -124,6 +129,18 @@ pub enum PortProtocol {
 }
 
 impl PortProtocol {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Http => "http",
+            Self::Dns => "dns",
+            Self::DnsTcp => "dns-tcp",
+        }
+    }
+
     /// The IP protocol under it.
     #[must_use]
     pub fn transport(self) -> Protocol {

@@ -143,3 +143,28 @@ fn when_a_pod_is_ready() {
     let both = wrong(&lab(", ready: false, readiness: 80"));
     assert!(both.contains("leave one out") && both.starts_with("lab.yaml:3:"), "{both}");
 }
+
+#[test]
+fn how_a_server_differs() {
+    let lab = |port: &str| {
+        format!(
+            "name: a\nnodes: [{{name: n}}]\npods:\n  - {{name: p, node: n, ports: [{{port: 53, {port}}}]}}\n"
+        )
+    };
+    let sound =
+        Topology::parse("x", &lab("protocol: dns, manner: {fails: servfail, receive_buffer: 4096}")).unwrap();
+    let manner = &sound.pods[0].ports[0].manner;
+    assert_eq!((manner.fails, manner.receive_buffer), (Some(crate::server::DnsError::Servfail), Some(4096)));
+    for (port, part) in [
+        ("protocol: tcp, manner: {fails: servfail}", "`manner.fails`: only a server of protocol dns"),
+        ("protocol: udp, manner: {backlog: 3}", "`manner.backlog`"),
+        ("manner: {never_accepts: true, never_closes: true}", "`manner.never_closes`"),
+        ("manner: {device: a-name-that-is-too-long}", "`manner.device`"),
+        ("protocol: dns-tcp, manner: {cuts_off: true}", "`manner.cuts_off`"),
+        ("manner: {backlogs: 3}", "backlogs"),
+        ("manner: {fails: formerr}", "formerr"),
+    ] {
+        let said = wrong(&lab(port));
+        assert!(said.contains(part) && said.starts_with("lab.yaml:4:"), "{said}");
+    }
+}

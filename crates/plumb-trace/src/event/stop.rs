@@ -220,7 +220,7 @@ pub enum Stop {
         /// Sockets with that port that do not take it: bound elsewhere, other family …
         near: Vec<usize>,
     },
-    /// The listener's queue is full.
+    /// The queue of a listener, or the buffer of a socket, has no room.
     QueueFull {
         /// Where.
         ns: NsIndex,

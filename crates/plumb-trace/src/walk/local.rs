@@ -82,15 +82,8 @@ impl Walker<'_, '_> {
                 self.note(&mut s, || Event::Draw { rule: None, share, per_packet: false });
             }
             self.note(&mut s, || Event::Local { ns, socket: Some(socket) });
-            let full = self
-                .net
-                .namespace(ns)
-                .sockets
-                .items()
-                .get(socket)
-                .is_some_and(|k| k.protocol == Protocol::TCP && k.receive_queue > k.send_queue);
-            let syn = s.packet.tcp_flags & tcp_flags::SYN != 0;
-            let stop = if full && syn {
+            let opens = s.packet.tcp_flags & tcp_flags::SYN != 0;
+            let stop = if self.net.is_full(ns, socket, opens) {
                 Stop::QueueFull { ns, socket }
             } else if tuple.protocol == Protocol::UDP && self.net.is_stopped(ns, socket) {
                 Stop::ServerStopped { ns, socket }

@@ -15,6 +15,8 @@ mod receive;
 mod send;
 mod socket;
 
+pub use socket::HalfOpen;
+
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 

@@ -2,11 +2,25 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{IpFamily, Socket, Tuple};
+use plumb_model::{IpFamily, Protocol, Socket, SocketState, Tuple};
 use smallvec::{SmallVec, smallvec};
 
 use crate::network::Network;
 use crate::state::NsIndex;
+
+/// What the shortest datagram takes of a receive buffer (`SKB_TRUESIZE`).
+const LEAST: u32 = 768;
+
+/// Connections of a listener that are half open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfOpen {
+    /// How many.
+    pub count: u32,
+    /// Its backlog: one more than that are let in (`inet_csk_reqsk_queue_is_full`).
+    pub limit: u32,
+    /// Whether cookies make room unnecessary.
+    pub cookies: bool,
+}
 
 /// How well a socket fits (`compute_score`): higher wins; `None` does not take the packet.
 fn score(s: &Socket, t: &Tuple, device: Option<u32>) -> Option<u32> {
@@ -93,8 +107,110 @@ impl Network<'_> {
         states.peek().is_some() && states.all(|s| matches!(s, Some('T' | 't')))
     }
 
+    /// Whether what comes to a socket finds no room there: a connection, in the queue of those that wait to be accepted
+    /// (`sk_acceptq_is_full`) or of those that are half open; a datagram, in the receive buffer (`__udp_enqueue_schedule_skb`).
+    pub(super) fn is_full(&self, ns: NsIndex, socket: usize, opens: bool) -> bool {
+        let Some(s) = self.namespace(ns).sockets.items().get(socket) else { return false };
+        match s.protocol {
+            Protocol::TCP if opens => {
+                s.receive_queue > s.send_queue
+                    || self.half_open(ns, socket).is_some_and(|q| q.count > q.limit && !q.cookies)
+            }
+            // One is always let in.
+            Protocol::UDP if s.receive_queue > 0 => {
+                s.receive_buffer.is_some_and(|size| s.receive_queue.saturating_add(LEAST) > size)
+            }
+            _ => false,
+        }
+    }
+
+    /// The queue of half-open connections of a listener; `None` where it has none.
+    #[must_use]
+    pub fn half_open(&self, ns: NsIndex, socket: usize) -> Option<HalfOpen> {
+        let n = self.namespace(ns);
+        let listener = n.sockets.items().get(socket)?;
+        let waits = |s: &&Socket| {
+            matches!(s.state, SocketState::SynRecv | SocketState::NewSynRecv)
+                && s.sport == listener.sport
+                && (listener.src.is_unspecified() || s.src == listener.src)
+        };
+        let count = u32::try_from(n.sockets.items().iter().filter(waits).count()).unwrap_or(u32::MAX);
+        let cookies = n.sysctls.number("net.ipv4.tcp_syncookies").unwrap_or(1) != 0;
+        (count > 0).then_some(HalfOpen { count, limit: listener.send_queue, cookies })
+    }
+
     /// Sockets with the port that do not take the packet.
     pub(super) fn sockets_near(&self, ns: NsIndex, t: &Tuple) -> Vec<usize> {
         self.ns[ns].listeners.get(&(t.protocol, t.dport)).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use plumb_model::{Namespace, NamespaceId, Read, Snapshot};
+
+    use super::*;
+
+    fn socket(protocol: Protocol, state: SocketState) -> Socket {
+        Socket {
+            family: IpFamily::V4,
+            protocol,
+            state,
+            src: IpFamily::V4.unspecified(),
+            sport: 80,
+            dst: IpFamily::V4.unspecified(),
+            dport: 0,
+            bound_dev: None,
+            receive_queue: 0,
+            send_queue: 0,
+            v6only: None,
+            uid: 0,
+            inode: 0,
+            timer: None,
+            receive_buffer: None,
+            drops: None,
+            transparent: None,
+            mark: None,
+        }
+    }
+
+    /// Whether there is no room at the first of these sockets.
+    fn full(sockets: Vec<Socket>, cookies: &str) -> bool {
+        let mut n = Namespace::empty(NamespaceId(1), "a");
+        n.sockets = Read::Got(sockets);
+        n.sysctls.0.insert("net.ipv4.tcp_syncookies".to_owned(), Read::Got(cookies.to_owned()));
+        let snapshot = Snapshot {
+            version: 1,
+            taken_at: 0,
+            host: plumb_model::Host::default(),
+            namespaces: vec![n],
+            gaps: Vec::new(),
+            redacted: false,
+        };
+        Network::compile(&snapshot).is_full(0, 0, true)
+    }
+
+    #[test]
+    fn half_open_connections_fill_a_queue_where_no_cookies_are_sent() {
+        let of = |half_open: usize, cookies| {
+            let mut all = vec![Socket { send_queue: 10, ..socket(Protocol::TCP, SocketState::Listen) }];
+            all.extend(vec![socket(Protocol::TCP, SocketState::SynRecv); half_open]);
+            full(all, cookies)
+        };
+        assert_eq!([of(10, "0"), of(11, "0"), of(11, "1")], [false, true, false]);
+    }
+
+    #[test]
+    fn a_buffer_takes_one_datagram_however_small_it_is() {
+        let of = |receive_queue, size| {
+            let one = socket(Protocol::UDP, SocketState::Close);
+            full(vec![Socket { receive_queue, receive_buffer: size, ..one }], "1")
+        };
+        // As it was measured: two datagrams of 832 bytes each in a buffer of 2304.
+        assert_eq!(
+            [of(1664, Some(2304)), of(832, Some(2304)), of(0, Some(512)), of(9999, None)],
+            [true, false, false, false]
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! `plumb lab`
 
+mod servers;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,6 +9,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::TextOrJson;
 use crate::flow::Payload;
+
+pub use servers::{
+    HoldProtocol, LabHoldArgs, LabListenArgs, LabResolverArgs, LabRestartArgs, ListenProtocol,
+};
 
 /// `plumb lab`
 #[derive(Debug, Args)]
@@ -50,8 +56,12 @@ pub enum LabCommand {
     Heal(LabHealArgs),
     /// Make a pod's server listen, or listen no more
     Listen(LabListenArgs),
+    /// Start a pod's server anew
+    Restart(LabRestartArgs),
     /// Make a pod open connections and keep them
     Hold(LabHoldArgs),
+    /// Change whom a pod asks for names
+    Resolver(LabResolverArgs),
     /// Print the standard topology, or the schema of such files
     Topology(LabTopologyArgs),
 }
@@ -158,13 +168,15 @@ Examples:
   plumb lab probe pod:default/client-0 '[fd00:10:244:2::3]:8080'
   plumb lab probe node:node-1 pod:kube-system/dns-0:dns
   plumb lab probe client-0 10.244.2.3 --protocol icmp
+  plumb lab probe client-0 my-service.default:80          a name, looked up with the pod's own resolv.conf
   plumb lab probe client-0 web-1 --bytes 100000:100000    a large request and a large response
 
 Exit status: 0 where every connection was answered, 1 otherwise.")]
 pub struct LabProbeArgs {
     /// Who asks: pod:NAMESPACE/NAME, node:NAME, outside, an address
     pub from: String,
-    /// What is asked: ADDRESS:PORT, [V6]:PORT, pod:NAMESPACE/NAME:PORT, svc:NAME, node:NAME:PORT, outside
+    /// What is asked: ADDRESS:PORT, [V6]:PORT, pod:NAMESPACE/NAME:PORT, svc:NAME, node:NAME:PORT, outside,
+    /// or HOST:PORT, which the client looks up
     pub to: String,
     /// Protocol; what the topology serves there otherwise
     #[arg(long, value_enum)]
@@ -244,100 +256,6 @@ Examples:
 pub struct LabHealArgs {
     /// Number of the fault (its look-alike is undone with it); all otherwise
     pub id: Option<String>,
-    /// Which lab
-    #[command(flatten)]
-    pub which: WhichLab,
-}
-
-/// Protocols that a server listens for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ListenProtocol {
-    /// TCP; HTTP where the topology says so
-    Tcp,
-    /// UDP
-    Udp,
-}
-
-/// `plumb lab listen`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  plumb lab listen pod:default/web-2 8080
-  plumb lab listen pod:default/web-2 8080 --stop
-  plumb lab listen pod:default/client-0 9000 --address 127.0.0.1
-  plumb lab listen pod:default/client-0 9000 --backlog 0 --never-accept   two connections fill its queue")]
-pub struct LabListenArgs {
-    /// pod:NAMESPACE/NAME, or outside
-    pub name: String,
-    /// Port
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
-    /// Protocol
-    #[arg(long, value_enum, default_value = "tcp")]
-    pub protocol: ListenProtocol,
-    /// Address; that of the topology otherwise, else every address of both families
-    #[arg(long)]
-    pub address: Option<std::net::IpAddr>,
-    /// Listen no more
-    #[arg(long)]
-    pub stop: bool,
-    /// Connections that may wait to be accepted (one more than that do); 128 otherwise
-    #[arg(long, value_name = "N", conflicts_with = "stop")]
-    pub backlog: Option<u16>,
-    /// The only device by which it is reached (SO_BINDTODEVICE)
-    #[arg(long, value_name = "DEVICE", conflicts_with = "stop")]
-    pub device: Option<String>,
-    /// Share the port with others (SO_REUSEPORT)
-    #[arg(long, conflicts_with = "stop")]
-    pub share: bool,
-    /// Take nothing from the queue
-    #[arg(long, conflicts_with = "stop")]
-    pub never_accept: bool,
-    /// Close nothing that was accepted, whatever clients do
-    #[arg(long, conflicts_with_all = ["stop", "never_accept"])]
-    pub never_close: bool,
-    /// Which lab
-    #[command(flatten)]
-    pub which: WhichLab,
-}
-
-/// `plumb lab hold`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  plumb lab hold client-0 web-1:8080 --connections 100
-  plumb lab hold client-0 --release held
-  plumb lab hold client-0 10.96.0.10:80 --protocol udp --source-port 40000
-
-Connections are kept until they are let go or the lab ends. A datagram is sent from each socket of UDP, and nothing waited
-for.")]
-pub struct LabHoldArgs {
-    /// pod:NAMESPACE/NAME
-    pub name: String,
-    /// What is connected to: ADDRESS:PORT, [V6]:PORT, pod:NAMESPACE/NAME:PORT, svc:NAME, outside
-    #[arg(required_unless_present = "release")]
-    pub to: Option<String>,
-    /// Protocol
-    #[arg(long, value_enum, default_value = "tcp")]
-    pub protocol: ListenProtocol,
-    /// How many
-    #[arg(short = 'n', long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=900))]
-    pub connections: u32,
-    /// First port that they bind, the next ones follow; any otherwise
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub source_port: Option<u16>,
-    /// Milliseconds after which each socket of UDP sends again, and again
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub every: Option<u32>,
-    /// Close each at once on this side
-    #[arg(long)]
-    pub close: bool,
-    /// What they are called when they are let go
-    #[arg(long = "name", default_value = "held", value_name = "NAME")]
-    pub held: String,
-    /// Let go of those that are called so
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["to", "source_port", "every", "close"])]
-    pub release: Option<String>,
     /// Which lab
     #[command(flatten)]
     pub which: WhichLab,

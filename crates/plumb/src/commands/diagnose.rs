@@ -47,7 +47,7 @@ pub(super) fn run(args: &DiagnoseArgs, context: &Context) -> Result<Status, Erro
         }
     };
     if args.flow.snapshot.is_none() {
-        super::lab::remedy::listeners(&mut report);
+        super::lab::remedy::of_causes(&mut report);
     }
     if args.print_remedy {
         for command in report.causes.iter().filter_map(|c| c.remedy.first()).filter(|r| !r.advice) {

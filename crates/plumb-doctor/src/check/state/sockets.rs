@@ -76,7 +76,7 @@ pub(super) fn syn_queue(look: &Look<'_>) -> Vec<Observation> {
         }
         let cookies = n.sysctls.number("net.ipv4.tcp_syncookies").unwrap_or(1) != 0;
         let most = n.sysctls.number(name).and_then(|v| usize::try_from(v).ok());
-        for l in sockets.iter().filter(|s| is_tcp_listener(s)) {
+        for (i, l) in sockets.iter().enumerate().filter(|(_, s)| is_tcp_listener(s)) {
             let backlog = l.send_queue as usize;
             let limit = match most {
                 Some(most) if !cookies => backlog.min(most - most / 4),
@@ -86,9 +86,11 @@ pub(super) fn syn_queue(look: &Look<'_>) -> Vec<Observation> {
             if count < FEWEST || count * 10 < limit * 9 {
                 continue;
             }
-            let value = n.sysctls.text(name).unwrap_or_default();
+            // With cookies nobody is turned away: what is lost are options of the handshake.
+            let severity = if cookies { Severity::Info } else { Severity::Warning };
             found.push(
-                Observation::new("syn-queue-near-limit", place::sysctl(look.net, ns, name, value))
+                Observation::new("syn-queue-near-limit", place::socket(look.net, ns, i))
+                    .severity(severity)
                     .with("socket", place::socket_text(l))
                     .with("count", count.to_string())
                     .with("limit", limit.to_string())

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use plumb_model::{Action, Change, IpFamily, Process, Socket, Tuple};
+use plumb_model::{Action, Change, IpFamily, Process, Protocol, Socket, Tuple};
 use plumb_trace::state::NsIndex;
 
 use super::{Case, Suspect, nat};
@@ -109,6 +109,12 @@ fn twice(case: &Case, ns: NsIndex, t: &Tuple) -> Vec<Suspect> {
 
 pub(super) fn queue_full(case: &Case, ns: NsIndex, socket: usize) -> Option<Suspect> {
     let s = case.net.namespace(ns).sockets.items().get(socket)?;
+    if s.protocol == Protocol::UDP {
+        return Some(buffer_full(case, ns, socket, s));
+    }
+    if s.receive_queue <= s.send_queue {
+        return syn_queue_full(case, ns, socket, s);
+    }
     let finding = Finding::QueueFull {
         namespace: case.name(ns),
         socket: place::socket_text(s),
@@ -120,6 +126,40 @@ pub(super) fn queue_full(case: &Case, ns: NsIndex, socket: usize) -> Option<Susp
         ..Shown::new(ShownWhat::Queue, s.receive_queue, s.send_queue, case.command(ns, "ss -ltn"))
     };
     Some(Suspect::new(finding, place::socket(case.net, ns, socket), Layer::Socket, Vec::new()).show([shown]))
+}
+
+/// With cookies a connection needs no room in the queue.
+fn syn_queue_full(case: &Case, ns: NsIndex, socket: usize, s: &Socket) -> Option<Suspect> {
+    let queue = case.net.half_open(ns, socket)?;
+    let finding = Finding::SynQueueFull {
+        namespace: case.name(ns),
+        socket: place::socket_text(s),
+        count: queue.count,
+        limit: queue.limit,
+    };
+    let read_with = case.command(ns, "ss -tan state syn-recv");
+    let shown = Shown {
+        unit: Some(Unit::Connections),
+        ..Shown::new(ShownWhat::HalfOpen, queue.count, queue.limit, read_with)
+    };
+    let cookies = case.set_sysctl(ns, "net.ipv4.tcp_syncookies", "1");
+    let place = place::socket(case.net, ns, socket);
+    Some(Suspect::new(finding, place, Layer::Socket, vec![vec![cookies]]).show([shown]))
+}
+
+fn buffer_full(case: &Case, ns: NsIndex, socket: usize, s: &Socket) -> Suspect {
+    let size = s.receive_buffer.unwrap_or_default();
+    let finding = Finding::BufferFull {
+        namespace: case.name(ns),
+        socket: place::socket_text(s),
+        waiting: s.receive_queue,
+        size,
+    };
+    let shown = Shown {
+        unit: Some(Unit::Bytes),
+        ..Shown::new(ShownWhat::Buffer, s.receive_queue, size, case.command(ns, "ss -lunm"))
+    };
+    Suspect::new(finding, place::socket(case.net, ns, socket), Layer::Socket, Vec::new()).show([shown])
 }
 
 /// Whoever serves the socket is stopped; one who is only stopped by a signal goes on by another.

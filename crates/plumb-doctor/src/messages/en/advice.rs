@@ -146,6 +146,12 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
                 "find out why the server on {socket} in {namespace} does not accept, or give it a larger backlog"
             )
         }
+        F::SynQueueFull { namespace, socket, .. } => format!(
+            "let {namespace} send cookies (net.ipv4.tcp_syncookies=1), or give the server on {socket} a larger backlog"
+        ),
+        F::BufferFull { namespace, socket, .. } => format!(
+            "find out why the server on {socket} in {namespace} does not read, or give it a larger buffer (SO_RCVBUF, net.core.rmem_max)"
+        ),
         F::DuplicateMac { namespace, device, .. } => {
             format!("give {device} in {namespace} a hardware address of its own")
         }

@@ -19,8 +19,8 @@ pub(super) fn summary(finding: &F) -> String {
             "{path} of {namespace} names {server}, which is not the cluster's DNS ({}) and does not know the cluster's names",
             cluster.join(", ")
         ),
-        F::LocalServerDown { namespace, server, path } => format!(
-            "{path} names {server}, an address of {namespace} itself, where nothing listens on UDP port 53"
+        F::LocalServerDown { namespace, server, owner, path } => format!(
+            "{path} of {namespace} names {server}, an address of {owner}, where nothing listens on UDP port 53"
         ),
         F::NameNotFound { namespace, name, asked, server } => {
             format!("name server {server} knows no {name}: {namespace} asked for {}", asked.join(", "))
@@ -89,8 +89,8 @@ pub(super) fn advice(finding: &F) -> String {
         F::NotTheClusters { path, cluster, .. } => {
             format!("give the pod dnsPolicy ClusterFirst, or name {} in {path}", cluster.join(", "))
         }
-        F::LocalServerDown { server, namespace, .. } => {
-            format!("start what serves DNS on {server} in {namespace}, or name another server")
+        F::LocalServerDown { server, owner, .. } => {
+            format!("start what serves DNS on {server} in {owner}, or name another server")
         }
         F::NameNotFound { name, .. } => {
             format!(

@@ -18,8 +18,8 @@ pub(super) fn summary(finding: &F) -> String {
             "{namespace} 的 {path} 指定了 {server}，它不是集群的 DNS（{}），不认识集群内的名字",
             cluster.join(", ")
         ),
-        F::LocalServerDown { namespace, server, path } => {
-            format!("{path} 指定了 {namespace} 自己的地址 {server}，但那里没有进程监听 UDP 端口 53")
+        F::LocalServerDown { namespace, server, owner, path } => {
+            format!("{namespace} 的 {path} 指定了 {owner} 的地址 {server}，但那里没有进程监听 UDP 端口 53")
         }
         F::NameNotFound { namespace, name, asked, server } => {
             format!("域名服务器 {server} 不认识 {name}：{namespace} 查询了 {}", asked.join(", "))
@@ -80,8 +80,8 @@ pub(super) fn advice(finding: &F) -> String {
         F::NotTheClusters { path, cluster, .. } => {
             format!("让 Pod 使用 dnsPolicy ClusterFirst，或者在 {path} 中指定 {}", cluster.join(", "))
         }
-        F::LocalServerDown { server, namespace, .. } => {
-            format!("在 {namespace} 中启动 {server} 上的 DNS 服务，或者指定别的服务器")
+        F::LocalServerDown { server, owner, .. } => {
+            format!("在 {owner} 中启动 {server} 上的 DNS 服务，或者指定别的服务器")
         }
         F::NameNotFound { name, .. } => {
             format!("检查 {name} 的拼写、它的命名空间和搜索列表；末尾加点则不再搜索")

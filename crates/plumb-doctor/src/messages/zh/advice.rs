@@ -128,6 +128,12 @@ pub(in crate::messages) fn advice(finding: &Finding) -> String {
         F::QueueFull { namespace, socket, .. } => {
             format!("查明 {namespace} 中监听 {socket} 的服务为何不 accept，或增大其 backlog")
         }
+        F::SynQueueFull { namespace, socket, .. } => format!(
+            "让 {namespace} 发送 cookie（net.ipv4.tcp_syncookies=1），或者给 {socket} 上的服务更大的 backlog"
+        ),
+        F::BufferFull { namespace, socket, .. } => format!(
+            "查明 {namespace} 中 {socket} 上的服务为何不读取，或者给它更大的缓冲区（SO_RCVBUF、net.core.rmem_max）"
+        ),
         F::DuplicateMac { namespace, device, .. } => {
             format!("给 {namespace} 中的 {device} 单独的硬件地址")
         }

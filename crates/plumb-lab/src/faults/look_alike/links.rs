@@ -2,7 +2,7 @@
 
 use plumb_model::{Action, FdbEntry, NeighbourState};
 
-use super::super::link::{not_forwarding, off_bridge, port};
+use super::super::link::{not_forwarding, off_bridge, port, with_mac_of};
 use super::super::neighbour::silent;
 use super::super::routing::no_route;
 use super::super::scene::{change, device, made, serves};
@@ -54,6 +54,13 @@ pub(super) const ALL: &[LookAlike] = &[
         target: TargetKind::Server,
         make: static_entry,
     },
+    LookAlike {
+        of: "L09",
+        does: "gives a pod of another node the pod's hardware address: each is on a bridge of its own",
+        is: None,
+        target: TargetKind::Server,
+        make: same_mac_elsewhere,
+    },
 ];
 
 fn isolated_alone(scene: &Scene<'_>) -> Result<Made, String> {
@@ -92,4 +99,13 @@ fn static_entry(scene: &Scene<'_>) -> Result<Made, String> {
     let client = scene.neighbour(pod, |_| true).or_else(|_| scene.remote(pod, serves))?;
     let flow = scene.flow_to_pod(client, pod, Outcome::Connects)?;
     made(changes, flow, format!("{CNI0} of {} knows {lladdr} without learning it", pod.node))
+}
+
+fn same_mac_elsewhere(scene: &Scene<'_>) -> Result<Made, String> {
+    let pod = scene.pod()?;
+    let other = scene.remote(pod, |_| true)?;
+    let flow = scene.flow_to_pod(other, pod, Outcome::Connects)?;
+    let effect =
+        format!("{} and {} have one hardware address, on two bridges", other.full_name(), pod.full_name());
+    made(with_mac_of(scene, pod, other)?, flow, effect)
 }

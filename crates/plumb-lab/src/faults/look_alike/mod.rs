@@ -5,7 +5,10 @@
 //! nothing meets, a route that a longer prefix covers, a mark that no rule asks for.
 
 mod addresses;
+mod leftovers;
 mod links;
+mod names;
+mod queues;
 mod routes;
 mod rules;
 mod servers;
@@ -52,6 +55,9 @@ pub fn all() -> Vec<LookAlike> {
         sockets::ALL,
         sizes::ALL,
         servers::ALL,
+        names::ALL,
+        queues::ALL,
+        leftovers::ALL,
     ]
     .concat()
 }

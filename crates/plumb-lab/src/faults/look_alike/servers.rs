@@ -3,13 +3,16 @@
 use plumb_nft::Family;
 
 use super::super::scene::{Held, made_by, serves};
-use super::super::servers::{PILE, PORTS, careless, closed, few_ports, filler, held, marked_answers, served};
+use super::super::servers::{
+    PILE, PORTS, careless, closed, few_ports, few_translations, filler, held, marked_answers, served,
+};
 use super::super::{Act, Deed, Made, Scene, TargetKind};
 use super::LookAlike;
 use crate::client::Outcome;
 use crate::plan::bridge::ETH0;
 use crate::plan::rules;
-use crate::server::Manner;
+use crate::server::{Listen, Manner};
+use crate::topology::PortProtocol;
 
 pub(super) const ALL: &[LookAlike] = &[
     LookAlike {
@@ -53,6 +56,13 @@ pub(super) const ALL: &[LookAlike] = &[
         is: None,
         target: TargetKind::Client,
         make: nobody_asks,
+    },
+    LookAlike {
+        of: "S10",
+        does: "translates what the pod sends to outside to its node's address and four ports, and keeps four connections open to another port there",
+        is: None,
+        target: TargetKind::Client,
+        make: other_destination,
     },
     LookAlike {
         of: "R13",
@@ -117,6 +127,25 @@ fn nobody_asks(scene: &Scene<'_>) -> Result<Made, String> {
     let acts: Vec<Act> = vec![Deed::Freeze { namespace: scene.topology.pod_namespace(pod), on: true }.into()];
     let flow = scene.flow_to_pod(pod, scene.remote(pod, serves)?, Outcome::Connects)?;
     made_by(acts, flow, format!("the process of {} is stopped, and serves nobody", pod.full_name()))
+}
+
+fn other_destination(scene: &Scene<'_>) -> Result<Made, String> {
+    const OTHER: u16 = 8_443;
+    let pod = scene.pod()?;
+    let (address, _) = scene.outside()?;
+    let listen = Listen::plain(PortProtocol::Tcp, address, OTHER);
+    let mut acts: Vec<Act> =
+        vec![Deed::Listen { namespace: scene.topology.outside_namespace(), listen }.into()];
+    acts.extend(few_translations(scene, OTHER)?);
+    let flow = scene.flow_to_outside(pod, Outcome::Connects)?;
+    made_by(
+        acts,
+        flow,
+        format!(
+            "{} uses four ports towards {address}:{OTHER}, and each of them once more elsewhere",
+            pod.node
+        ),
+    )
 }
 
 fn restored(scene: &Scene<'_>) -> Result<Made, String> {

@@ -5,7 +5,7 @@ use plumb_nft::{Family, Verdict};
 
 use super::super::netfilter::invalid_drop;
 use super::super::scene::{add_rule, change, device, made, made_by, serves, sysctl};
-use super::super::service::{NOBODY, endpoint, no_masquerade};
+use super::super::service::{NOBODY, endpoint, no_masquerade, node_port};
 use super::super::{Made, Scene, TargetKind};
 use super::LookAlike;
 use crate::client::Outcome;
@@ -76,6 +76,13 @@ pub(super) const ALL: &[LookAlike] = &[
         is: None,
         target: TargetKind::Client,
         make: translated_instead,
+    },
+    LookAlike {
+        of: "S14",
+        does: "translates TCP port 30080 of the pod's node to the pod, and reserves node ports among those from 30000 on",
+        is: None,
+        target: TargetKind::Server,
+        make: reserved_ports,
     },
     LookAlike {
         of: "S12",
@@ -243,4 +250,9 @@ fn no_bridged_arp(scene: &Scene<'_>) -> Result<Made, String> {
     let flow = scene.flow_to_service(client, service, Outcome::Connects)?;
     let off = sysctl(scene.node_namespace(pod)?, "net.bridge.bridge-nf-call-arptables", "0");
     made(vec![off], flow, format!("bridged ARP of {} passes its rules by", pod.node))
+}
+
+fn reserved_ports(scene: &Scene<'_>) -> Result<Made, String> {
+    let reserved = ("net.ipv4.ip_local_reserved_ports", "30000-32767");
+    node_port(scene, &[reserved, ("net.ipv4.ip_local_port_range", "30000 60999")])
 }

@@ -9,13 +9,15 @@ use plumb_doctor::messages::Lang;
 use plumb_lab::faults::Fault;
 use plumb_lab::faults::look_alike::LookAlike;
 use plumb_lab::server::{Hold, Manner};
-use plumb_lab::{ProbeOptions, Step, Topology};
+use plumb_lab::topology::PortProtocol;
+use plumb_lab::{ProbeOptions, ResolverChange, Step, Topology};
 use plumb_model::{IpFamily, Protocol};
 
 use super::Context;
 use crate::cli::{
-    LabArgs, LabBreakArgs, LabCommand, LabDownArgs, LabFaultsArgs, LabHealArgs, LabHoldArgs, LabListenArgs,
-    LabProbeArgs, LabStatusArgs, LabTopologyArgs, LabUpArgs, ListenProtocol, ProbeProtocol, TextOrJson,
+    HoldProtocol, LabArgs, LabBreakArgs, LabCommand, LabDownArgs, LabFaultsArgs, LabHealArgs, LabHoldArgs,
+    LabListenArgs, LabProbeArgs, LabResolverArgs, LabStatusArgs, LabTopologyArgs, LabUpArgs, ListenProtocol,
+    ProbeProtocol, TextOrJson,
 };
 use crate::error::{Error, Status};
 use crate::lang::lab::{self, Say, say};
@@ -36,7 +38,14 @@ pub(super) fn run(args: &LabArgs, context: &Context) -> Result<Status, Error> {
         LabCommand::Break(args) => break_(lang, args),
         LabCommand::Heal(args) => heal(lang, args),
         LabCommand::Listen(args) => listen(lang, args),
+        LabCommand::Restart(args) => {
+            let lab = plumb_lab::choose(args.which.lab.as_deref())?;
+            plumb_lab::restart(&lab, &args.name)?;
+            tell(lang, &Say::Restarted { name: &args.name })?;
+            Ok(Status::Good)
+        }
         LabCommand::Hold(args) => hold(lang, args),
+        LabCommand::Resolver(args) => resolver(lang, args),
         LabCommand::Topology(args) => topology(lang, args),
     }
 }
@@ -154,16 +163,25 @@ fn heal(lang: Lang, args: &LabHealArgs) -> Result<Status, Error> {
 
 fn listen(lang: Lang, args: &LabListenArgs) -> Result<Status, Error> {
     let lab = plumb_lab::choose(args.which.lab.as_deref())?;
-    let protocol = transport(args.protocol);
+    let (protocol, spoken) = match args.protocol {
+        ListenProtocol::Tcp => (Protocol::TCP, None),
+        ListenProtocol::Udp => (Protocol::UDP, None),
+        ListenProtocol::Http => (Protocol::TCP, Some(PortProtocol::Http)),
+        ListenProtocol::Dns => (Protocol::UDP, Some(PortProtocol::Dns)),
+        ListenProtocol::DnsTcp => (Protocol::TCP, Some(PortProtocol::DnsTcp)),
+    };
     let manner = Manner {
         backlog: args.backlog,
         device: args.device.clone(),
         shares: args.share,
         never_accepts: args.never_accept,
         never_closes: args.never_close,
+        receive_buffer: args.receive_buffer,
+        fails: args.fail,
+        cuts_off: args.cut_off,
     };
     let start = (!args.stop).then_some(manner);
-    plumb_lab::listen(&lab, &args.name, start, protocol, args.address, args.port)?;
+    plumb_lab::listen(&lab, &args.name, start, (protocol, spoken), args.address, args.port)?;
     let (name, protocol, port) = (args.name.as_str(), protocol.to_string(), args.port);
     let protocol = protocol.as_str();
     let said = if args.stop {
@@ -173,13 +191,6 @@ fn listen(lang: Lang, args: &LabListenArgs) -> Result<Status, Error> {
     };
     tell(lang, &said)?;
     Ok(Status::Good)
-}
-
-fn transport(protocol: ListenProtocol) -> Protocol {
-    match protocol {
-        ListenProtocol::Tcp => Protocol::TCP,
-        ListenProtocol::Udp => Protocol::UDP,
-    }
 }
 
 fn hold(lang: Lang, args: &LabHoldArgs) -> Result<Status, Error> {
@@ -195,15 +206,28 @@ fn hold(lang: Lang, args: &LabHoldArgs) -> Result<Status, Error> {
     let to = plumb_lab::destination(&plumb_lab::topology(&lab)?, to, None)?.socket();
     let hold = Hold {
         name: args.held.clone(),
-        protocol: transport(args.protocol),
+        protocol: match args.protocol {
+            HoldProtocol::Tcp => Protocol::TCP,
+            HoldProtocol::Udp => Protocol::UDP,
+        },
         to,
         connections: args.connections,
         source_port: args.source_port,
         every: args.every,
         close: args.close,
+        half_open: args.half_open,
     };
     plumb_lab::hold(&lab, name, hold)?;
     tell(lang, &Say::Held { name, connections: args.connections, to: &to.to_string(), held: &args.held })?;
+    Ok(Status::Good)
+}
+
+fn resolver(lang: Lang, args: &LabResolverArgs) -> Result<Status, Error> {
+    let lab = plumb_lab::choose(args.which.lab.as_deref())?;
+    let change =
+        ResolverChange { servers: args.servers.clone(), search: args.search.clone(), ndots: args.ndots };
+    plumb_lab::set_resolver(&lab, &args.name, (!args.usual).then_some(&change))?;
+    tell(lang, &Say::Resolves { name: &args.name, usual: args.usual })?;
     Ok(Status::Good)
 }
 

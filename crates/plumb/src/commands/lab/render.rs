@@ -168,12 +168,20 @@ pub(super) fn broken(lang: Lang, broken: &Broken) -> String {
     let id = named(lang, fault);
     let mut text = say(lang, &Say::Made { fault: &id, target: &fault.target, effect });
     text.push('\n');
-    let next = format!("plumb diagnose {} {}{}", flow.from, flow.to, flow.options());
+    let next = format!("plumb diagnose {} {}{}", flow.from, flow.to, flow.question());
     let outcome = coloured(lang, flow.outcome);
     let to = format!("{}{}", flow.to, flow.options());
     let mut lines: Vec<Say<'_>> = broken.commands.iter().map(|command| Say::Done { command }).collect();
     lines.push(Say::Expect { from: &flow.from, to: &to, outcome: &outcome });
-    lines.push(Say::Next { command: &next });
+    let load = flow.meanwhile.as_ref().map(|m| {
+        let (from, protocol) = (&flow.from, m.protocol.word());
+        format!("plumb lab probe {from} {} --protocol {protocol} -n {} --patience 0.1", m.to, m.connections)
+    });
+    let check = "plumb check --interval 5s";
+    match &load {
+        Some(load) => lines.extend([Say::Next { command: check }, Say::Meanwhile { command: load }]),
+        None => lines.push(Say::Next { command: &next }),
+    }
     for line in lines {
         let _ = writeln!(text, "  {}", say(lang, &line));
     }

@@ -43,6 +43,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             format!("{lab}: {nodes} nodes, {pods} pods, up in {seconds:.2} s")
         }
         Say::Next { command } => format!("next: {command}"),
+        Say::Meanwhile { command } => format!("meanwhile: {command}"),
         Say::Gone { lab } => format!("{lab} is gone"),
         Say::Supervised { lab, state, supervisor } => format!("{lab}: {state} (supervisor {supervisor})"),
         Say::Orphaned { lab, state, command } => format!("{lab}: {state}: {command} removes what is left"),
@@ -64,10 +65,15 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::ListensNoMore { name, protocol, port } => {
             format!("{name} listens no more on {protocol} port {port}")
         }
+        Say::Restarted { name } => format!("the server of {name} has begun anew"),
         Say::Held { name, connections, to, held } => {
             format!("{name} keeps {connections} connections to {to} as `{held}`")
         }
         Say::Released { name, held } => format!("{name} has let go of `{held}`"),
+        Say::Resolves { name, usual: true } => format!("{name} asks for names as every pod does"),
+        Say::Resolves { name, usual: false } => {
+            format!("{name} asks for names in another way than other pods")
+        }
         Say::Sound { file, nodes, pods } => format!("{file}: sound, {nodes} nodes, {pods} pods"),
     }
 }

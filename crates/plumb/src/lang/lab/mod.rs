@@ -52,6 +52,7 @@ pub enum Word {
 pub enum Say<'a> {
     Up { lab: &'a str, nodes: usize, pods: usize, seconds: f64 },
     Next { command: &'a str },
+    Meanwhile { command: &'a str },
     Gone { lab: &'a str },
     Supervised { lab: &'a str, state: &'a str, supervisor: u32 },
     Orphaned { lab: &'a str, state: &'a str, command: &'a str },
@@ -67,8 +68,10 @@ pub enum Say<'a> {
     Undone { fault: &'a str, target: &'a str },
     Listens { name: &'a str, protocol: &'a str, port: u16 },
     ListensNoMore { name: &'a str, protocol: &'a str, port: u16 },
+    Restarted { name: &'a str },
     Held { name: &'a str, connections: u32, to: &'a str, held: &'a str },
     Released { name: &'a str, held: &'a str },
+    Resolves { name: &'a str, usual: bool },
     Sound { file: &'a str, nodes: usize, pods: usize },
 }
 

@@ -47,6 +47,7 @@ pub(super) fn say(what: &Say<'_>) -> String {
             format!("{lab}：{nodes} 个节点，{pods} 个 Pod，启动用时 {seconds:.2} 秒")
         }
         Say::Next { command } => format!("接下来：{command}"),
+        Say::Meanwhile { command } => format!("其间：{command}"),
         Say::Gone { lab } => format!("{lab} 已移除"),
         Say::Supervised { lab, state, supervisor } => format!("{lab}：{state}（监管进程 {supervisor}）"),
         Say::Orphaned { lab, state, command } => format!("{lab}：{state}，可用 {command} 清除残留"),
@@ -68,10 +69,13 @@ pub(super) fn say(what: &Say<'_>) -> String {
         Say::Undone { fault, target } => format!("{target} 的 {fault} 已恢复"),
         Say::Listens { name, protocol, port } => format!("{name} 正在监听 {protocol} 端口 {port}"),
         Say::ListensNoMore { name, protocol, port } => format!("{name} 已停止监听 {protocol} 端口 {port}"),
+        Say::Restarted { name } => format!("{name} 的服务进程已重新开始"),
         Say::Held { name, connections, to, held } => {
             format!("{name} 保持到 {to} 的 {connections} 个连接，名为 {held}")
         }
         Say::Released { name, held } => format!("{name} 已放开 {held}"),
+        Say::Resolves { name, usual: true } => format!("{name} 的名字解析与其他 Pod 相同"),
+        Say::Resolves { name, usual: false } => format!("{name} 的名字解析已与其他 Pod 不同"),
         Say::Sound { file, nodes, pods } => format!("{file}：有效，{nodes} 个节点，{pods} 个 Pod"),
     }
 }
@@ -230,6 +234,50 @@ pub(super) fn fault(id: &str) -> Option<(&'static str, &'static str)> {
         "R13" => {
             ("标记未恢复", "该 Pod 第一个 TCP 端口的应答除非带标记，否则经外部路由器发出；只给连接打标记")
         }
+        "A04" => {
+            ("IPv6 地址未通过 DAD", "移除该 Pod 的 IPv6 地址，在一个邻居占有它时再添加回来，然后从邻居移除")
+        }
+        "C03" => (
+            "失效的 UDP 条目",
+            "在节点把发往集群 DNS 服务器的报文转换到无人拥有的地址时，让该 Pod 从一个端口询问它，然后移除该规则",
+        ),
+        "C12" => (
+            "nat 链被忽略",
+            "在没有任何规则使用连接跟踪的命名空间里，用 nat 类型的链丢弃该 Pod 发往一个服务端的报文",
+        ),
+        "Z07" => (
+            "另一个代理的残留",
+            "给该 Pod 所在节点添加一张 kube-proxy（nftables）留下的表，其中有一条已不存在的服务的规则",
+        ),
+        "L09" => {
+            ("同一网桥上硬件地址重复", "给一个邻居该 Pod 的硬件地址，并让它发送报文：cni0 把它当作该 Pod")
+        }
+        "S14" => (
+            "NodePort 落在客户端端口范围内",
+            "把该 Pod 所在节点的 TCP 端口 30080 转换到该 Pod，并让节点的客户端使用 30000 起的端口",
+        ),
+        "K02" => {
+            ("SYN 队列已满", "给该 Pod 的服务进程一个可容 10 个连接的队列且不用 cookie，并留下 12 个半开连接")
+        }
+        "K04" => ("UDP 接收缓冲区已满", "使一个提供 DNS 的 Pod 不读取任何数据报，其缓冲区最小，并填满它"),
+        "K10" => ("TIME_WAIT 桶溢出", "只允许该 Pod 有三个处于 TIME_WAIT 的套接字，而其服务进程先关闭连接"),
+        "K16" => (
+            "ICMP 错误受限",
+            "让该 Pod 每秒只向每台主机发送一个 ICMP 错误（icmp_ratelimit=1000），与内核的默认设置相同",
+        ),
+        "D01" => (
+            "resolv.conf 指定了别的服务器",
+            "在该 Pod 的 resolv.conf 中，用一个不认识集群内名字的外部服务器代替集群的服务器",
+        ),
+        "D03" => ("DNS 服务器出错", "使每个提供 DNS 的 Pod 都应答 SERVFAIL"),
+        "D04" => ("搜索列表过长", "给该 Pod 一个含六个域的搜索列表，ndots 仍为 5"),
+        "D05" => {
+            ("DNS over TCP 被阻断", "截断 DNS 服务器以数据报给出的应答，并重置该 Pod 发往 TCP 端口 53 的连接")
+        }
+        "D09" => (
+            "节点本地 DNS 停止",
+            "给该 Pod 所在节点的 lo 加上 169.254.20.10（fd00:169:254::10），那里无人监听，并写入该 Pod 的 resolv.conf",
+        ),
         _ => return None,
     })
 }
