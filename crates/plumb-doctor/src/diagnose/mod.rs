@@ -5,6 +5,7 @@
 //! 2. [`cure`] tries them in the model; the first that helps is the cause, and its change the first remedy.
 //! 3. When the flow connects (or nothing helps any more), causes that are not needed are dropped and shares are counted.
 
+mod copies;
 mod cure;
 mod evidence;
 mod failure;

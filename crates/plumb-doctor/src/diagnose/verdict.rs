@@ -4,7 +4,7 @@ use plumb_trace::Network;
 use plumb_trace::event::{Event, Stop};
 use plumb_trace::session::{Errno, Exchange, Outcome, Reaction, Stage};
 
-use super::{Question, Walked};
+use super::{Question, Walked, copies};
 use crate::messages;
 use crate::place;
 use crate::report::{Assumption, UnknownReport};
@@ -74,6 +74,7 @@ pub(crate) fn verdict(net: &Network, q: &Question, walked: &Walked) -> Verdict {
             _ => {}
         }
     }
+    assumptions.extend(copies::assumed(net, a, q.lang));
     assumptions.dedup();
     unknowns.dedup();
     let unknown = stuck || !open.is_empty();

@@ -138,6 +138,47 @@ pub fn beyond(lang: Lang, namespace: &str, device: &str) -> Assumption {
     }
 }
 
+/// A bridge that knows a hardware address which two devices have.
+#[derive(Clone, Copy, Debug)]
+pub struct Copies<'a> {
+    /// Where the bridge is.
+    pub namespace: &'a str,
+    /// What shows the entry.
+    pub shown_by: &'a str,
+    /// The bridge.
+    pub bridge: &'a str,
+    /// Port by which it sends to the address now.
+    pub port: &'a str,
+    /// The address.
+    pub mac: &'a str,
+    /// Port that leads to the other device.
+    pub other_port: &'a str,
+    /// The other device, with its namespace.
+    pub copy: (&'a str, &'a str),
+}
+
+/// The bridge goes on sending by the port that it knows now.
+#[must_use]
+pub fn copies(lang: Lang, c: &Copies) -> Assumption {
+    let Copies { namespace, shown_by, bridge, port, mac, other_port, copy: (other, device) } = c;
+    match lang {
+        Lang::En => Assumption {
+            what: format!("{bridge} of {namespace} goes on sending what is for {mac} by {port}"),
+            why: format!(
+                "{device} of {other}, behind {other_port}, has the same hardware address: each frame that it sends moves the entry"
+            ),
+            prove_with: format!("{shown_by}, again and again; --probe"),
+        },
+        Lang::Zh => Assumption {
+            what: format!("{namespace} 的 {bridge} 仍从 {port} 发送目的为 {mac} 的帧"),
+            why: format!(
+                "{other_port} 后面 {other} 的 {device} 有相同的硬件地址：它每发一帧，该表项就会移动"
+            ),
+            prove_with: format!("反复执行 {shown_by}；--probe"),
+        },
+    }
+}
+
 /// Something that is in order.
 #[must_use]
 pub fn in_order(lang: Lang, found: &InOrder) -> RuledOut {

@@ -1,6 +1,7 @@
 //! What somebody may have meant, where nobody's intention is known.
 
 use plumb_model::{Namespace, Snapshot};
+use plumb_trace::session::Transport;
 
 use super::pairs::Asked;
 use crate::diagnose::Diagnosed;
@@ -26,12 +27,13 @@ pub(super) fn for_requests(snapshot: &Snapshot, asked: &Asked, pair: usize, d: &
         | "netfilter-policy"
         | "netfilter-reject"
         | "route-missing"
-        | "return-route-missing"
         | "route-discards"
         | "policy-rule-discards"
         | "link-down"
         | "ipv6-disabled"
         | "echo-ignored" => true,
+        // Whoever listens waits for clients. Of addresses of a router that nobody listens on, not all are for everybody.
+        "return-route-missing" => asked.targets[asked.asks[pair].target].transport == Transport::Icmp,
         // A translation to another machine can do nothing where this one does not forward: whoever wrote the rule wanted
         // the port to answer. A rule that then drops the packet is another thing: just so one lets in some and not others.
         "forwarding-off" => led.is_none(),
