@@ -72,7 +72,8 @@ fn failed_address(scene: &Scene<'_>) -> Result<Made, String> {
     };
     let delete = Action::DeleteAddress { device: device.clone(), address: copy.clone() };
     let delete = Change { namespace: ns.id, action: delete };
-    let acts = given_again(scene, (vec![add.into()], vec![delete.into()]))?;
+    let mut acts = given_again(scene, (vec![add.into()], vec![delete.into()]))?;
+    acts.extend(super::neighbour::forget(scene, pod)?.into_iter().map(Act::from));
     let flow = scene.flow_to_pod_of(scene.remote(pod, |_| true)?, pod, IpFamily::V6, Outcome::Unreachable)?;
     made_by(acts, flow, format!("{} does not use {address}: another had it once", pod.full_name()))
 }
