@@ -265,7 +265,7 @@ fn same_mac(scene: &Scene<'_>) -> Result<Made, String> {
     let pod = scene.pod()?;
     let other = scene.neighbour(pod, |_| true)?;
     // The bridge believes whoever spoke last.
-    let speaks = Held::new(scene, other, scene.outside()?, 1).datagrams().every(100);
+    let speaks = Held::new(scene, other, scene.outside()?, 1).datagrams().every(20);
     let client = scene.remote(pod, |_| true)?;
     let flow = scene.flow_to_pod(client, pod, Outcome::TimesOut)?;
     // Who has just been answered does not ask for the address again, by which the pod would speak.
