@@ -47,6 +47,11 @@ fn silent(case: &Case, ns: NsIndex, sysctl: &str, addr: IpAddr, entry: &[Change]
 /// Routers on the link that would answer in the owner's place, were it not for a sysctl (`arp_fwd_proxy`,
 /// `pndisc_is_router`) or for the entry that IPv6 needs for each address.
 pub(super) fn routers(case: &Case, ns: NsIndex, device: u32, addr: IpAddr) -> Vec<Suspect> {
+    // Nobody lives behind a router with an address of the link itself, or one that nobody has.
+    let of_link = matches!(addr, IpAddr::V6(a) if a.is_unicast_link_local());
+    if of_link || !(case.is_owned(addr) || case.failure.state.packet.dst == addr) {
+        return Vec::new();
+    }
     let (family, key) = if addr.is_ipv4() { ("ipv4", "proxy_arp") } else { ("ipv6", "proxy_ndp") };
     let mut out = Vec::new();
     let segment = case.segment((ns, device));
