@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use plumb_model::{Action, Route};
 use plumb_trace::state::NsIndex;
 
-use super::{Case, Suspect, lost, routes};
+use super::{Case, Suspect, added, lost};
 use crate::finding::Finding;
 use crate::place;
 use crate::report::Layer;
@@ -39,7 +39,7 @@ pub(super) fn down_that_led_to(case: &Case, ns: NsIndex, addr: IpAddr) -> Vec<Su
             let mut suspect = down(case, ns, l.index);
             // Routes by gateways went with the device and do not come back by themselves.
             let up = suspect.alternatives.first().cloned().unwrap_or_default();
-            let adds = routes::added_routes(case, ns, Route::TABLE_MAIN, addr, Some(l.index));
+            let adds = added::added_routes(case, ns, Route::TABLE_MAIN, addr, Some(l.index));
             suspect.alternatives.extend(adds.into_iter().map(|add| [up.clone(), add].concat()));
             suspect
         })

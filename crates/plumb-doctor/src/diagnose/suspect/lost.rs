@@ -6,7 +6,7 @@ use plumb_model::{Action, Address, Change, IpFamily, Prefix, Route};
 use plumb_trace::event::Stop;
 use plumb_trace::state::NsIndex;
 
-use super::{Case, routes};
+use super::{Case, added};
 
 /// An address that another device of a link has.
 pub(super) struct Near<'a> {
@@ -62,7 +62,7 @@ pub(super) fn with_default_route(
         .filter(|at| case.net.namespace(at.ns).sysctls.number(forwarding).is_some_and(|f| f != 0))
         .map(|at| {
             let gateway = Some(at.address.prefix.addr);
-            let route = routes::plain(Route::TABLE_MAIN, everywhere, gateway, device);
+            let route = added::plain(Route::TABLE_MAIN, everywhere, gateway, device);
             let add = case.change(ns, Action::AddRoute(route));
             changes.iter().cloned().chain([add]).collect()
         })

@@ -3,6 +3,7 @@
 //! A suspect says what it is, where it stands, and by which changes it would be cured; whether it is to blame is for
 //! [`cure`](super::cure) to try.
 
+mod added;
 mod bridges;
 mod disabled;
 mod handed;
