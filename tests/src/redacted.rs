@@ -43,6 +43,10 @@ pub fn differences(
     let asked = Flow { to: new.endpoint(&flow.to), ..flow.clone() };
     let answer = plumb.diagnose(&asked, from, Some(&path))?;
     let (wanted, got) = (new.essence(&original.document), essence(&answer.document));
+    // What was taken out for the addresses that it may hold, and said so, may leave the answer open; never another one.
+    if !redacted.warnings.is_empty() && answer.status == Some(3) && got["outcome"] == "unknown" {
+        return Ok(Vec::new());
+    }
     let mut out = Vec::new();
     if original.status != answer.status {
         out.push(format!("exit status {:?}, of the original {:?}", answer.status, original.status));
