@@ -169,16 +169,7 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn address(index: u32, text: &str) -> Address {
-    Address {
-        index,
-        prefix: prefix(text),
-        peer: None,
-        scope: 0,
-        flags: Address::PERMANENT,
-        label: None,
-        broadcast: None,
-        preferred: true,
-    }
+    Address::permanent(index, prefix(text))
 }
 
 fn route(kind: RouteKind, table: u32, dst: &str, gateway: Option<&str>, oif: u32) -> Route {

@@ -168,7 +168,7 @@ fn settle(state: &State, act: &Act) -> Result<()> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let Some(change) = act.change() else { return Ok(()) };
     let Action::AddAddress { address: new, .. } = &change.action else { return Ok(()) };
-    if new.prefix.addr.is_ipv4() || new.flags & plumb_kernel::NamespaceWriter::NODAD != 0 {
+    if new.prefix.addr.is_ipv4() || new.flags & plumb_model::Address::NODAD != 0 {
         return Ok(());
     }
     let until = Instant::now() + PATIENCE;

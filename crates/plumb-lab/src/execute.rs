@@ -122,17 +122,8 @@ fn address(prefix: Prefix) -> Address {
         _ => None,
     };
     // IPv6: used at once; nobody else in here can have it.
-    let nodad = if prefix.family() == IpFamily::V6 { NamespaceWriter::NODAD } else { 0 };
-    Address {
-        index: 0,
-        prefix,
-        peer: None,
-        scope: 0,
-        flags: Address::PERMANENT | nodad,
-        label: None,
-        broadcast,
-        preferred: true,
-    }
+    let nodad = if prefix.family() == IpFamily::V6 { Address::NODAD } else { 0 };
+    Address { flags: Address::PERMANENT | nodad, broadcast, ..Address::permanent(0, prefix) }
 }
 
 fn route(plan: &RoutePlan, oif: u32) -> Route {

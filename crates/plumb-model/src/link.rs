@@ -254,6 +254,21 @@ fn yes() -> bool {
 }
 
 impl Address {
+    /// One of global scope that does not run out, as an administrator gives it to a device.
+    #[must_use]
+    pub fn permanent(index: u32, prefix: Prefix) -> Self {
+        Self {
+            index,
+            prefix,
+            peer: None,
+            scope: 0,
+            flags: Self::PERMANENT,
+            label: None,
+            broadcast: None,
+            preferred: true,
+        }
+    }
+
     /// `IFA_F_SECONDARY` (IPv4; the same bit is TEMPORARY for IPv6)
     pub const SECONDARY: u32 = 0x1;
     /// `IFA_F_NODAD`: used at once, without asking whether another has it.

@@ -24,15 +24,12 @@ impl NamespaceWriter {
     }
 
     /// Adds an address; nothing happens where the device has it. For IPv6 without duplicate address detection
-    /// give [`Self::NODAD`] in its flags.
+    /// give [`Address::NODAD`] in its flags.
     pub fn add_address(&mut self, device: &str, address: &Address) -> Result<()> {
         let payload = self.address(device, address, true)?;
         let what = self.what(&format!("add the address {} to {device}", address.prefix));
         self.route.change(&what, RTM_NEWADDR, CREATE | REPLACE, &payload)
     }
-
-    /// `IFA_F_NODAD`: the address is used at once, without asking whether another has it.
-    pub const NODAD: u32 = 0x02;
 
     /// Deletes an address; `false` where the device did not have it.
     pub fn delete_address(&mut self, device: &str, address: &Address) -> Result<bool> {

@@ -57,7 +57,7 @@ pub(crate) fn address(prefix: &str) -> Address {
         prefix: prefix.parse().unwrap(),
         peer: None,
         scope: 0,
-        flags: if prefix.contains(':') { NamespaceWriter::NODAD } else { 0 },
+        flags: if prefix.contains(':') { Address::NODAD } else { 0 },
         label: None,
         broadcast: None,
         preferred: true,

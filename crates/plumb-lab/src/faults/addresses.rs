@@ -44,7 +44,7 @@ fn duplicate(scene: &Scene<'_>) -> Result<Made, String> {
 pub(super) fn added(ns: &Namespace, name: &str, prefix: Prefix) -> Result<Change, String> {
     let index = device(ns, name)?.index;
     let v6 = prefix.addr.is_ipv6();
-    let flags = Address::PERMANENT | if v6 { plumb_kernel::NamespaceWriter::NODAD } else { 0 };
+    let flags = Address::PERMANENT | if v6 { Address::NODAD } else { 0 };
     let address = Address {
         index,
         prefix,

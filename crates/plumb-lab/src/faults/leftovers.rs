@@ -50,7 +50,7 @@ pub(super) fn given_again(scene: &Scene<'_>, taken: (Vec<Act>, Vec<Act>)) -> Res
     let pod = scene.pod()?;
     let ns = scene.pod_namespace(pod)?;
     let own = address_of(ns, ETH0, IpFamily::V6)?;
-    let again = Address { flags: own.flags & !plumb_kernel::NamespaceWriter::NODAD, ..own.clone() };
+    let again = Address { flags: own.flags & !Address::NODAD, ..own.clone() };
     let device = ETH0.to_owned();
     let mut acts: Vec<Act> =
         vec![change(ns, Action::DeleteAddress { device: device.clone(), address: own.clone() }).into()];

@@ -206,17 +206,9 @@ fn wrong_source(scene: &Scene<'_>) -> Result<Made, String> {
     let source = text.parse().map_err(|_| "no address".to_owned())?;
     let lo = device(ns, "lo")?.index;
     // A tentative address can be no route's source, and that of lo too is tentative for a moment (addrconf_dad_work).
-    let nodad = if family == IpFamily::V6 { plumb_kernel::NamespaceWriter::NODAD } else { 0 };
-    let address = plumb_model::Address {
-        index: lo,
-        prefix: Prefix::host(source),
-        peer: None,
-        scope: 0,
-        flags: plumb_model::Address::PERMANENT | nodad,
-        label: None,
-        broadcast: None,
-        preferred: true,
-    };
+    let nodad = if family == IpFamily::V6 { plumb_model::Address::NODAD } else { 0 };
+    let mut address = plumb_model::Address::permanent(lo, Prefix::host(source));
+    address.flags |= nodad;
     let old = default_route(ns, family)?;
     let hop = old.next_hops.first().ok_or("the default route leads nowhere")?;
     let mut new = route(old.kind, old.dst, hop.gateway, hop.oif);

@@ -155,16 +155,7 @@ pub(super) fn local_address(family: IpFamily) -> Result<IpAddr, String> {
 pub(super) fn asks_its_node(scene: &Scene<'_>, pod: &Pod) -> Result<Vec<Act>, String> {
     let ns = scene.node_namespace(pod)?;
     let own = local_address(scene.family())?;
-    let address = Address {
-        index: device(ns, "lo")?.index,
-        prefix: Prefix::host(own),
-        peer: None,
-        scope: 0,
-        flags: Address::PERMANENT,
-        label: None,
-        broadcast: None,
-        preferred: true,
-    };
+    let address = Address::permanent(device(ns, "lo")?.index, Prefix::host(own));
     let add = change(ns, Action::AddAddress { device: "lo".to_owned(), address });
     Ok(vec![add.into(), resolver(scene, pod, &ResolverChange { servers: vec![own], ..Default::default() })?])
 }

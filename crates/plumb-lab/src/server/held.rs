@@ -84,6 +84,7 @@ impl Held {
             // Its other end is dropped with what is held.
             while end.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 for socket in &sockets {
+                    // An error that came back for the last one ends nothing: it is sent again.
                     let _ = socket.send(b"held");
                 }
             }
@@ -99,6 +100,7 @@ impl Held {
         std::thread::Builder::new().name("speaker".to_owned()).spawn(move || {
             while end.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 sockets.clear();
+                // What cannot begin now does the next time.
                 let port = |i| hold.source_port.map(|p| p.wrapping_add(u16::try_from(i).unwrap_or(u16::MAX)));
                 sockets.extend((0..hold.connections).filter_map(|i| one(&hold, port(i)).ok()));
             }

@@ -280,14 +280,5 @@ pub(super) fn link_local(ns: &Namespace, link: &Link) -> Option<Address> {
     let Mac([a, b, c, d, e, f]) = link.mac?;
     let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
     let addr = Ipv6Addr::new(0xfe80, 0, 0, 0, word(a ^ 2, b), word(c, 0xff), word(0xfe, d), word(e, f));
-    Some(Address {
-        index: link.index,
-        prefix: Prefix::new(addr.into(), 64),
-        peer: None,
-        scope: SCOPE_LINK,
-        flags: Address::PERMANENT,
-        label: None,
-        broadcast: None,
-        preferred: true,
-    })
+    Some(Address { scope: SCOPE_LINK, ..Address::permanent(link.index, Prefix::new(addr.into(), 64)) })
 }

@@ -208,16 +208,7 @@ impl Wiring {
     /// A gateway's address on a segment, with the routes that come with it.
     fn address(&mut self, bridge: u32, addr: IpAddr, len: u8) {
         let prefix = Prefix::new(addr, len);
-        self.addresses.push(Address {
-            index: bridge,
-            prefix,
-            peer: None,
-            scope: 0,
-            flags: Address::PERMANENT,
-            label: None,
-            broadcast: None,
-            preferred: true,
-        });
+        self.addresses.push(Address::permanent(bridge, prefix));
         let (local, link) = (Prefix::host(addr), prefix.masked());
         self.route(RouteKind::Local, Route::TABLE_LOCAL, local, bridge, 254);
         self.route(RouteKind::Unicast, Route::TABLE_MAIN, link, bridge, 253);

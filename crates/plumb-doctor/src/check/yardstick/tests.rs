@@ -12,16 +12,7 @@ fn pair(id: u64, names: [&str; 2], addresses: [&str; 2]) -> [Namespace; 2] {
         let flags = Link::UP | Link::LOWER_UP;
         n.links = Read::Got(vec![Link { index: 2, peer: Some(peer), flags, ..Link::default() }]);
         let prefix = addresses[end].parse().unwrap();
-        n.addresses = Read::Got(vec![Address {
-            index: 2,
-            prefix,
-            peer: None,
-            scope: 0,
-            flags: Address::PERMANENT,
-            label: None,
-            broadcast: None,
-            preferred: true,
-        }]);
+        n.addresses = Read::Got(vec![Address::permanent(2, prefix)]);
         n
     };
     [namespace(0), namespace(1)]

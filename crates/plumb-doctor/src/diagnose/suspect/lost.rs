@@ -27,16 +27,7 @@ pub(super) fn near<'a>(case: &'a Case, ns: NsIndex, device: u32, family: IpFamil
 
 /// An address of IPv6, given to a device.
 pub(super) fn given(case: &Case, ns: NsIndex, device: u32, prefix: Prefix) -> Change {
-    let address = Address {
-        index: device,
-        prefix,
-        peer: None,
-        scope: 0,
-        flags: Address::PERMANENT,
-        label: None,
-        broadcast: None,
-        preferred: true,
-    };
+    let address = Address::permanent(device, prefix);
     case.change(ns, Action::AddAddress { device: case.net.device_name(ns, device), address })
 }
 

@@ -33,16 +33,7 @@ fn link(index: u32, name: &str, kind: &str, peer: Option<(NamespaceId, u32)>) ->
 }
 
 fn address(text: &str) -> Address {
-    Address {
-        index: 0,
-        prefix: text.parse().unwrap(),
-        peer: None,
-        scope: 0,
-        flags: Address::PERMANENT,
-        label: None,
-        broadcast: None,
-        preferred: true,
-    }
+    Address::permanent(0, text.parse().unwrap())
 }
 
 fn route(dst: &str, via: &str, oif: u32) -> Route {

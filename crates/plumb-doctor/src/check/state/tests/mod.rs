@@ -33,16 +33,7 @@ pub(super) fn prefix(text: &str) -> Prefix {
 }
 
 pub(super) fn address(index: u32, text: &str) -> Address {
-    Address {
-        index,
-        prefix: prefix(text),
-        peer: None,
-        scope: 0,
-        flags: Address::PERMANENT,
-        label: None,
-        broadcast: None,
-        preferred: true,
-    }
+    Address::permanent(index, prefix(text))
 }
 
 pub(super) fn route(dst: &str, gateway: Option<&str>, oif: u32) -> Route {
